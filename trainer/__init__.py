@@ -1,0 +1,1 @@
+"""Runs one training run of the team-strength ranker. Imports no submitit."""

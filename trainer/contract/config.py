@@ -1,0 +1,171 @@
+"""The main configuration as frozen structs. `load_config` reads it from YAML; nothing else does.
+
+Every field that can change a result is part of `identity`; where things lie and how many workers there are is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from trainer.contract import yaml_config
+from trainer.contract.objectives import Phase, Target
+from trainer.contract.search_space import SearchSpace, SweepLists, check_search_space
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the configuration: immutable, and a misspelt key is an error."""
+
+
+class Paths(Section):
+    """Where things lie; relative paths are relative to the working directory."""
+
+    data: str = "data/demo"
+    """A league folder, as `python -m trainer data import` or `data demo` writes it."""
+    outputs: str = "outputs4"
+    """The outputs root: `sweeps/<batch_id>/` and the run-id reservations."""
+    batch_cache: str = ".cache/batches"
+    """The content-addressed store of batches and trained stages, shared by all workers and sweeps."""
+
+
+class Inference(Section):
+    """Run ids."""
+
+    run_id: Annotated[int, Meta(ge=1)] | None = None
+    """None: taken from the database sequence. A number: this very id, which must be free (`trainer run` only)."""
+    run_id_base: Count = 25
+    """The first run id of a new outputs root."""
+
+
+class Evaluation(Section):
+    """Which seasons are for what. Seasons before the validation seasons are trained on."""
+
+    validation: tuple[str, ...] | Count = 2
+    """Season names, or how many of the last seasons before the held-out ones."""
+    holdout: tuple[str, ...] | Count = 1
+    """Season names, or how many of the last seasons. A sweep never sees them."""
+    first_day: Annotated[int, Meta(ge=1)] = 21
+    """Lists start this many days after a season's first game."""
+
+
+class Training(Section):
+    """Lists, folds and numerics, common to the three models."""
+
+    listmle_target: Target = Target.FINAL_RANK
+    """What the lists are ranked by."""
+    loss: Literal["listmle", "position_listmle", "spearman"] = "listmle"
+    """Model A's loss: ListMLE, position-aware ListMLE, or a differentiable Spearman surrogate."""
+    max_lists_oof: Count = 100
+    """At most this many lists for the out-of-fold fits."""
+    max_final_batches: Count = 100
+    """At most this many lists for the final fit."""
+    n_folds: Annotated[int, Meta(ge=2)] = 5
+    """Folds are whole seasons."""
+    roster_size: Annotated[int, Meta(ge=5, le=30)] = 15
+    """Players of a team that model A sees; those with the most recent minutes."""
+    rolling_windows: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 30)
+    """Lengths of the rolling windows, in games."""
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the device has it, else fp16 with a scaler on CUDA, else off."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where model A is trained."""
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
+    """Seed of every model and of the start design."""
+
+
+class ModelA(Section):
+    """Attention deep set over the roster's players."""
+
+    epochs: Count = 20
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Meta(ge=0)] = 1e-4
+    hidden: Count = 32
+    """Width of the player encoder."""
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    lists_per_step: Count = 10
+    """Lists in one optimiser step."""
+    grad_clip: Positive = 1.0
+    """Largest norm of a gradient."""
+
+
+class ModelB(Section):
+    """XGBoost on team context."""
+
+    max_depth: Count = 4
+    learning_rate: Positive = 0.08
+    n_estimators: Count = 250
+    subsample: Share = 0.8
+    colsample_bytree: Share = 0.7
+
+
+class ModelC(Section):
+    """Random forest on team context."""
+
+    n_estimators: Count = 200
+    min_samples_leaf: Count = 5
+    max_features: Share = 0.4
+
+
+class Config(Section):
+    """Everything a run needs to know."""
+
+    paths: Paths = Paths()
+    inference: Inference = Inference()
+    evaluation: Evaluation = Evaluation()
+    training: Training = Training()
+    model_a: ModelA = ModelA()
+    model_b: ModelB = ModelB()
+    model_c: ModelC = ModelC()
+    search_spaces: dict[Phase, SearchSpace] = {}
+    """What each phase varies; `full` comes from `sweep`."""
+    sweep: SweepLists = {}
+    """Lists of values for `--phase full` and `--method grid`."""
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read the main configuration.
+
+    Raises:
+        ConfigError: naming the file, the key, the value and what is allowed.
+    """
+    config = yaml_config.load(path, Config, overrides)
+    for phase, space in config.search_spaces.items():
+        check_search_space(config, space, f"{path}: search_spaces.{phase}")
+    return config
+
+
+def replace(config: Config, dotted: dict[str, Any]) -> Config:
+    """A copy of `config` with some dotted keys changed, validated like a file.
+
+    >>> replace(Config(), {"model_a.epochs": 9}).model_a.epochs
+    9
+    """
+    tree = msgspec.to_builtins(config)
+    for key, value in dotted.items():
+        *parents, last = key.split(".")
+        section = tree
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    return yaml_config.convert(tree, Config, {}, "parameters")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The part of `config` that can change a run's result, as plain data in a stable order."""
+    training = {k: v for k, v in msgspec.to_builtins(config.training).items() if k not in {"device"}}
+    parts = {name: msgspec.to_builtins(getattr(config, name)) for name in ("evaluation", "model_a", "model_b", "model_c")}
+    return {"training": training, **parts}
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of `value` as JSON with sorted keys: equal content gives an equal name."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()

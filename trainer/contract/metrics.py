@@ -1,0 +1,62 @@
+"""What a run leaves in `metrics.json`: the six objectives of every model and baseline, sliced; typed for the reports."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trainer.contract.objectives import Objective
+
+
+class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The six objectives of one ranking; definitions in `trainer.evaluation.metrics`."""
+
+    spearman: float
+    ndcg4: float
+    ndcg16: float
+    ndcg20: float
+    playoff_spearman: float
+    rank_rmse: float
+
+    def of(self, objective: Objective) -> float:
+        """The value of one objective."""
+        return float(getattr(self, objective.value))
+
+
+Table = dict[str, Scores]
+"""Scores by ranker: `stack`, `model_a`, `model_b`, `model_c`, and the baselines `win_rate`, `point_difference`,
+`elo`, `last_season_rank`, `blend`."""
+
+
+class StageCount(msgspec.Struct, frozen=True):
+    """How often the store had a stage (or batches) and how often it had to be made."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's figures on some seasons (validation in `metrics.json`, held out in `holdout.json`)."""
+
+    target: str
+    seasons: tuple[str, ...]
+    n_dates: int
+    models: Table
+    """`stack`, `model_a`, `model_b`, `model_c`."""
+    baselines: Table
+    by_conference: dict[str, Table]
+    """Conference -> rankers (models and baselines), computed within the conference."""
+    by_third: dict[str, Table]
+    """`early`, `middle`, `late` third of the season -> rankers (models and baselines)."""
+    stack_weights: dict[str, float]
+    """Weight of each model's standardised score in the stack."""
+    stack_without: dict[str, Scores] = {}
+    """Scores of the stack when one model is left out: what that model is worth."""
+    cache: dict[str, StageCount] = {}
+    """Store hits and misses by stage."""
+    seconds: dict[str, float] = {}
+    """Wall seconds by stage."""
+
+    @property
+    def objectives(self) -> Scores:
+        """The stack's scores: what a sweep optimises."""
+        return self.models["stack"]

@@ -1,0 +1,57 @@
+"""The words a sweep is made of: objectives (with their direction), targets, phases and search methods."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Which way an objective gets better; the values are Optuna's."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+class Objective(StrEnum):
+    """A validation metric that a sweep optimises. Definitions: `trainer.evaluation.metrics`."""
+
+    SPEARMAN = "spearman"
+    NDCG4 = "ndcg4"
+    NDCG16 = "ndcg16"
+    NDCG20 = "ndcg20"
+    PLAYOFF_SPEARMAN = "playoff_spearman"
+    RANK_RMSE = "rank_rmse"
+
+    @property
+    def direction(self) -> Direction:
+        """`rank_rmse` is an error and is minimised; all the others are maximised."""
+        return Direction.MINIMIZE if self is Objective.RANK_RMSE else Direction.MAXIMIZE
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether value `a` is strictly better than value `b`."""
+        return a < b if self.direction is Direction.MINIMIZE else a > b
+
+
+class Target(StrEnum):
+    """What the lists are ranked by."""
+
+    FINAL_RANK = "final_rank"
+    PLAYOFF_OUTCOME = "playoff_outcome"
+
+
+class Phase(StrEnum):
+    """Which search space of the config a sweep draws from."""
+
+    BASELINE = "baseline"
+    PHASE1 = "phase1"
+    ROLLING = "rolling"
+    FULL = "full"
+
+
+class Method(StrEnum):
+    """How a sweep proposes the parameters of its slots."""
+
+    GRID = "grid"
+    RANDOM = "random"
+    OPTUNA = "optuna"
+    HALVING = "halving"

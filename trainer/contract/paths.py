@@ -1,0 +1,194 @@
+"""Every path of the system. Nobody else joins paths, and nobody else knows a file's name.
+
+The surprising one: a run id is reserved by creating `.run_ids/<id>` in the outputs root, because two sweeps put
+their run folders in different places and only one of them may have `run_025`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_FOLDER = re.compile(r"^run_(\d+)$")
+
+
+def run_name(run_id: int) -> str:
+    """The name of a run.
+
+    >>> run_name(25), run_name(1234)
+    ('run_025', 'run_1234')
+    """
+    return f"run_{run_id:03d}"
+
+
+@dataclass(frozen=True)
+class LeaguePaths:
+    """A league folder, as the importer writes it."""
+
+    folder: Path
+
+    @property
+    def team_games(self) -> Path:
+        """One row per team and game."""
+        return self.folder / "team_games.parquet"
+
+    @property
+    def player_games(self) -> Path:
+        """One row per player and game played."""
+        return self.folder / "player_games.parquet"
+
+    @property
+    def teams(self) -> Path:
+        """One row per team: abbreviation, name, conference."""
+        return self.folder / "teams.parquet"
+
+    @property
+    def manifest(self) -> Path:
+        """Seasons, counts, repairs and the data fingerprint, as JSON; written last."""
+        return self.folder / "league.json"
+
+    @property
+    def truth(self) -> Path:
+        """The demo league's true team strengths by season and date; real leagues have none."""
+        return self.folder / "true_strength.parquet"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The folder of one training run."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.folder / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """`RunMetrics` on the validation seasons; there when the run is complete."""
+        return self.folder / "metrics.json"
+
+    @property
+    def holdout(self) -> Path:
+        """`RunMetrics` on the held-out season; only for the best run, and written once."""
+        return self.folder / "holdout.json"
+
+    @property
+    def predictions(self) -> Path:
+        """One row per season, date and team of the validation seasons."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def provenance(self) -> Path:
+        """Where the run came from and how it ended."""
+        return self.folder / "provenance.json"
+
+    @property
+    def log(self) -> Path:
+        """What the run said."""
+        return self.folder / "log.txt"
+
+    @property
+    def models(self) -> Path:
+        """The fitted models, in open formats."""
+        return self.folder / "models"
+
+
+@dataclass(frozen=True)
+class SweepPaths:
+    """The folder of one sweep."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """What was asked for."""
+        return self.folder / "sweep_config.json"
+
+    @property
+    def results(self) -> Path:
+        """A row per finished trial."""
+        return self.folder / "sweep_results.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The best by every objective."""
+        return self.folder / "sweep_results_summary.json"
+
+    @property
+    def best_configs(self) -> Path:
+        """The best configuration by every objective."""
+        return self.folder / "best_config_by_objective.json"
+
+    @property
+    def study(self) -> Path:
+        """The Optuna study as JSON."""
+        return self.folder / "optuna_study.json"
+
+    @property
+    def importances(self) -> Path:
+        """Parameter importances."""
+        return self.folder / "optuna_importances.json"
+
+    @property
+    def jobs(self) -> Path:
+        """Job files and logs, a folder per submission."""
+        return self.folder / "jobs"
+
+    def run(self, run_id: int) -> RunPaths:
+        """The folder of one of the sweep's runs."""
+        return RunPaths(self.folder / run_name(run_id))
+
+
+@dataclass(frozen=True)
+class OutputsRoot:
+    """The outputs root (`outputs4`)."""
+
+    root: Path
+
+    @property
+    def identity(self) -> Path:
+        """A random id that names the root's run-id sequence wherever the root is mounted or moved to."""
+        return self.root / ".outputs_id"
+
+    @property
+    def reservations(self) -> Path:
+        """A file per run id ever given; creating it is what gives the id."""
+        return self.root / ".run_ids"
+
+    @property
+    def sweeps(self) -> Path:
+        """The sweeps' folders."""
+        return self.root / "sweeps"
+
+    @property
+    def analysis(self) -> Path:
+        """The report over all sweeps."""
+        return self.sweeps / "SWEEP_PHASE1_ANALYSIS.md"
+
+    @property
+    def figures(self) -> Path:
+        """The report's plots."""
+        return self.sweeps / "figures"
+
+    def sweep(self, batch_id: str) -> SweepPaths:
+        """The folder of one sweep."""
+        return SweepPaths(self.sweeps / batch_id)
+
+    def lone_run(self, run_id: int) -> RunPaths:
+        """The folder of a run outside any sweep."""
+        return RunPaths(self.root / "runs" / run_name(run_id))
+
+    def reservation(self, run_id: int) -> Path:
+        """The file whose creation gives `run_id` away."""
+        return self.reservations / run_name(run_id)
+
+    def highest_run_id(self) -> int:
+        """The highest run id that has a reservation or a folder anywhere in the root; 0 when there is none."""
+        places = [self.reservations, self.root / "runs", self.root]
+        if self.sweeps.is_dir():
+            places += [place for place in self.sweeps.iterdir() if place.is_dir()]
+        names = (entry.name for place in places if place.is_dir() for entry in place.iterdir())
+        return max((int(found.group(1)) for name in names if (found := RUN_FOLDER.match(name))), default=0)

@@ -1,0 +1,126 @@
+"""Search spaces as the YAML writes them, and where each parameter lives in the configuration.
+
+A parameter's short name is what the tables and Optuna show; its dotted key is what it changes. A dotted key is a
+valid name too, so a search space can be widened by any key of the configuration without a change in code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from trainer.contract.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from trainer.contract.config import Config
+
+PARAMETER_KEYS: Mapping[str, str] = {
+    "model_a_epochs": "model_a.epochs",
+    "max_depth": "model_b.max_depth",
+    "learning_rate": "model_b.learning_rate",
+    "n_estimators_xgb": "model_b.n_estimators",
+    "subsample": "model_b.subsample",
+    "colsample_bytree": "model_b.colsample_bytree",
+    "n_estimators_rf": "model_c.n_estimators",
+    "min_samples_leaf": "model_c.min_samples_leaf",
+    "rolling_windows": "training.rolling_windows",
+}
+
+
+class Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    """One parameter of a search space."""
+
+
+class IntRange(Dimension, tag="int"):
+    """Whole numbers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+    step: Annotated[int, Meta(ge=1)] = 1
+
+
+class FloatRange(Dimension, tag="float"):
+    """Numbers from `low` to `high`; `log` spreads them evenly over magnitudes."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Choice(Dimension, tag="choice"):
+    """One of `values`, which have no order; a value may be a list."""
+
+    values: Annotated[tuple[Any, ...], Meta(min_length=1)]
+
+
+class Fixed(Dimension, tag="fixed"):
+    """Always `value`: shown in the tables, never varied."""
+
+    value: Any
+
+
+Parameters: TypeAlias = dict[str, Any]
+SearchSpace: TypeAlias = dict[str, IntRange | FloatRange | Choice | Fixed]
+SweepLists: TypeAlias = dict[str, Annotated[tuple[Any, ...], Meta(min_length=1)]]
+
+
+def config_key(name: str) -> str:
+    """The dotted configuration key that parameter `name` changes."""
+    return PARAMETER_KEYS.get(name, name)
+
+
+def encode_choice(value: Any) -> str | float | bool | None:
+    """A choice as Optuna stores it: lists become their JSON text, plain values stay.
+
+    >>> encode_choice([10, 30])
+    '[10, 30]'
+    """
+    return json.dumps(list(value)) if isinstance(value, list | tuple) else value
+
+
+def decode_choice(dimension: Choice, encoded: Any) -> Any:
+    """The value that `encode_choice` encoded."""
+    return next(v for v in dimension.values if encode_choice(v) == encoded)
+
+
+def check_search_space(config: Config, space: SearchSpace, where: str) -> None:
+    """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
+
+    Raises:
+        ConfigError: naming `where`, the parameter, its value and what is allowed.
+    """
+    from trainer.contract.config import replace  # noqa: PLC0415 - config imports this module's types
+
+    for name, dimension in space.items():
+        key = config_key(name)
+        if not _known(config, key):
+            raise ConfigError(f"{where}: unknown parameter '{name}': {suggest(name, PARAMETER_KEYS)}, or a dotted key")
+        for value in _extremes(dimension, f"{where}.{name}"):
+            try:
+                replace(config, {key: value})
+            except ConfigError as error:
+                raise ConfigError(f"{where}.{name}: {error}") from None
+
+
+def _known(config: Config, dotted: str) -> bool:
+    section, _, field = dotted.rpartition(".")
+    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
+
+
+def _extremes(dimension: Dimension, where: str) -> list[Any]:
+    match dimension:
+        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
+            if low > high:
+                raise ConfigError(f"{where}: low ({low}) is above high ({high})")
+            if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
+                raise ConfigError(f"{where}: log needs low above 0, found {low}")
+            return [low, high]
+        case Choice(values=values):
+            return list(values)
+        case Fixed(value=value):
+            return [value]
+    raise AssertionError(dimension)
