@@ -14,8 +14,19 @@ import msgspec
 from msgspec import Meta
 
 from trainer.contract import yaml_config
+from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.objectives import Phase, Target
-from trainer.contract.search_space import SearchSpace, SweepLists, check_search_space
+from trainer.contract.search_space import (
+    PARAMETER_KEYS,
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    SearchSpace,
+    SweepLists,
+    config_key,
+)
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -26,7 +37,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A part of the configuration: immutable, and a misspelt key is an error."""
 
 
-class Paths(Section):
+class Paths(Section, frozen=True):
     """Where things lie; relative paths are relative to the working directory."""
 
     data: str = "data/demo"
@@ -37,7 +48,7 @@ class Paths(Section):
     """The content-addressed store of batches and trained stages, shared by all workers and sweeps."""
 
 
-class Inference(Section):
+class Inference(Section, frozen=True):
     """Run ids."""
 
     run_id: Annotated[int, Meta(ge=1)] | None = None
@@ -46,7 +57,7 @@ class Inference(Section):
     """The first run id of a new outputs root."""
 
 
-class Evaluation(Section):
+class Evaluation(Section, frozen=True):
     """Which seasons are for what. Seasons before the validation seasons are trained on."""
 
     validation: tuple[str, ...] | Count = 2
@@ -57,7 +68,7 @@ class Evaluation(Section):
     """Lists start this many days after a season's first game."""
 
 
-class Training(Section):
+class Training(Section, frozen=True):
     """Lists, folds and numerics, common to the three models."""
 
     listmle_target: Target = Target.FINAL_RANK
@@ -82,7 +93,7 @@ class Training(Section):
     """Seed of every model and of the start design."""
 
 
-class ModelA(Section):
+class ModelA(Section, frozen=True):
     """Attention deep set over the roster's players."""
 
     epochs: Count = 20
@@ -97,7 +108,7 @@ class ModelA(Section):
     """Largest norm of a gradient."""
 
 
-class ModelB(Section):
+class ModelB(Section, frozen=True):
     """XGBoost on team context."""
 
     max_depth: Count = 4
@@ -107,7 +118,7 @@ class ModelB(Section):
     colsample_bytree: Share = 0.7
 
 
-class ModelC(Section):
+class ModelC(Section, frozen=True):
     """Random forest on team context."""
 
     n_estimators: Count = 200
@@ -115,7 +126,7 @@ class ModelC(Section):
     max_features: Share = 0.4
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """Everything a run needs to know."""
 
     paths: Paths = Paths()
@@ -139,7 +150,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """
     config = yaml_config.load(path, Config, overrides)
     for phase, space in config.search_spaces.items():
-        check_search_space(config, space, f"{path}: search_spaces.{phase}")
+        _check_search_space(config, space, f"{path}: search_spaces.{phase}")
     return config
 
 
@@ -162,10 +173,49 @@ def replace(config: Config, dotted: dict[str, Any]) -> Config:
 def identity(config: Config) -> dict[str, Any]:
     """The part of `config` that can change a run's result, as plain data in a stable order."""
     training = {k: v for k, v in msgspec.to_builtins(config.training).items() if k not in {"device"}}
-    parts = {name: msgspec.to_builtins(getattr(config, name)) for name in ("evaluation", "model_a", "model_b", "model_c")}
+    parts = {
+        name: msgspec.to_builtins(getattr(config, name)) for name in ("evaluation", "model_a", "model_b", "model_c")
+    }
     return {"training": training, **parts}
 
 
 def digest(value: Any) -> str:
     """SHA-256 (hex) of `value` as JSON with sorted keys: equal content gives an equal name."""
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+
+
+def _check_search_space(config: Config, space: SearchSpace, where: str) -> None:
+    """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
+
+    Raises:
+        ConfigError: naming `where`, the parameter, its value and what is allowed.
+    """
+    for name, dimension in space.items():
+        key = config_key(name)
+        if not _known(config, key):
+            raise ConfigError(f"{where}: unknown parameter '{name}': {suggest(name, PARAMETER_KEYS)}, or a dotted key")
+        for value in _extremes(dimension, f"{where}.{name}"):
+            try:
+                replace(config, {key: value})
+            except ConfigError as error:
+                raise ConfigError(f"{where}.{name}: {error}") from None
+
+
+def _known(config: Config, dotted: str) -> bool:
+    section, _, field = dotted.rpartition(".")
+    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
+
+
+def _extremes(dimension: Dimension, where: str) -> list[Any]:
+    match dimension:
+        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
+            if low > high:
+                raise ConfigError(f"{where}: low ({low}) is above high ({high})")
+            if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
+                raise ConfigError(f"{where}: log needs low above 0, found {low}")
+            return [low, high]
+        case Choice(values=values):
+            return list(values)
+        case Fixed(value=value):
+            return [value]
+    raise AssertionError(dimension)

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Meta
-
-from trainer.contract.errors import ConfigError, suggest
-
-if TYPE_CHECKING:
-    from trainer.contract.config import Config
 
 PARAMETER_KEYS: Mapping[str, str] = {
     "model_a_epochs": "model_a.epochs",
@@ -35,7 +30,7 @@ class Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     """One parameter of a search space."""
 
 
-class IntRange(Dimension, tag="int"):
+class IntRange(Dimension, frozen=True, tag="int"):
     """Whole numbers from `low` to `high`, both included."""
 
     low: int
@@ -43,7 +38,7 @@ class IntRange(Dimension, tag="int"):
     step: Annotated[int, Meta(ge=1)] = 1
 
 
-class FloatRange(Dimension, tag="float"):
+class FloatRange(Dimension, frozen=True, tag="float"):
     """Numbers from `low` to `high`; `log` spreads them evenly over magnitudes."""
 
     low: float
@@ -51,13 +46,13 @@ class FloatRange(Dimension, tag="float"):
     log: bool = False
 
 
-class Choice(Dimension, tag="choice"):
+class Choice(Dimension, frozen=True, tag="choice"):
     """One of `values`, which have no order; a value may be a list."""
 
     values: Annotated[tuple[Any, ...], Meta(min_length=1)]
 
 
-class Fixed(Dimension, tag="fixed"):
+class Fixed(Dimension, frozen=True, tag="fixed"):
     """Always `value`: shown in the tables, never varied."""
 
     value: Any
@@ -85,42 +80,3 @@ def encode_choice(value: Any) -> str | float | bool | None:
 def decode_choice(dimension: Choice, encoded: Any) -> Any:
     """The value that `encode_choice` encoded."""
     return next(v for v in dimension.values if encode_choice(v) == encoded)
-
-
-def check_search_space(config: Config, space: SearchSpace, where: str) -> None:
-    """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
-
-    Raises:
-        ConfigError: naming `where`, the parameter, its value and what is allowed.
-    """
-    from trainer.contract.config import replace  # noqa: PLC0415 - config imports this module's types
-
-    for name, dimension in space.items():
-        key = config_key(name)
-        if not _known(config, key):
-            raise ConfigError(f"{where}: unknown parameter '{name}': {suggest(name, PARAMETER_KEYS)}, or a dotted key")
-        for value in _extremes(dimension, f"{where}.{name}"):
-            try:
-                replace(config, {key: value})
-            except ConfigError as error:
-                raise ConfigError(f"{where}.{name}: {error}") from None
-
-
-def _known(config: Config, dotted: str) -> bool:
-    section, _, field = dotted.rpartition(".")
-    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
-
-
-def _extremes(dimension: Dimension, where: str) -> list[Any]:
-    match dimension:
-        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
-            if low > high:
-                raise ConfigError(f"{where}: low ({low}) is above high ({high})")
-            if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
-                raise ConfigError(f"{where}: log needs low above 0, found {low}")
-            return [low, high]
-        case Choice(values=values):
-            return list(values)
-        case Fixed(value=value):
-            return [value]
-    raise AssertionError(dimension)

@@ -95,7 +95,7 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} is written twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
+    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
@@ -185,9 +185,7 @@ def _fields(kind: Any, path: Sequence[str]) -> list[str]:
     for name in path:
         info = _step(info, name)
     options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    return sorted(
-        {f.encode_name for o in options if isinstance(o, msgspec.inspect.StructType) for f in o.fields}
-    )
+    return sorted({f.encode_name for o in options if isinstance(o, msgspec.inspect.StructType) for f in o.fields})
 
 
 def _step(info: Any, name: str) -> Any:

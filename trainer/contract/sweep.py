@@ -1,0 +1,78 @@
+"""A sweep as plain data: what the launcher registers in the ledger and what a worker reads back by `batch_id`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from trainer.contract.config import Config, digest, identity
+from trainer.contract.errors import ConfigError
+from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.search_space import Choice, SearchSpace
+
+BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+
+
+class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One objective x one target x one phase, with a budget of `n_trials` slots."""
+
+    batch_id: str
+    objective: Objective
+    target: Target
+    phase: Phase
+    method: Method
+    n_trials: int
+    config: Config
+    """Resolved; its `training.listmle_target` is `target`."""
+    data_fingerprint: str
+    """Of the league the sweep trains on: other data is another sweep."""
+    explain: bool = False
+    """Permutation importances of the fitted models, per run (`--run-explain`)."""
+    share_observations: bool = False
+    """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be a folder, and empty budgets."""
+        if not BATCH_ID.match(self.batch_id):
+            raise ConfigError(
+                f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, starting with a letter or digit"
+            )
+        if self.n_trials < 1:
+            raise ConfigError(f"--n-trials {self.n_trials}: at least 1 is needed")
+
+    @property
+    def space(self) -> SearchSpace:
+        """What the sweep varies.
+
+        Raises:
+            ConfigError: when the config has no search space for the phase.
+        """
+        if self.phase is Phase.FULL:
+            if not self.config.sweep:
+                raise ConfigError("--phase full: the config has no `sweep` lists")
+            return {name: Choice(values=values) for name, values in self.config.sweep.items()}
+        if self.phase not in self.config.search_spaces:
+            known = ", ".join([*self.config.search_spaces, Phase.FULL])
+            raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
+        return self.config.search_spaces[self.phase]
+
+    def identity(self) -> dict[str, Any]:
+        """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
+        return {
+            "objective": self.objective,
+            "target": self.target,
+            "phase": self.phase,
+            "method": self.method,
+            "data_fingerprint": self.data_fingerprint,
+            "explain": self.explain,
+            "share_observations": self.share_observations,
+            "space": msgspec.to_builtins(self.space),
+            "config": identity(self.config),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `identity`."""
+        return digest(self.identity())

@@ -1,0 +1,1 @@
+"""League tables: synthetic, imported, downloaded."""
