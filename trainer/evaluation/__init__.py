@@ -1,0 +1,1 @@
+"""Metrics, plain baselines and the tables that put them side by side."""

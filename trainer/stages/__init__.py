@@ -1,0 +1,1 @@
+"""The store of cacheable steps: built once, memory-mapped, verified."""
