@@ -1,0 +1,104 @@
+"""Where a run came from and how it ended: `provenance.json`.
+
+Written when the run starts (state `running`) and again when it ends, so that a run folder always says what it is.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+RunState = Literal["running", "complete", "failed", "released", "superseded", "dead"]
+
+PACKAGES = ("truestrength", "torch", "xgboost-cpu", "scikit-learn", "numpy", "polars", "optuna", "safetensors")
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything needed to tell a run's origin and to repeat it."""
+
+    run_id: int
+    state: RunState
+    batch_id: str | None
+    slot: int | None
+    attempt: int | None
+    reason: str | None = None
+    """Why the run did not complete."""
+    started_at: str
+    """UTC, ISO 8601."""
+    finished_at: str | None = None
+    seconds: float | None = None
+    seed: int
+    data_fingerprint: str
+    git_commit: str | None
+    git_dirty: bool | None
+    """Whether the working tree differed from the commit; None where there is no git checkout (an image)."""
+    image: str | None
+    """The container image that the run ran in; None for a plain process."""
+    image_digest: str | None
+    host: str
+    pid: int
+    job_id: str | None
+    """SLURM's or the local executor's id of the job that the worker ran in."""
+    device: str
+    threads: int
+    versions: dict[str, str]
+
+
+def utc_now() -> str:
+    """The time as the files write it: UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def job_id(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The id of the job this process runs in, as its scheduler prints it ("123_4" for an array task).
+
+    >>> job_id({"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"})
+    '7_2'
+    """
+    if "SLURM_ARRAY_JOB_ID" in environment and "SLURM_ARRAY_TASK_ID" in environment:
+        return f"{environment['SLURM_ARRAY_JOB_ID']}_{environment['SLURM_ARRAY_TASK_ID']}"
+    return environment.get("SLURM_JOB_ID") or environment.get("SUBMITIT_LOCAL_JOB_ID")
+
+
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what computes, Python included."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the checkout this code runs from; an image carries its commit in the environment."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name):
+            return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return os.environ.get("TRUESTRENGTH_COMMIT"), None

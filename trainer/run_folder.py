@@ -1,0 +1,103 @@
+"""The folder of one training run, from its first file to its last.
+
+Every file appears whole or not at all, `metrics.json` after the models and predictions it describes: a folder that
+has it is complete. `provenance.json` is there from the start and says how the run ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import yaml
+
+from trainer.contract import provenance
+from trainer.contract.config import Config
+from trainer.contract.errors import UserError
+from trainer.contract.files import replacing, write_json, write_text
+from trainer.contract.metrics import RunMetrics
+from trainer.contract.paths import RunPaths
+from trainer.contract.provenance import Provenance, RunState
+
+
+class RunFolder:
+    """Writes one run's folder. Made by `opened`."""
+
+    def __init__(self, paths: RunPaths, record: Provenance) -> None:
+        self.paths = paths
+        self._record = record
+        self._begun = time.monotonic()
+
+    def write_results(
+        self, predictions: pl.DataFrame, save_models: Callable[[Path], None], metrics: RunMetrics
+    ) -> None:
+        """Write models, predictions and metrics, in this order; then the run is complete."""
+        with replacing(self.paths.predictions) as temporary:
+            predictions.write_parquet(temporary)
+        _write_folder(self.paths.models, save_models)
+        write_json(self.paths.metrics, metrics)
+        self.close("complete")
+
+    def close(self, state: RunState, reason: str | None = None) -> None:
+        """Say how the run ended."""
+        self._record = msgspec.structs.replace(
+            self._record,
+            state=state,
+            reason=reason,
+            finished_at=provenance.utc_now(),
+            seconds=round(time.monotonic() - self._begun, 3),
+        )
+        write_json(self.paths.provenance, self._record)
+
+
+@contextmanager
+def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunFolder]:
+    """Create the folder with `config.yaml`, `provenance.json` and `log.txt`, which gets everything logged meanwhile.
+
+    An exception closes the run as failed, with the exception's text as the reason, and goes on to the caller.
+    """
+    paths.folder.mkdir(parents=True)
+    write_text(paths.config, yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False))
+    write_json(paths.provenance, record)
+    folder = RunFolder(paths, record)
+    handler = logging.FileHandler(paths.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield folder
+    except UserError as error:
+        folder.close("failed", str(error))
+        raise
+    except BaseException as error:
+        folder.close("failed", f"{type(error).__name__}: {error}")
+        logging.getLogger(__name__).exception("the run failed")
+        raise
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def mark(paths: RunPaths, state: RunState, reason: str) -> None:
+    """Write into the folder of somebody else's ended run what became of it, unless it says so already."""
+    if not paths.provenance.exists():
+        return
+    record = msgspec.json.decode(paths.provenance.read_bytes(), type=Provenance)
+    if record.state == "running":
+        write_json(paths.provenance, msgspec.structs.replace(record, state=state, reason=reason))
+
+
+def _write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir()
+    try:
+        write(temporary)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
