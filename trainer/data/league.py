@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import polars as pl
 
 from trainer.contract.errors import DataError
+from trainer.contract.league import Manifest, SeasonCount, read_manifest
 from trainer.contract.paths import LeaguePaths
+
+__all__ = ["BOX", "PLAYER_GAMES", "TEAMS", "TEAM_GAMES", "League", "Manifest", "SeasonCount", "load_league"]
 
 BOX = (
     "fgm",
@@ -64,26 +66,6 @@ TEAMS = {"team_id": pl.Int64, "abbreviation": pl.String, "name": pl.String, "con
 """One row per team; conference is "East" or "West"."""
 
 
-class SeasonCount(msgspec.Struct, frozen=True):
-    """What a season holds."""
-
-    season: str
-    regular_games: int
-    playoff_games: int
-    player_rows: int
-    first_date: str
-    last_regular_date: str
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """`league.json`: written last, so a folder that has it is whole."""
-
-    source: str
-    fingerprint: str
-    seasons: tuple[SeasonCount, ...]
-    repairs: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True)
 class League:
     """A league in memory."""
@@ -100,19 +82,14 @@ def load_league(folder: Path) -> League:
     Raises:
         DataError: when the folder holds no complete league.
     """
+    manifest = read_manifest(folder)
     paths = LeaguePaths(folder)
-    if not paths.manifest.exists():
-        raise DataError(
-            f"{folder}: no league here (no {paths.manifest.name}). Make one with `python -m trainer data demo --into "
-            f"{folder}`, or `python -m trainer data import --team-logs FILE --player-logs FILE --into {folder}`"
-        )
     try:
-        manifest = msgspec.json.decode(paths.manifest.read_bytes(), type=Manifest)
         return League(
             team_games=pl.read_parquet(paths.team_games),
             player_games=pl.read_parquet(paths.player_games),
             teams=pl.read_parquet(paths.teams),
             manifest=manifest,
         )
-    except (OSError, msgspec.MsgspecError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder}: the league cannot be read: {error}. Import it again") from None
