@@ -46,7 +46,9 @@ class RunFolder:
         self.close("complete")
 
     def close(self, state: RunState, reason: str | None = None) -> None:
-        """Say how the run ended."""
+        """Say how the run ended. The first word stands: an error on the way out does not make it another end."""
+        if self._record.state != "running":
+            return
         self._record = msgspec.structs.replace(
             self._record,
             state=state,
