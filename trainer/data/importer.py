@@ -1,0 +1,118 @@
+"""Turns game logs into a league folder.
+
+Surprising: everything is read, checked and written to temporary files before the first file of an older league in the
+folder is touched, and the manifest is taken away first and put back last, so no reader sees a mixture.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import polars as pl
+
+from trainer.contract.errors import DataError
+from trainer.contract.files import replacing, write_json
+from trainer.contract.paths import LeaguePaths
+from trainer.data.fingerprint import fingerprint
+from trainer.data.game_checks import check_player_rows, check_team_rows
+from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest, SeasonCount
+from trainer.data.log_files import read_player_logs, read_team_logs
+from trainer.data.teams import teams_of
+
+
+def import_logs(
+    team_logs: Path, player_logs: Path, into: Path, teams: Path | None = None, source: str | None = None
+) -> Manifest:
+    """Read LeagueGameLog-shaped logs, check and repair them, and write the league folder `into`.
+
+    Args:
+        team_logs: Parquet or CSV with one row per team and game.
+        player_logs: Parquet or CSV with one row per player and game.
+        into: a new folder, an empty one, or a league folder, which is replaced.
+        teams: CSV of another league's teams; None: the NBA's.
+        source: what the manifest says about where the data came from; None: the names of the files.
+
+    Raises:
+        DataError: saying what is wrong, where, and what to do.
+    """
+    refuse_foreign_folder(into)
+    league = read_league(team_logs, player_logs, teams, source or f"{team_logs.name}, {player_logs.name}")
+    write_league(league, into)
+    return league.manifest
+
+
+def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: str) -> League:
+    """Read and check logs without writing anything; see `import_logs`."""
+    repairs: list[str] = []
+    team_rows = check_team_rows(read_team_logs(team_logs, repairs), repairs)
+    league_teams = teams_of(team_rows, teams)
+    player_rows = check_player_rows(read_player_logs(player_logs, repairs), team_rows, repairs)
+    team_games = team_rows.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
+    player_games = player_rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
+    seasons = _count_seasons(team_games, player_games, repairs)
+    manifest = Manifest(
+        source=source,
+        fingerprint=fingerprint(team_games, player_games, league_teams),
+        seasons=seasons,
+        repairs=tuple(repairs),
+    )
+    return League(team_games=team_games, player_games=player_games, teams=league_teams, manifest=manifest)
+
+
+def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) -> None:
+    """Write a league folder over whatever league was there; `truth` is the demo's, and an older one goes."""
+    paths = LeaguePaths(into)
+    tables = {paths.team_games: league.team_games, paths.player_games: league.player_games, paths.teams: league.teams}
+    if truth is not None:
+        tables[paths.truth] = truth
+    with ExitStack() as stack:
+        for path, table in tables.items():
+            table.write_parquet(stack.enter_context(replacing(path)))
+        # From here to the end of the block there is no league: whoever is stopped in it leaves none, not a mixture.
+        paths.manifest.unlink(missing_ok=True)
+        if truth is None:
+            paths.truth.unlink(missing_ok=True)
+    write_json(paths.manifest, league.manifest)
+
+
+def refuse_foreign_folder(into: Path) -> None:
+    """Raise a DataError when `into` holds anything that is not a league's."""
+    paths = LeaguePaths(into)
+    if into.exists() and not into.is_dir():
+        raise DataError(f"{into}: is a file; give a folder for the league")
+    ours = {paths.team_games, paths.player_games, paths.teams, paths.manifest, paths.truth, paths.logs.folder}
+    foreign = sorted(p.name for p in into.glob("*") if p not in ours and not _torn(p)) if into.is_dir() else []
+    if foreign:
+        shown = ", ".join(foreign[:5]) + (", …" if len(foreign) > 5 else "")
+        raise DataError(f"{into}: is not a league folder (it holds {shown}). Give a new folder, or an empty one")
+
+
+def _torn(path: Path) -> bool:
+    """Whether this is what an earlier write left when it was killed."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
+def _count_seasons(team_games: pl.DataFrame, player_games: pl.DataFrame, repairs: list[str]) -> tuple[SeasonCount, ...]:
+    counts = []
+    for (season,), games in team_games.group_by("season", maintain_order=True):
+        regular = games.filter(pl.col("season_type") == "regular")
+        playoffs = games.height - regular.height
+        if regular.is_empty():
+            raise DataError(
+                f"season {season}: has {playoffs // 2} playoff games and no regular-season game. Add them, or take the "
+                "season out"
+            )
+        if playoffs == 0:
+            repairs.append(f"season {season}: no playoffs; it cannot serve the target playoff_outcome")
+        counts.append(
+            SeasonCount(
+                season=str(season),
+                regular_games=regular.height // 2,
+                playoff_games=playoffs // 2,
+                player_rows=player_games.filter(pl.col("season") == season).height,
+                first_date=str(games["date"].min()),
+                last_regular_date=str(regular["date"].max()),
+            )
+        )
+    return tuple(sorted(counts, key=lambda count: count.season))
