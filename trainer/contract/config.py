@@ -148,9 +148,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    config = yaml_config.load(path, Config, overrides)
-    for phase, space in config.search_spaces.items():
-        _check_search_space(config, space, f"{path}: search_spaces.{phase}")
+    tree, origin = yaml_config.read(path, overrides)
+    config = yaml_config.convert(tree, Config, origin, str(path))
+    if Phase.FULL in config.search_spaces:
+        file = yaml_config.origin_of("search_spaces.full", origin, str(path))
+        raise ConfigError(
+            f"{file}: search_spaces.full: the phase `full` is made of the `sweep` lists; write them there"
+        )
+    spaces: dict[str, SearchSpace] = {f"search_spaces.{phase}": space for phase, space in config.search_spaces.items()}
+    spaces["sweep"] = {name: Choice(values=values) for name, values in config.sweep.items()}
+    for section, space in spaces.items():
+        for name, dimension in space.items():
+            key = f"{section}.{name}"
+            _check_dimension(config, name, dimension, f"{yaml_config.origin_of(key, origin, str(path))}: {key}")
     return config
 
 
@@ -184,21 +194,20 @@ def digest(value: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 
-def _check_search_space(config: Config, space: SearchSpace, where: str) -> None:
+def _check_dimension(config: Config, name: str, dimension: Dimension, where: str) -> None:
     """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
 
     Raises:
         ConfigError: naming `where`, the parameter, its value and what is allowed.
     """
-    for name, dimension in space.items():
-        key = config_key(name)
-        if not _known(config, key):
-            raise ConfigError(f"{where}: unknown parameter '{name}': {suggest(name, PARAMETER_KEYS)}, or a dotted key")
-        for value in _extremes(dimension, f"{where}.{name}"):
-            try:
-                replace(config, {key: value})
-            except ConfigError as error:
-                raise ConfigError(f"{where}.{name}: {error}") from None
+    key = config_key(name)
+    if not _known(config, key):
+        raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
+    for value in _extremes(dimension, where):
+        try:
+            replace(config, {key: value})
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {str(error).removeprefix('parameters: ')}") from None
 
 
 def _known(config: Config, dotted: str) -> bool:
@@ -215,6 +224,9 @@ def _extremes(dimension: Dimension, where: str) -> list[Any]:
                 raise ConfigError(f"{where}: log needs low above 0, found {low}")
             return [low, high]
         case Choice(values=values):
+            twice = [value for i, value in enumerate(values) if value in values[:i]]
+            if twice:
+                raise ConfigError(f"{where}: the value {twice[0]} is written twice")
             return list(values)
         case Fixed(value=value):
             return [value]

@@ -6,14 +6,15 @@ Later files win over earlier ones, key by key; lists and search-space entries ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
-from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.errors import ConfigError
+from trainer.contract.validation_errors import explain
 
 T = TypeVar("T")
 Tree = dict[str, Any]
@@ -25,12 +26,18 @@ def load(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> T:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
+    tree, origin = read(path, overrides)
+    return convert(tree, kind, origin, str(path))
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> tuple[Tree, dict[str, str]]:
+    """The merged tree with the overrides applied and, for each dotted key, the file or `--set` that set it."""
     tree, origin = read_merged(path)
     for override in overrides:
         key, value = parse_override(override)
         _put(tree, key, value, override)
         _remember(origin, key, value, f"--set {override}")
-    return convert(tree, kind, origin, str(path))
+    return tree, origin
 
 
 def convert(tree: Tree, kind: type[T], origin: Mapping[str, str], source: str) -> T:
@@ -38,7 +45,8 @@ def convert(tree: Tree, kind: type[T], origin: Mapping[str, str], source: str) -
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(str(error), tree, kind, origin, source)) from None
+        key, sentence = explain(error, tree, kind)
+        raise ConfigError(f"{origin_of(key, origin, source)}: {sentence}") from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -75,7 +83,7 @@ def read_merged(path: Path, above: tuple[Path, ...] = ()) -> tuple[Tree, dict[st
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """Lay `above` over `below` without changing either. A mapping with a `type` key is one value and is replaced whole."""
+    """Lay `above` over `below`, changing neither. A mapping with a `type` key is one value and is replaced whole."""
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
@@ -148,53 +156,10 @@ def _remember(origin: dict[str, str], key: str, value: Any, source: str) -> None
             _remember(origin, f"{key}.{name}", below, source)
 
 
-def _explain(message: str, tree: Tree, kind: Any, origin: Mapping[str, str], source: str) -> str:
-    text, _, where = message.partition(" - at `")
-    path = [p for p in re.split(r"[.\[\]]", where.rstrip("`").removeprefix("$")) if p and p != "..."]
-    unknown = re.search(r"unknown field `(.+?)`", text)
-    missing = re.search(r"missing required field `(.+?)`", text)
-    key = ".".join([*path, unknown.group(1)] if unknown else path)
-    file = _origin(origin, key, source)
-    if unknown:
-        return f"{file}: unknown key '{key}': {suggest(unknown.group(1), _fields(kind, path))}"
-    if missing:
-        return f"{file}: '{'.'.join([*path, missing.group(1)])}' is required and has no default"
-    return f"{file}: {key or 'the file'}: {text} (found {_value(tree, path)!r})"
-
-
-def _origin(origin: Mapping[str, str], key: str, source: str) -> str:
+def origin_of(key: str, origin: Mapping[str, str], source: str) -> str:
+    """Where the value of a dotted key was written, or that of the section around it; else `source`."""
     while key:
         if key in origin:
             return origin[key]
         key = key.rpartition(".")[0]
     return source
-
-
-def _value(tree: Any, path: Iterable[str]) -> Any:
-    for name in path:
-        if isinstance(tree, dict):
-            tree = tree.get(name)
-        elif isinstance(tree, list) and name.isdigit():
-            tree = tree[int(name)]
-    return tree
-
-
-def _fields(kind: Any, path: Sequence[str]) -> list[str]:
-    """Names of the fields of the struct that `path` leads to; unions and mappings are looked through."""
-    info = msgspec.inspect.type_info(kind)
-    for name in path:
-        info = _step(info, name)
-    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    return sorted({f.encode_name for o in options if isinstance(o, msgspec.inspect.StructType) for f in o.fields})
-
-
-def _step(info: Any, name: str) -> Any:
-    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    for option in options:
-        if isinstance(option, msgspec.inspect.StructType):
-            for field in option.fields:
-                if field.encode_name == name:
-                    return field.type
-        if isinstance(option, msgspec.inspect.DictType):
-            return option.value_type
-    return info

@@ -1,0 +1,134 @@
+"""Turns msgspec's message about a tree into one that names the key, the value and what is allowed.
+
+Surprising: msgspec writes `[...]` for the key of a mapping, so the key is found again by trying each entry alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from trainer.contract.errors import suggest
+
+_TOKEN = re.compile(r"\[(\.\.\.|\d+)\]|([^.\[\]]+)")
+
+
+def explain(error: msgspec.ValidationError, tree: Any, kind: Any) -> tuple[str, str]:
+    """The dotted key at fault and a sentence about it.
+
+    Args:
+        error: What `msgspec.convert(tree, kind)` raised.
+        tree: Plain mappings, lists and values.
+        kind: The type that the tree should have had.
+    """
+    text, _, where = str(error).partition(" - at ")
+    about_key = where.startswith("`key`")
+    tokens = [a or b for a, b in _TOKEN.findall(where.removeprefix("`key` in ").strip("`").removeprefix("$"))]
+    path, found, kind = _follow(tree, kind, tokens)
+    key = ".".join(path)
+    if about_key:
+        wrong = _wrong_key(found, kind)
+        return _join(key, wrong), f"unknown key '{_join(key, wrong)}': {suggest(wrong, _allowed(get_args(kind)[0]))}"
+    if unknown := re.search(r"unknown field `(.+?)`", text):
+        whole = _join(key, unknown.group(1))
+        return whole, f"unknown key '{whole}': {suggest(unknown.group(1), _fields(kind, found))}"
+    if missing := re.search(r"missing required field `(.+?)`", text):
+        allowed = _allowed_tags(kind) if missing.group(1) == "type" else []
+        hint = f". Allowed: {', '.join(allowed)}" if allowed else ""
+        return key, f"'{_join(key, missing.group(1))}' is required and has no default{hint}"
+    if text.startswith("Invalid") and (allowed := _allowed(kind)):
+        return key, f"{key}: {found!r} is not allowed: {suggest(str(found), allowed)}"
+    return (
+        key,
+        f"{key or 'the file'}: {text.replace('`object`', 'a mapping').replace('`array`', 'a list')}, found {found!r}",
+    )
+
+
+def _join(key: str, last: str) -> str:
+    return f"{key}.{last}" if key else last
+
+
+def _follow(tree: Any, kind: Any, tokens: list[str]) -> tuple[list[str], Any, Any]:
+    """Walk down `tree` and `kind` together. Returns the keys on the way, and the value and the type at the end."""
+    path: list[str] = []
+    for token in tokens:
+        kind = _option(kind, tree)
+        name = _failing_key(tree, kind) if token == "..." else token  # noqa: S105 - msgspec's word for some key
+        kind = _below(kind, name)
+        tree = tree[int(name)] if isinstance(tree, list) else tree.get(name)
+        path.append(name)
+    return path, tree, kind
+
+
+def _failing_key(tree: Mapping[str, Any], kind: Any) -> str:
+    for key, value in tree.items():
+        try:
+            msgspec.convert({key: value}, kind)
+        except msgspec.ValidationError:
+            return key
+    raise AssertionError(tree)
+
+
+def _wrong_key(tree: Mapping[str, Any], kind: Any) -> str:
+    key_kind, _ = get_args(kind)
+    return next(key for key in tree if key not in _allowed(key_kind))
+
+
+def _below(kind: Any, name: str) -> Any:
+    """The type of what lies under `name` in a value of type `kind`; a union's tag has the union's own type."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return get_type_hints(kind, include_extras=True).get(name, kind)
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if get_origin(kind) is tuple:
+        return get_args(kind)[0]
+    return kind
+
+
+def _bare(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _options(kind: Any) -> list[Any]:
+    kind = _bare(kind)
+    return [_bare(o) for o in get_args(kind)] if get_origin(kind) in {Union, UnionType} else [kind]
+
+
+def _option(kind: Any, value: Any) -> Any:
+    """The member of a union that `value` is meant to be: by its tag, or by its being a list."""
+    options = _options(kind)
+    if len(options) == 1:
+        return options[0]
+    if isinstance(value, list):
+        return next((o for o in options if get_origin(o) is tuple), kind)
+    tag = value.get("type") if isinstance(value, dict) else None
+    return next((o for o in options if tag is not None and _tag(o) == tag), kind)
+
+
+def _tag(kind: Any) -> Any:
+    is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return kind.__struct_config__.tag if is_struct else None
+
+
+def _allowed_tags(kind: Any) -> list[str]:
+    return [str(_tag(o)) for o in _options(kind) if _tag(o) is not None]
+
+
+def _allowed(kind: Any) -> list[str]:
+    """The words that may stand where `kind` is expected; empty when it is not a matter of words."""
+    kind = _bare(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(member.value) for member in kind]
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    return _allowed_tags(kind) if len(_options(kind)) > 1 else []
+
+
+def _fields(kind: Any, value: Any) -> list[str]:
+    option = _option(kind, value)
+    return sorted(f.encode_name for f in msgspec.structs.fields(option))
