@@ -8,12 +8,24 @@ Shapes: N lists, T teams (padded), P players (padded), S player statistics, C co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from trainer.contract.errors import DataError
 from trainer.contract.objectives import Target
+from trainer.data.league import League
+from trainer.features.context import team_context
+from trainer.features.players import player_features, player_log
+from trainer.features.ratings import elo
+from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
+from trainer.features.targets import target_ranks
+
+BUILDER_VERSION = "1"
+"""Names the content of the features: raised whenever the same league would give other arrays."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +56,115 @@ class Batches:
     """Names of the S player statistics."""
     context_columns: tuple[str, ...]
     """Names of the C context columns."""
+
+
+def build_batches(league: League, windows: Sequence[int], roster_size: int, first_day: int) -> Batches:
+    """All lists of all seasons: every regular-season game day from `first_day` days after the season's first game on.
+
+    Args:
+        league: the tables.
+        windows: lengths of the rolling windows, in games.
+        roster_size: most players of a team.
+        first_day: lists start this many days after a season's first game.
+
+    Returns:
+        Arrays as `Batches` says. A season without playoffs has NaN as its playoff outcome.
+
+    Raises:
+        DataError: when a season has no game day from `first_day` on, or a team has no player before a date.
+    """
+    seasons = season_games(league)
+    conferences = tuple(sorted({str(name) for games in seasons for name in games.conference}))
+    truth = target_ranks(league)
+    log = player_log(league, [games.season for games in seasons])
+    parts = []
+    for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
+        listed = games.days >= games.days[0] + first_day
+        if not listed.any():
+            raise DataError(
+                f"{games.season}: no game day {first_day} days after its first game or later, so it has no lists. "
+                "Choose a smaller evaluation.first_day, or leave the season out"
+            )
+        context_columns, context = team_context(games, rating, windows)
+        days = games.days[listed]
+        player_columns, players, mask = player_features(
+            log, i, days, games.team_id, windows=windows, roster_size=roster_size
+        )
+        _check_rosters(games, days, mask)
+        parts.append(_SeasonArrays(games, days, context[listed], players, mask, _ranks(truth, games)))
+    return _assemble(parts, conferences, player_columns, context_columns)
+
+
+@dataclass(frozen=True)
+class _SeasonArrays:
+    games: SeasonGames
+    days: Ints
+    context: Floats
+    players: Floats
+    player_mask: Bools
+    ranks: dict[Target, Floats]
+
+
+def _ranks(truth: pl.DataFrame, games: SeasonGames) -> dict[Target, Floats]:
+    rows = truth.filter(pl.col("season") == games.season).sort("team_id")
+    return {t: rows[t.value].cast(pl.Float64).fill_null(float("nan")).to_numpy() for t in Target}
+
+
+def _check_rosters(games: SeasonGames, days: Ints, mask: Bools) -> None:
+    empty = np.argwhere(~mask.any(axis=2))
+    if len(empty):
+        day, team = empty[0]
+        raise DataError(
+            f"{games.season}: team {games.team_id[team]} has no player with a game before {_iso(days[day])} "
+            f"({len(empty)} such teams and dates). Import a player log that covers the season, or leave the season out"
+        )
+
+
+def _iso(day: int) -> str:
+    return str(np.datetime64(int(day), "D"))
+
+
+def _assemble(
+    parts: Sequence[_SeasonArrays],
+    conferences: tuple[str, ...],
+    player_columns: tuple[str, ...],
+    context_columns: tuple[str, ...],
+) -> Batches:
+    """Cut every date into its conferences and stack all lists."""
+    n_teams = max(int((part.games.conference == name).sum()) for part in parts for name in conferences)
+    n_lists = sum(len(part.days) for part in parts) * len(conferences)
+    roster_size = parts[0].players.shape[2]
+    batches = Batches(
+        players=np.zeros((n_lists, n_teams, roster_size, len(player_columns)), dtype=np.float32),
+        player_mask=np.zeros((n_lists, n_teams, roster_size), dtype=np.bool_),
+        context=np.zeros((n_lists, n_teams, len(context_columns)), dtype=np.float32),
+        team_mask=np.zeros((n_lists, n_teams), dtype=np.bool_),
+        ranks={target: np.zeros((n_lists, n_teams), dtype=np.float32) for target in Target},
+        team_id=np.zeros((n_lists, n_teams), dtype=np.int64),
+        season=np.zeros(n_lists, dtype=np.int16),
+        date=np.zeros(n_lists, dtype=np.int32),
+        conference=np.zeros(n_lists, dtype=np.int8),
+        seasons=tuple(part.games.season for part in parts),
+        conferences=conferences,
+        player_columns=player_columns,
+        context_columns=context_columns,
+    )
+    first = 0
+    for i, part in enumerate(parts):
+        for j, name in enumerate(conferences):
+            rows = slice(first + j, first + j + len(part.days) * len(conferences), len(conferences))
+            teams = np.flatnonzero(part.games.conference == name)
+            _fill(batches, rows, slice(0, len(teams)), part, teams)
+            batches.season[rows], batches.date[rows], batches.conference[rows] = i, part.days, j
+        first += len(part.days) * len(conferences)
+    return batches
+
+
+def _fill(batches: Batches, rows: slice, places: slice, part: _SeasonArrays, teams: Ints) -> None:
+    batches.players[rows, places] = part.players[:, teams]
+    batches.player_mask[rows, places] = part.player_mask[:, teams]
+    batches.context[rows, places] = part.context[:, teams]
+    batches.team_mask[rows, places] = True
+    batches.team_id[rows, places] = part.games.team_id[teams]
+    for target, ranks in part.ranks.items():
+        batches.ranks[target][rows, places] = ranks[teams]
