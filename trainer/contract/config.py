@@ -126,10 +126,18 @@ class ModelC(Section, frozen=True):
     max_features: Share = 0.4
 
 
+class Cache(Section, frozen=True):
+    """The stage store in `paths.batch_cache`."""
+
+    max_gb: Positive = 20.0
+    """Entries that were not used for longest are removed beyond this size."""
+
+
 class Config(Section, frozen=True):
     """Everything a run needs to know."""
 
     paths: Paths = Paths()
+    cache: Cache = Cache()
     inference: Inference = Inference()
     evaluation: Evaluation = Evaluation()
     training: Training = Training()

@@ -174,6 +174,30 @@ class SweepPaths:
 
 
 @dataclass(frozen=True)
+class StorePaths:
+    """The stage store (`paths.batch_cache`): one flat folder per stage."""
+
+    root: Path
+
+    def stage(self, stage: str) -> Path:
+        """The entries of one stage."""
+        return self.root / stage
+
+    def entry(self, stage: str, digest: str, depth: int) -> Path:
+        """A stage's content trained to `depth` (epochs, rounds, trees); 0 where there is no such thing."""
+        return self.stage(stage) / f"{digest}.{depth:06d}.safetensors"
+
+    def entries(self, stage: str = "*", digest: str = "*") -> list[tuple[Path, int]]:
+        """Files and their depths, sorted by stage, digest and depth."""
+        found = sorted(self.root.glob(f"{stage}/{digest}.{'[0-9]' * 6}.safetensors"))
+        return [(path, int(path.name.split(".")[-2])) for path in found]
+
+    def leftovers(self) -> list[Path]:
+        """Temporary files; those of dead writers stay until the store is pruned."""
+        return list(self.root.glob("*/.*.tmp"))
+
+
+@dataclass(frozen=True)
 class OutputsRoot:
     """The outputs root (`outputs4`)."""
 
@@ -223,3 +247,45 @@ class OutputsRoot:
             places += [place for place in self.sweeps.iterdir() if place.is_dir()]
         names = (entry.name for place in places if place.is_dir() for entry in place.iterdir())
         return max((int(found.group(1)) for name in names if (found := RUN_FOLDER.match(name))), default=0)
+
+
+@dataclass(frozen=True)
+class EmbeddedServerPaths:
+    """The folder of the embedded PostgreSQL server (`.postgres`)."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, project: Path) -> EmbeddedServerPaths:
+        """The one place where a project keeps its server."""
+        return cls(project.absolute() / ".postgres")
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's own data folder."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        """What the server said; in its data folder, because the server may run as another user."""
+        return self.data / "server.log"
+
+    @property
+    def state(self) -> Path:
+        """Port, password and where the server was started, as JSON that only the owner may read."""
+        return self.folder / "server.json"
+
+    @property
+    def url(self) -> Path:
+        """The URL with its password, for the owner only; there while the server is meant to be up."""
+        return self.folder / "url"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while the server is being started or stopped."""
+        return self.folder / "lock"
+
+    @property
+    def alive(self) -> Path:
+        """Locked by the server's processes as long as one of them lives, so no pid has to be believed."""
+        return self.folder / "alive"

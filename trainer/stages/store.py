@@ -1,0 +1,152 @@
+"""The content-addressed store of batches and trained stages, shared by all workers and sweeps.
+
+An entry is named by the SHA-256 of everything that can change it, so a hit needs no questions asked. The surprising
+one: a stage has a depth (epochs, rounds, trees) that is not part of its name. Whoever needs less reads a prefix of what
+is there; whoever needs more continues it. Nothing is locked by files: an injected arbiter (the database) says who
+builds, and a rename publishes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from trainer.contract.config import digest
+from trainer.contract.errors import UserError
+from trainer.contract.metrics import StageCount
+from trainer.contract.paths import StorePaths
+from trainer.stages import stage_file
+from trainer.stages.prune import prune
+from trainer.stages.stage_file import Contents, TornFileError
+
+Building: TypeAlias = Callable[[str], AbstractContextManager[bool]]
+"""Given a key, enters with True for exactly one holder of the key at a time and with False for everybody else."""
+
+Build: TypeAlias = Callable[[Contents | None], Contents]
+"""Makes a stage to the depth asked for, from nothing or from the same stage at a lesser depth."""
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.02
+_LONGEST_WAIT_S = 1.0
+
+_held: set[str] = set()
+_held_lock = threading.Lock()
+
+
+@contextmanager
+def in_process(key: str) -> Iterator[bool]:
+    """The arbiter where there is no database: right among the threads of one process.
+
+    Two processes may then build the same entry at once, which costs time and nothing else.
+    """
+    with _held_lock:
+        mine = key not in _held
+        _held.add(key)
+    try:
+        yield mine
+    finally:
+        if mine:
+            _held.discard(key)
+
+
+class Store:
+    """Entries on disk, and how often this process found them there."""
+
+    def __init__(self, root: Path, building: Building = in_process, max_gb: float = 20.0) -> None:
+        """Open or create the store.
+
+        Raises:
+            UserError: when the folder cannot be made.
+        """
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"paths.batch_cache {root}: cannot be made: {error.strerror}. Set another folder") from None
+        self.paths = StorePaths(root)
+        self.counts: dict[str, StageCount] = {}
+        self._building = building
+        self._max_bytes = int(max_gb * 1e9)
+        self._verified: set[tuple[str, int, int, int]] = set()
+
+    def fetch(self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0) -> Contents:
+        """The stage's contents to at least `depth`, from disk or from `build`.
+
+        Args:
+            stage: names the folder and the counts.
+            identity: everything that can change the contents, apart from the depth; plain data.
+            build: called at most once, by one process at a time per identity.
+            depth: epochs, rounds or trees; 0 for a stage that has no such thing.
+        """
+        name = digest({"stage": stage, **identity})
+        wait = _FIRST_WAIT_S
+        while True:
+            if (found := self._open(stage, name, depth)) is not None:
+                self._count(stage, hit=True)
+                log.info("%s: hit %s", stage, name[:12])
+                return found
+            with self._building(f"{stage}/{name}") as mine:
+                if mine:
+                    return self._make(stage, name, identity, build, depth)
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+
+    def _make(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents:
+        # Somebody may have finished between the look and the claim.
+        if (found := self._open(stage, name, depth)) is not None:
+            self._count(stage, hit=True)
+            log.info("%s: hit %s", stage, name[:12])
+            return found
+        shorter = self._open(stage, name, 0)
+        self._count(stage, hit=False)
+        log.info("%s: miss %s%s", stage, name[:12], " (continued)" if shorter else "")
+        made = build(shorter)
+        notes = {**made.notes, "stage": stage, "identity": msgspec.json.encode(identity, order="sorted").decode()}
+        self._write(stage, name, depth, Contents(made.arrays, notes))
+        return made
+
+    def _open(self, stage: str, name: str, depth: int) -> Contents | None:
+        """The deepest entry of at least `depth`. A file that is not what was written is removed."""
+        for path, found in reversed(self.paths.entries(stage, name)):
+            if found < depth:
+                return None
+            try:
+                return self._read(path)
+            except TornFileError as error:
+                log.warning("%s. Removed; it is made again", error)
+                path.unlink(missing_ok=True)
+            except FileNotFoundError:  # pruned, or replaced by a deeper one
+                continue
+        return None
+
+    def _read(self, path: Path) -> Contents:
+        status = path.stat()
+        version = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        contents = stage_file.read(path, verify=version not in self._verified)
+        self._verified.add(version)
+        # The time of access says how long an entry was not used; the time of change stays, as part of `version`.
+        with suppress(PermissionError):  # somebody else's file in a shared store
+            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+        return contents
+
+    def _write(self, stage: str, name: str, depth: int, contents: Contents) -> None:
+        path = self.paths.entry(stage, name, depth)
+        try:
+            size = stage_file.write(path, contents)
+        except OSError as error:
+            log.warning("%s: cannot be stored (%s); the run goes on without it", path, error.strerror)
+            return
+        log.info("%s: stored %s, %.1f MB", stage, name[:12], size / 1e6)
+        prune(self.paths, self._max_bytes)
+
+    def _count(self, stage: str, *, hit: bool) -> None:
+        old = self.counts.get(stage, StageCount())
+        self.counts[stage] = StageCount(hits=old.hits + hit, misses=old.misses + (not hit))
