@@ -1,5 +1,6 @@
 """`python -m trainer data demo|import|describe|download`. What is heavy is imported by the command that needs it."""
 
+# ruff: noqa: PLC0415 - so that --help does not wait for Polars
 from __future__ import annotations
 
 import argparse
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trainer.data.league import Manifest
 
-Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+Subparsers = argparse._SubParsersAction
 
 
 def add_data_commands(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
