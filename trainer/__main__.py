@@ -13,9 +13,10 @@ from trainer.stages.cli import add_cache_commands
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="python -m trainer", description=__doc__, allow_abbrev=False)
+    top = argparse.ArgumentParser(prog="python -m trainer", description="Trains and evaluates the team-strength ranker.", allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    add_data_commands(commands)
+    data = commands.add_parser("data", help="league tables: synthetic, imported, downloaded", allow_abbrev=False)
+    add_data_commands(data.add_subparsers(required=True, metavar="COMMAND"))
     add_cache_commands(commands)
 
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id", allow_abbrev=False)
