@@ -42,6 +42,32 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Write a whole file that only its owner may read, at no moment anybody else."""
+    with replacing(path) as temporary:
+        temporary.touch(mode=0o600, exist_ok=False)
+        temporary.write_text(text, encoding="utf-8")
+
+
+def create_text(path: Path, text: str) -> bool:
+    """Write a whole file unless there is one: of all who try at once, only one gets True.
+
+    A hard link is what decides, on every file system that a cluster shares; nobody sees the file half-written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        _sync(temporary)
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+    return True
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -240,13 +240,19 @@ class OutputsRoot:
         """The file whose creation gives `run_id` away."""
         return self.reservations / run_name(run_id)
 
+    def run_folders(self, run_id: int) -> list[Path]:
+        """The folders of this run id, wherever in the root they are."""
+        return [place / run_name(run_id) for place in self._run_places() if (place / run_name(run_id)).is_dir()]
+
     def highest_run_id(self) -> int:
         """The highest run id that has a reservation or a folder anywhere in the root; 0 when there is none."""
-        places = [self.reservations, self.root / "runs", self.root]
-        if self.sweeps.is_dir():
-            places += [place for place in self.sweeps.iterdir() if place.is_dir()]
+        places = [self.reservations, *self._run_places()]
         names = (entry.name for place in places if place.is_dir() for entry in place.iterdir())
         return max((int(found.group(1)) for name in names if (found := RUN_FOLDER.match(name))), default=0)
+
+    def _run_places(self) -> list[Path]:
+        sweeps = [place for place in self.sweeps.iterdir() if place.is_dir()] if self.sweeps.is_dir() else []
+        return [self.root / "runs", self.root, *sweeps]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""Finds the database and says in plain words what is wrong with it.
+
+Order: `DATABASE_URL`, then the file that `DATABASE_URL_FILE` names, then the project's embedded server. The URL holds
+a password: it is passed on by environment or by a file that only the owner may read, and is printed by `redact` only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
+
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths import EmbeddedServerPaths
+
+URL_VARIABLE = "DATABASE_URL"
+FILE_VARIABLE = "DATABASE_URL_FILE"
+CONNECT_TIMEOUT_S = 10
+
+_SCHEMES = re.compile(r"^(postgres|postgresql)(\+\w+)?$")
+_SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]*)@|(?<=password=)[^&\s]+")
+_HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
+# While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
+# language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
+_REFUSALS = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
+
+
+def database_url(root: Path = Path()) -> str:
+    """The URL of the database, as `postgresql://user:password@host:port/name`.
+
+    Args:
+        root: the project folder, whose `.postgres/` is the embedded server.
+
+    Raises:
+        DatabaseError: no database is configured, or what is configured is not the URL of a PostgreSQL.
+    """
+    if os.environ.get(URL_VARIABLE):
+        return normalise(os.environ[URL_VARIABLE], URL_VARIABLE)
+    if os.environ.get(FILE_VARIABLE):
+        return normalise(_read_secret(Path(os.environ[FILE_VARIABLE])), f"{FILE_VARIABLE} {os.environ[FILE_VARIABLE]}")
+    embedded = EmbeddedServerPaths.of(root).url
+    if not embedded.exists():
+        raise DatabaseError(f"No database: neither DATABASE_URL nor {embedded} is there. {_HINT}")
+    return normalise(_read_secret(embedded), str(embedded))
+
+
+def normalise(url: str, source: str = "the database URL") -> str:
+    """Bring every usual spelling of a PostgreSQL URL into one form, without a driver's name.
+
+    >>> normalise("postgresql+psycopg2://me@db/sweeps")
+    'postgresql://me@db/sweeps'
+
+    Raises:
+        DatabaseError: `source` is not the URL of a PostgreSQL.
+    """
+    parts = urlsplit(url.strip())
+    if not _SCHEMES.match(parts.scheme):
+        found = f"{parts.scheme}://…" if parts.scheme and "//" in url else "text that is not a URL"
+        raise DatabaseError(f"{source}: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, found {found}. {_HINT}")
+    return urlunsplit(("postgresql", *parts[1:]))
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database for SQLAlchemy, by the driver that this project installs."""
+    return normalise(url).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database.
+
+    >>> with_database("postgresql://me@db:5433/postgres?sslmode=require", "sweeps")
+    'postgresql://me@db:5433/sweeps?sslmode=require'
+    """
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def with_option(url: str, key: str, value: str) -> str:
+    """The same database with one more connection parameter; one that is there already stays as it is."""
+    parts = urlsplit(url)
+    query = {key: value, **dict(parse_qsl(parts.query))}
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def redact(text: str) -> str:
+    """`text` with every password in it replaced.
+
+    >>> redact("postgresql://me:secret@db/sweeps")
+    'postgresql://me:***@db/sweeps'
+    """
+    return _SECRET.sub(lambda found: f"{found.group(1)}:***@" if found.group(1) is not None else "***", text)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
+        return False
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return not _is_refusal(error)
+    return False
+
+
+def explain(error: psycopg.Error, url: str) -> DatabaseError:
+    """What a database error means to the person who runs a command, and what to do next."""
+    said = " ".join(redact(str(error)).split())
+    where = redact(url)
+    match error:
+        case psycopg.errors.InsufficientPrivilege():
+            advice = (
+                "The user may not create what is needed. As the database's owner: "
+                "GRANT CREATE ON DATABASE … TO user; GRANT CREATE ON SCHEMA public TO user;"
+            )
+        case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+            advice = "The ledger is not in this database. A launcher makes it when it registers a sweep."
+        case psycopg.OperationalError() if _is_refusal(error):
+            advice = "Check user, password and database name in DATABASE_URL; the server itself is up."
+        case psycopg.OperationalError():
+            advice = f"Is the server up, and its host and port right? {_HINT}"
+        case _:
+            advice = "This was not expected; the server's log may say more."
+    return DatabaseError(f"{where}: {said}. {advice}")
+
+
+def check(url: str) -> None:
+    """Connect once, without patience.
+
+    Raises:
+        DatabaseError: the server cannot be reached or refuses, and what to do next.
+    """
+    try:
+        psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
+    except psycopg.Error as error:
+        raise explain(error, url) from None
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    return any(words in str(error) for words in _REFUSALS)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode & 0o777
+        # Container secrets are mounted readable; nobody else is in there to read them.
+        if mode & 0o077 and not path.is_relative_to("/run/secrets"):
+            raise DatabaseError(f"{path}: holds a password and has mode {mode:o}: run `chmod 600 {path}`")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be read: {error.strerror}. {FILE_VARIABLE} names it.") from None

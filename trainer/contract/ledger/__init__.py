@@ -1,0 +1,33 @@
+"""The ledger: sweeps, slots, attempts, workers and run ids in PostgreSQL."""
+
+from trainer.contract.ledger.lease import Lease
+from trainer.contract.ledger.ledger import LEASE_S, Ledger, Superseded
+from trainer.contract.ledger.rows import (
+    AttemptRow,
+    AttemptState,
+    Claim,
+    Observation,
+    Renewal,
+    Reported,
+    SlotRow,
+    SlotState,
+    SweepProgress,
+    WorkerRow,
+)
+
+__all__ = [
+    "LEASE_S",
+    "AttemptRow",
+    "AttemptState",
+    "Claim",
+    "Lease",
+    "Ledger",
+    "Observation",
+    "Renewal",
+    "Reported",
+    "SlotRow",
+    "SlotState",
+    "Superseded",
+    "SweepProgress",
+    "WorkerRow",
+]

@@ -1,0 +1,110 @@
+"""One connection that comes back: each operation is repeated with back-off while the server is away.
+
+An operation may therefore run twice although it succeeded, when only its answer was lost. Every statement of the
+ledger is written so that the second time does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from trainer.contract import database
+
+T = TypeVar("T")
+Parameters = Mapping[str, Any]
+
+PATIENCE_S = 600.0
+LONGEST_PAUSE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A connection to the ledger's database, for one process; threads take turns."""
+
+    def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
+        """Remember where the database is; the first operation connects."""
+        self.url = url
+        self.patience_s = patience_s
+        self._turn = threading.RLock()
+        self._open: psycopg.Connection[DictRow] | None = None
+
+    def rows(self, statement: str, parameters: Parameters, row: type[T], patience_s: float | None = None) -> list[T]:
+        """Run a statement and return what it answers as rows of type `row`."""
+        return self.work(lambda open_: fetch(open_, statement, parameters, row), patience_s)
+
+    def run(self, statement: str, parameters: Parameters, patience_s: float | None = None) -> int:
+        """Run a statement and return how many rows it touched."""
+        return self.work(lambda open_: open_.execute(statement.encode(), parameters).rowcount, patience_s)
+
+    def work(self, task: Callable[[psycopg.Connection[DictRow]], T], patience_s: float | None = None) -> T:
+        """Run `task` on the connection (autocommit), again and again while the trouble may pass.
+
+        Raises:
+            DatabaseError: the trouble does not pass by itself, or lasted longer than `patience_s`.
+        """
+        patience = self.patience_s if patience_s is None else patience_s
+        attempts = Retrying(
+            retry=retry_if_exception(database.is_passing),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
+            stop=stop_after_delay(patience),
+            before_sleep=self._say_waiting,
+            reraise=True,
+        )
+        try:
+            for attempt in attempts:
+                with attempt:
+                    return self._once(task)
+        except psycopg.Error as error:
+            raise database.explain(error, self.url) from error
+        raise AssertionError("tenacity either returns or raises")
+
+    def close(self) -> None:
+        """Close the connection; the next operation opens it anew."""
+        with self._turn:
+            if self._open is not None:
+                self._open.close()
+            self._open = None
+
+    def _once(self, task: Callable[[psycopg.Connection[DictRow]], T]) -> T:
+        with self._turn:
+            try:
+                if self._open is None:
+                    self._open = connect(self.url)
+                return task(self._open)
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                self.close()
+                raise
+
+    def _say_waiting(self, state: RetryCallState) -> None:
+        if state.attempt_number in (1, 4) or state.attempt_number % 20 == 0:
+            error = state.outcome.exception() if state.outcome else None
+            said = database.redact(" ".join(str(error).split()))
+            _log.warning("the database is away (%s); trying again for %.0f min", said, self.patience_s / 60)
+
+
+def connect(url: str) -> psycopg.Connection[DictRow]:
+    """Open a connection on which every statement is its own transaction, and which notices a dead server."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        row_factory=dict_row,
+        connect_timeout=database.CONNECT_TIMEOUT_S,
+        application_name="truestrength",
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+    )
+
+
+def fetch(connection: psycopg.Connection[DictRow], statement: str, parameters: Parameters, row: type[T]) -> list[T]:
+    """Run a statement on an open connection and return its rows as type `row`."""
+    return [msgspec.convert(found, row) for found in connection.execute(statement.encode(), parameters).fetchall()]

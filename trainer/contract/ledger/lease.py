@@ -1,0 +1,56 @@
+"""Keeps a claim alive while its slot runs.
+
+A thread, so a run that holds the interpreter for longer than the lease looks dead; leases are a minute, and numerical
+code lets go of the interpreter.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+
+from trainer.contract.errors import DatabaseError
+from trainer.contract.ledger.ledger import LEASE_S, Ledger
+from trainer.contract.ledger.rows import Claim
+
+_log = logging.getLogger(__name__)
+
+
+class Lease:
+    """Renews a claim four times per lease, by the database's clock, as long as the `with` block runs."""
+
+    def __init__(self, ledger: Ledger, claim: Claim, lease_s: float = LEASE_S) -> None:
+        """Remember what to renew; entering the block starts it."""
+        self.lost = threading.Event()
+        """Set when the slot has a later owner: the run may stop, its result will not count."""
+        self.cancelled = threading.Event()
+        """Set when the sweep was cancelled."""
+        self._ledger = ledger
+        self._claim = claim
+        self._lease_s = lease_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"lease-{claim.slot}", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._lease_s / 4):
+            try:
+                renewal = self._ledger.renew(self._claim, self._lease_s, patience_s=0)
+            except DatabaseError as error:
+                _log.warning("lease of slot %d not renewed: %s", self._claim.slot, error)
+                continue
+            if renewal.cancelled:
+                self.cancelled.set()
+            if not renewal.owner:
+                self.lost.set()
+                return

@@ -1,0 +1,392 @@
+"""The ledger: who runs which slot of which sweep, and how it ended.
+
+A slot is owned by the attempt that claimed it last, and by nobody else: every write names its attempt and is refused
+(`Superseded`) when a later one has taken over. So a worker that was frozen, cut off or started twice does no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from trainer.contract import run_ids
+from trainer.contract.errors import DatabaseError, suggest
+from trainer.contract.ledger import registration
+from trainer.contract.ledger.connection import PATIENCE_S, Connection, fetch
+from trainer.contract.ledger.queries import SCHEMA_VERSION, query, schema
+from trainer.contract.ledger.rows import (
+    AttemptRow,
+    AttemptState,
+    Claim,
+    Observation,
+    Renewal,
+    Reported,
+    SlotRow,
+    SweepProgress,
+    WorkerRow,
+)
+from trainer.contract.objectives import Objective
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.sweep import SweepSpec
+from trainer.contract.worker_place import Place
+
+T = TypeVar("T")
+
+LEASE_S = 60.0
+BEST_OBSERVATIONS = 25
+NEWEST_OBSERVATIONS = 200
+
+
+class Superseded(Exception):  # noqa: N818 - it is no error: somebody else runs the slot now
+    """The slot has a later owner; what this attempt found does not count."""
+
+
+class Ledger:
+    """The ledger of one database. Safe to share between the threads of a process, not between processes."""
+
+    def __init__(self, url: str, patience_s: float = PATIENCE_S) -> None:
+        """Remember where the database is; the first operation connects.
+
+        Args:
+            url: as `trainer.contract.database.database_url` gives it.
+            patience_s: how long every operation waits for a database that is away.
+        """
+        self.url = url
+        self.connection = Connection(url, patience_s)
+        self._building: set[str] = set()
+        self._building_turn = threading.Lock()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def prepare(self) -> None:
+        """Make or update the schema. Safe for any number of processes at once."""
+        self.connection.work(_prepare)
+
+    def register(self, spec: SweepSpec, outputs: OutputsRoot, max_attempts: int = 3) -> None:
+        """Make the sweep, its slots, its Optuna study and the outputs root's run ids; or go on with what is there.
+
+        Args:
+            spec: what to run. With more trials than before, slots are added.
+            outputs: the root that its run ids are unique in.
+            max_attempts: after so many attempts that died or failed, a slot is failed.
+
+        Raises:
+            SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
+        """
+        self.prepare()
+        run_ids.raise_run_ids(self, outputs, spec.config.inference.run_id_base)
+        registration.register(self.connection, spec, outputs, run_ids.outputs_id(outputs), max_attempts)
+
+    def forget(self, batch_id: str) -> None:
+        """Remove a sweep, its slots, attempts, workers and study. Files stay where they are."""
+        registration.forget(self.connection, batch_id)
+
+    def spec(self, batch_id: str) -> SweepSpec:
+        """What was registered under `batch_id`.
+
+        Raises:
+            DatabaseError: nothing was; the message lists what is known.
+        """
+        found = registration.stored(self.connection, batch_id)
+        if found is None:
+            known = self._rows("batch_ids", _BatchId)
+            names = (
+                suggest(batch_id, [row.batch_id for row in known])
+                if known
+                else "it has none yet, a launcher makes them"
+            )
+            raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {names}")
+        return found.sweep_spec()
+
+    def claim(self, batch_id: str, worker_id: int, lease_s: float = LEASE_S) -> Claim | None:
+        """Take an open slot for `lease_s` seconds; None when there is nothing to take now.
+
+        Slots whose owner is dead are taken away from it first, when no others are left.
+        """
+        key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s}
+        asked = False
+
+        def take(connection: psycopg.Connection[DictRow]) -> list[Claim]:
+            nonlocal asked
+            held = fetch(connection, query("held"), key, Claim) if asked else []
+            asked = True
+            return held or fetch(connection, query("claim"), key, Claim)
+
+        claims = self.connection.work(take)
+        if not claims and self.expire(batch_id):
+            claims = self.connection.work(take)
+        return claims[0] if claims else None
+
+    def expire(self, batch_id: str, dead_workers: Sequence[int] = ()) -> int:
+        """Take back the slots of owners whose lease is over, and of `dead_workers`; returns how many."""
+        return self._run("expire", batch_id=batch_id, dead_workers=list(dead_workers))
+
+    def renew(self, claim: Claim, lease_s: float = LEASE_S, patience_s: float | None = None) -> Renewal:
+        """Give a sign of life. Says whether the claim still owns its slot, and whether the sweep was cancelled."""
+        statement, parameters = query("renew"), {**_key(claim), "worker_id": claim.worker_id, "lease_s": lease_s}
+        return self.connection.rows(statement, parameters, Renewal, patience_s)[0]
+
+    def begin(self, claim: Claim, parameters: dict[str, Any], trial_number: int, run_id: int) -> None:
+        """Write down what the attempt is about to run.
+
+        Raises:
+            Superseded: the slot has a later owner.
+        """
+        self._fenced("begin", claim, parameters=Jsonb(parameters), trial_number=trial_number, run_id=run_id)
+
+    def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
+        """Bring the result to safety. The slot is done after `settle`, when the study knows it too.
+
+        Args:
+            claim: the attempt.
+            value: of the sweep's objective.
+            seconds: wall time of the run.
+            objectives: all six values, for sibling sweeps.
+
+        Raises:
+            Superseded: the slot has a later owner, and this result does not count.
+        """
+        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Jsonb(objectives or {}))
+
+    def settle(self, result: Claim | Reported) -> None:
+        """The study knows the result: the slot is done. Anybody may say so, and more than once."""
+        self._run("settle", **_key(result))
+
+    def reported(self, batch_id: str) -> list[Reported]:
+        """Results that are safe and not yet settled."""
+        return self._rows("reported", Reported, batch_id=batch_id)
+
+    def fail(self, claim: Claim, reason: str, *, final: bool = False) -> None:
+        """End the attempt without a result. The slot is tried again, unless `final` or out of attempts.
+
+        Raises:
+            Superseded: the slot has a later owner.
+        """
+        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=reason, final=final)
+
+    def release(self, claim: Claim, reason: str) -> None:
+        """Give the slot back as if it had not been claimed: no fault of the trial's.
+
+        Raises:
+            Superseded: the slot has a later owner.
+        """
+        self._fenced("give_up", claim, outcome=AttemptState.RELEASED, reason=reason, final=False)
+
+    def progress(self, batch_id: str) -> SweepProgress:
+        """One sweep at a glance.
+
+        Raises:
+            DatabaseError: no such sweep.
+        """
+        found = self._rows("progress", SweepProgress, batch_id=batch_id)
+        if not found:
+            self.spec(batch_id)
+        return found[0]
+
+    def all_progress(self) -> list[SweepProgress]:
+        """Every sweep, in the order of registration."""
+        return self._rows("progress", SweepProgress, batch_id=None)
+
+    def slots(self, batch_id: str) -> list[SlotRow]:
+        """The slots of a sweep, each with its last attempt."""
+        return self._rows("slots", SlotRow, batch_id=batch_id)
+
+    def attempts(self, batch_id: str) -> list[AttemptRow]:
+        """Every attempt of a sweep, by slot."""
+        return self._rows("attempts", AttemptRow, batch_id=batch_id)
+
+    def workers(self, batch_id: str) -> list[WorkerRow]:
+        """Every worker that ever served a sweep."""
+        return self._rows("workers", WorkerRow, batch_id=batch_id)
+
+    def start_worker(
+        self, batch_id: str, host: str, pid: int, job_id: str | None = None, lease_s: float = LEASE_S
+    ) -> int:
+        """Write down a worker and return its id. Slots of workers that died here, with this host's word, are freed."""
+        here = Place.here()
+        gone = [w.worker_id for w in self.workers(batch_id) if w.slot is not None and here.knows_dead(w.place, w.pid)]
+        if gone:
+            self.expire(batch_id, gone)
+        row = {"batch_id": batch_id, "host": host, "pid": pid, "job_id": job_id, "place": here.name, "lease_s": lease_s}
+        return self._rows("start_worker", _WorkerId, **row)[0].worker_id
+
+    def heartbeat(self, worker_id: int, lease_s: float = LEASE_S) -> None:
+        """A sign of life of a worker that waits; while it runs a slot, its lease gives them."""
+        self._run("heartbeat", worker_id=worker_id, lease_s=lease_s)
+
+    def stop_worker(self, worker_id: int, reason: str) -> None:
+        """The worker is ending in good order."""
+        self._run("stop_worker", worker_id=worker_id, reason=reason)
+
+    def explain_worker(self, worker_id: int, reason: str) -> None:
+        """Write down what somebody else knows of a worker's end (a state of SLURM), unless it gave a reason itself."""
+        self._run("explain_worker", worker_id=worker_id, reason=reason)
+
+    def cancel(self, batch_id: str) -> None:
+        """Workers claim no more of this sweep, and those that run a slot see it at their next renewal."""
+        self.spec(batch_id)
+        self._run("cancel", batch_id=batch_id)
+
+    def cancelled(self, batch_id: str) -> bool:
+        """Whether the sweep is cancelled."""
+        found = self._rows("cancelled", _Cancelled, batch_id=batch_id)
+        return bool(found) and found[0].cancelled
+
+    def retry(self, batch_id: str) -> int:
+        """Give failed slots new attempts, and take back a cancellation. Returns the number of slots."""
+        self.spec(batch_id)
+        return self._run("retry", batch_id=batch_id)
+
+    def owned_trials(self, batch_id: str) -> set[int]:
+        """Trial numbers that an owner or a result stands behind; any other RUNNING trial is an orphan."""
+        rows = self._rows("owned_trials", _TrialNumber, batch_id=batch_id)
+        return {row.trial_number for row in rows if row.trial_number is not None}
+
+    def observations(self, spec: SweepSpec) -> list[Observation]:
+        """The sweep's best and newest trials and those that run, by slot; a bounded number."""
+        limits = {"best": BEST_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
+        direction = spec.objective.direction
+        return self._rows("observations", Observation, batch_id=spec.batch_id, direction=direction, **limits)
+
+    def sibling_observations(self, batch_id: str, objective: Objective) -> list[Observation]:
+        """Finished trials of sweeps that differ in their objective only, with their value by this `objective`."""
+        most = BEST_OBSERVATIONS + NEWEST_OBSERVATIONS
+        key = {"batch_id": batch_id, "objective": objective, "most": most}
+        return self._rows("sibling_observations", Observation, **key)
+
+    def next_run_id(self, root_id: str) -> int | None:
+        """The next number of an outputs root's sequence; None when the database has no such sequence (any more).
+
+        `run_ids.new_run_id` makes a run id of it.
+        """
+        name = f"run_ids_{root_id}"
+        statement = _for_sequence("next_run_id", name)
+        try:
+            return self.connection.rows(statement, {"name": name}, _RunId)[0].run_id
+        except DatabaseError as error:
+            if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
+                return None
+            raise
+
+    def raise_run_ids(self, root_id: str, floor: Callable[[], int]) -> None:
+        """Make an outputs root's sequence where it is missing, and move it forward to `floor` or beyond.
+
+        Args:
+            root_id: of the outputs root.
+            floor: asked while no run id can be given.
+        """
+        name = f"run_ids_{root_id}"
+
+        def raise_it(connection: psycopg.Connection[DictRow]) -> None:
+            with connection.transaction():
+                connection.execute(query("lock").encode(), {"name": name})
+                connection.execute(_for_sequence("create_sequence", name).encode())
+                connection.execute(_for_sequence("raise_sequence", name).encode(), {"at_least": floor()})
+
+        self.prepare()
+        self.connection.work(raise_it)
+
+    @contextmanager
+    def building(self, key: str) -> Iterator[bool]:
+        """Give True to one process at a time for `key`, and False to the others, who look again later.
+
+        The database arbitrates; the lock falls with its holder. It is held by the ledger's connection, so those who
+        wait hold nothing. After the server was away two may build at once: write files whole or not at all.
+        """
+        with self._building_turn:
+            mine = key not in self._building
+            if mine:
+                mine = self._rows("try_session_lock", _Obtained, name=f"truestrength:building:{key}")[0].obtained
+            if mine:
+                self._building.add(key)
+        try:
+            yield mine
+        finally:
+            if mine:
+                with self._building_turn:
+                    self._building.discard(key)
+                    self._rows("session_unlock", _Released, name=f"truestrength:building:{key}")
+
+    def _rows(self, statement: str, row: type[T], **parameters: Any) -> list[T]:
+        return self.connection.rows(query(statement), parameters, row)
+
+    def _run(self, statement: str, **parameters: Any) -> int:
+        return self.connection.run(query(statement), parameters)
+
+    def _fenced(self, name: str, claim: Claim, **parameters: Any) -> None:
+        if self._run(name, **_key(claim), **parameters) == 0:
+            self._run("supersede", **_key(claim))
+            raise Superseded(f"slot {claim.slot} of {claim.batch_id}: attempt {claim.attempt} has a later owner")
+
+
+def _prepare(connection: psycopg.Connection[DictRow]) -> None:
+    if fetch(connection, query("schema_version"), {}, _Prepared)[0].prepared:
+        return
+    with connection.transaction():
+        connection.execute(query("lock").encode(), {"name": "truestrength:schema"})
+        for statement in schema():
+            connection.execute(statement.encode())
+        connection.execute(
+            "INSERT INTO truestrength.schema_version (version) SELECT %s"
+            " WHERE NOT EXISTS (SELECT FROM truestrength.schema_version)",
+            [SCHEMA_VERSION],
+        )
+
+
+def _for_sequence(name: str, sequence: str) -> str:
+    return sql.SQL(query(name)).format(sequence=sql.Identifier("truestrength", sequence)).as_string()
+
+
+def _key(claim: Claim | Reported) -> dict[str, Any]:
+    return {"batch_id": claim.batch_id, "slot": claim.slot, "attempt": claim.attempt}
+
+
+class _BatchId(msgspec.Struct):
+    batch_id: str
+
+
+class _WorkerId(msgspec.Struct):
+    worker_id: int
+
+
+class _TrialNumber(msgspec.Struct):
+    trial_number: int | None
+
+
+class _Cancelled(msgspec.Struct):
+    cancelled: bool
+
+
+class _Obtained(msgspec.Struct):
+    obtained: bool
+
+
+class _Released(msgspec.Struct):
+    released: bool
+
+
+class _RunId(msgspec.Struct):
+    run_id: int
+
+
+class _Prepared(msgspec.Struct):
+    prepared: bool

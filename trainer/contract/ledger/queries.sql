@@ -1,0 +1,329 @@
+-- Every statement of the ledger, by name. All times are the server's: workers' clocks differ.
+--
+-- A lease that ran out while the server was away proves nothing, because nobody could renew it; so after a start of
+-- the server every owner has one lease's time to come back.
+
+-- name: claim
+-- The lowest open slot of the lowest open rung. Workers that ask at once pass over each other's row instead of waiting.
+WITH alive AS (
+    UPDATE truestrength.workers
+    SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+    WHERE worker_id = %(worker_id)s
+), candidate AS (
+    SELECT slots.batch_id, slots.slot
+    FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
+    WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM truestrength.slots AS lower
+          WHERE lower.batch_id = slots.batch_id AND lower.rung < slots.rung
+            AND lower.state IN ('pending', 'running', 'reported')
+      )
+    ORDER BY slots.rung, slots.slot
+    FOR UPDATE OF slots SKIP LOCKED
+    LIMIT 1
+), taken AS (
+    UPDATE truestrength.slots
+    SET state = 'running', attempt = attempt + 1, worker_id = %(worker_id)s, lease_s = %(lease_s)s,
+        lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+    FROM candidate
+    WHERE slots.batch_id = candidate.batch_id AND slots.slot = candidate.slot
+    RETURNING slots.batch_id, slots.slot, slots.attempt, slots.rung, slots.parameters, slots.worker_id
+), started AS (
+    INSERT INTO truestrength.attempts (batch_id, slot, attempt, worker_id, parameters)
+    SELECT batch_id, slot, attempt, worker_id, parameters FROM taken
+)
+SELECT taken.batch_id, taken.slot, taken.attempt, taken.rung, taken.parameters, taken.worker_id,
+       earlier.trial_number AS previous_trial
+FROM taken
+LEFT JOIN truestrength.attempts AS earlier
+    ON (earlier.batch_id, earlier.slot, earlier.attempt) = (taken.batch_id, taken.slot, taken.attempt - 1);
+
+-- name: held
+-- The slot that a worker holds: asked when the answer to its claim was lost on the way.
+SELECT slots.batch_id, slots.slot, slots.attempt, slots.rung, slots.parameters, slots.worker_id,
+       earlier.trial_number AS previous_trial
+FROM truestrength.slots
+LEFT JOIN truestrength.attempts AS earlier
+    ON (earlier.batch_id, earlier.slot, earlier.attempt) = (slots.batch_id, slots.slot, slots.attempt - 1)
+WHERE slots.batch_id = %(batch_id)s AND slots.worker_id = %(worker_id)s AND slots.state = 'running';
+
+-- name: expire
+-- Take the slots of dead owners away from them: those whose lease is over, and those in `dead_workers`.
+WITH candidate AS (
+    SELECT slots.batch_id, slots.slot, slots.attempt, slots.worker_id,
+           slots.failures + 1 >= sweeps.max_attempts AS exhausted
+    FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
+    WHERE slots.batch_id = %(batch_id)s AND slots.state = 'running'
+      AND (slots.worker_id = ANY(%(dead_workers)s) OR clock_timestamp() > greatest(
+              slots.lease_until, pg_postmaster_start_time() + slots.lease_s * interval '1 second'))
+    FOR UPDATE OF slots SKIP LOCKED
+), dead AS (
+    UPDATE truestrength.attempts
+    SET state = 'dead', finished_at = clock_timestamp(),
+        reason = coalesce('worker stopped: ' || workers.reason,
+                          'no sign of life since ' || to_char(workers.seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))
+    FROM candidate LEFT JOIN truestrength.workers USING (worker_id)
+    WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (candidate.batch_id, candidate.slot, candidate.attempt)
+)
+UPDATE truestrength.slots
+SET state = CASE WHEN candidate.exhausted THEN 'failed' ELSE 'pending' END, failures = failures + 1, worker_id = NULL
+FROM candidate
+WHERE slots.batch_id = candidate.batch_id AND slots.slot = candidate.slot
+RETURNING slots.slot;
+
+-- name: renew
+WITH alive AS (
+    UPDATE truestrength.workers
+    SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+    WHERE worker_id = %(worker_id)s
+), renewed AS (
+    UPDATE truestrength.slots
+    SET lease_until = clock_timestamp() + %(lease_s)s * interval '1 second', lease_s = %(lease_s)s
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING slot
+)
+SELECT EXISTS (SELECT FROM renewed) AS owner,
+       EXISTS (SELECT FROM truestrength.sweeps
+               WHERE batch_id = %(batch_id)s AND cancelled_at IS NOT NULL) AS cancelled;
+
+-- name: begin
+WITH mine AS (
+    UPDATE truestrength.slots SET parameters = %(parameters)s
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING slot
+)
+UPDATE truestrength.attempts
+SET parameters = %(parameters)s, trial_number = %(trial_number)s, run_id = %(run_id)s
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
+RETURNING slot;
+
+-- name: finish
+-- The result is safe from here on. Repeating it does no harm: the first acknowledgement may have been lost.
+WITH mine AS (
+    UPDATE truestrength.slots SET state = 'reported'
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state IN ('running', 'reported')
+    RETURNING slot
+)
+UPDATE truestrength.attempts
+SET value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s, finished_at = clock_timestamp()
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
+RETURNING slot;
+
+-- name: settle
+WITH mine AS (
+    UPDATE truestrength.slots SET state = 'done', worker_id = NULL
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state IN ('reported', 'done')
+    RETURNING slot
+)
+UPDATE truestrength.attempts SET state = 'complete'
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
+RETURNING slot;
+
+-- name: reported
+-- Results that are safe but not yet settled: their worker died, or is about to settle them. Anybody may do it.
+SELECT attempts.batch_id, attempts.slot, attempts.attempt, slots.rung, attempts.parameters, attempts.worker_id,
+       attempts.trial_number, attempts.value
+FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
+WHERE slots.batch_id = %(batch_id)s AND slots.state = 'reported'
+ORDER BY slot;
+
+-- name: give_up
+-- End an attempt without a result: `failed` counts, `released` gives the slot back as if nothing had been.
+WITH mine AS (
+    UPDATE truestrength.slots
+    SET failures = failures + CASE WHEN %(outcome)s = 'failed' THEN 1 ELSE 0 END, worker_id = NULL,
+        state = CASE WHEN %(outcome)s = 'failed' AND (%(final)s OR failures + 1 >= sweeps.max_attempts)
+                     THEN 'failed' ELSE 'pending' END
+    FROM truestrength.sweeps
+    WHERE slots.batch_id = sweeps.batch_id
+      AND slots.batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'running'
+    RETURNING slot
+)
+UPDATE truestrength.attempts SET state = %(outcome)s, reason = %(reason)s, finished_at = clock_timestamp()
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
+RETURNING slot;
+
+-- name: supersede
+-- An owner that was taken for dead has spoken: the record says so.
+UPDATE truestrength.attempts SET state = 'superseded'
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'dead'
+RETURNING slot;
+
+-- name: owned_trials
+-- The trial numbers that may be RUNNING in the study.
+SELECT attempts.trial_number, slots.state <> 'running' AS reported
+FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
+WHERE slots.batch_id = %(batch_id)s AND slots.state IN ('running', 'reported');
+
+-- name: progress
+SELECT sweeps.batch_id, sweeps.spec ->> 'objective' AS objective, sweeps.spec ->> 'target' AS target,
+       sweeps.spec ->> 'phase' AS phase, sweeps.spec ->> 'method' AS method,
+       count(*)::int AS n_trials,
+       count(*) FILTER (WHERE slots.state = 'pending')::int AS pending,
+       count(*) FILTER (WHERE slots.state IN ('running', 'reported'))::int AS running,
+       count(*) FILTER (WHERE slots.state = 'done')::int AS done,
+       count(*) FILTER (WHERE slots.state = 'failed')::int AS failed,
+       avg(attempts.seconds) FILTER (WHERE slots.state = 'done') AS mean_seconds,
+       max(attempts.finished_at) AS last_finished_at,
+       (SELECT min(started_at) FROM truestrength.attempts AS a WHERE a.batch_id = sweeps.batch_id) AS started_at,
+       best.value AS best_value, best.run_id AS best_run_id,
+       (SELECT count(*)::int FROM truestrength.workers
+        WHERE workers.batch_id = sweeps.batch_id AND stopped_at IS NULL
+          AND workers.lease_until > clock_timestamp()) AS live_workers,
+       sweeps.cancelled_at IS NOT NULL AS cancelled
+FROM truestrength.sweeps
+JOIN truestrength.slots USING (batch_id)
+LEFT JOIN truestrength.attempts USING (batch_id, slot, attempt)
+LEFT JOIN LATERAL (
+    SELECT a.value, a.run_id
+    FROM truestrength.slots AS s JOIN truestrength.attempts AS a USING (batch_id, slot, attempt)
+    WHERE s.batch_id = sweeps.batch_id AND s.state = 'done'
+      AND s.rung = (SELECT max(rung) FROM truestrength.slots AS top WHERE top.batch_id = sweeps.batch_id)
+    ORDER BY CASE sweeps.direction WHEN 'minimize' THEN a.value ELSE -a.value END, a.run_id
+    LIMIT 1
+) AS best ON true
+WHERE %(batch_id)s::text IS NULL OR sweeps.batch_id = %(batch_id)s
+GROUP BY sweeps.batch_id, best.value, best.run_id
+ORDER BY sweeps.created_at, sweeps.batch_id;
+
+-- name: slots
+SELECT slots.batch_id, slots.slot, slots.rung, slots.state, slots.attempt, slots.failures, slots.parameters,
+       attempts.run_id, attempts.trial_number, attempts.value, attempts.objectives, attempts.seconds,
+       attempts.reason, attempts.started_at, attempts.finished_at
+FROM truestrength.slots LEFT JOIN truestrength.attempts USING (batch_id, slot, attempt)
+WHERE slots.batch_id = %(batch_id)s
+ORDER BY slot;
+
+-- name: attempts
+SELECT attempts.batch_id, slot, attempt, run_id, trial_number, state, value, objectives, parameters,
+       workers.host, workers.pid, workers.job_id, attempts.reason, attempts.started_at, finished_at, seconds
+FROM truestrength.attempts LEFT JOIN truestrength.workers USING (worker_id)
+WHERE attempts.batch_id = %(batch_id)s
+ORDER BY slot, attempt;
+
+-- name: workers
+SELECT workers.worker_id, workers.batch_id, workers.host, workers.pid, workers.job_id, workers.place, workers.reason,
+       workers.started_at, workers.seen_at, workers.stopped_at,
+       stopped_at IS NULL AND workers.lease_until > clock_timestamp() AS live,
+       slots.slot
+FROM truestrength.workers
+LEFT JOIN truestrength.slots
+    ON slots.batch_id = workers.batch_id AND slots.worker_id = workers.worker_id AND slots.state = 'running'
+WHERE workers.batch_id = %(batch_id)s
+ORDER BY workers.worker_id;
+
+-- name: start_worker
+INSERT INTO truestrength.workers (batch_id, host, pid, job_id, place, lease_until)
+VALUES (%(batch_id)s, %(host)s, %(pid)s, %(job_id)s, %(place)s, clock_timestamp() + %(lease_s)s * interval '1 second')
+RETURNING worker_id;
+
+-- name: heartbeat
+UPDATE truestrength.workers
+SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
+WHERE worker_id = %(worker_id)s;
+
+-- name: stop_worker
+UPDATE truestrength.workers SET stopped_at = clock_timestamp(), reason = %(reason)s
+WHERE worker_id = %(worker_id)s AND stopped_at IS NULL;
+
+-- name: explain_worker
+-- What somebody else (SLURM) knows of a worker's end.
+UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_id)s AND reason IS NULL;
+
+-- name: cancel
+UPDATE truestrength.sweeps SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE batch_id = %(batch_id)s;
+
+-- name: cancelled
+SELECT cancelled_at IS NOT NULL AS cancelled FROM truestrength.sweeps WHERE batch_id = %(batch_id)s;
+
+-- name: retry
+WITH again AS (
+    UPDATE truestrength.sweeps SET cancelled_at = NULL WHERE batch_id = %(batch_id)s
+)
+UPDATE truestrength.slots SET state = 'pending', failures = 0
+WHERE batch_id = %(batch_id)s AND state = 'failed'
+RETURNING slot;
+
+-- name: sweep
+SELECT sweeps.batch_id, sweeps.root_id, outputs_roots.path AS outputs, sweeps.digest, sweeps.identity, sweeps.spec,
+       (SELECT count(*)::int FROM truestrength.slots WHERE slots.batch_id = sweeps.batch_id) AS n_trials
+FROM truestrength.sweeps JOIN truestrength.outputs_roots USING (root_id)
+WHERE sweeps.batch_id = %(batch_id)s;
+
+-- name: batch_ids
+SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
+
+-- name: put_sweep
+INSERT INTO truestrength.sweeps (batch_id, root_id, digest, family, identity, spec, direction, max_attempts)
+VALUES (%(batch_id)s, %(root_id)s, %(digest)s, %(family)s, %(identity)s, %(spec)s, %(direction)s, %(max_attempts)s)
+ON CONFLICT (batch_id) DO UPDATE SET spec = excluded.spec, max_attempts = excluded.max_attempts;
+
+-- name: put_slots
+INSERT INTO truestrength.slots (batch_id, slot, rung)
+SELECT %(batch_id)s, position - 1, rung FROM unnest(%(rungs)s::int[]) WITH ORDINALITY AS t (rung, position)
+ON CONFLICT DO NOTHING;
+
+-- name: forget
+DELETE FROM truestrength.sweeps WHERE batch_id = %(batch_id)s;
+
+-- name: put_outputs_root
+INSERT INTO truestrength.outputs_roots (root_id, path) VALUES (%(root_id)s, %(path)s)
+ON CONFLICT (root_id) DO UPDATE SET path = excluded.path;
+
+-- name: observations
+-- What a proposal may know: the best trials, the newest, and what runs now. Bounded, so that a long sweep's trials
+-- cost no more than a short one's.
+WITH complete AS (
+    SELECT slots.slot, slots.parameters, attempts.value, slots.rung, attempts.finished_at
+    FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
+    WHERE slots.batch_id = %(batch_id)s AND slots.state IN ('reported', 'done')
+), best AS (
+    SELECT slot FROM complete ORDER BY CASE %(direction)s WHEN 'minimize' THEN value ELSE -value END, slot LIMIT %(best)s
+), newest AS (
+    SELECT slot FROM complete ORDER BY finished_at DESC, slot LIMIT %(newest)s
+)
+SELECT %(batch_id)s AS batch_id, slot, parameters, value, rung
+FROM complete WHERE slot IN (SELECT slot FROM best UNION SELECT slot FROM newest)
+UNION ALL
+SELECT batch_id, slot, parameters, NULL, rung
+FROM truestrength.slots
+WHERE batch_id = %(batch_id)s AND state = 'running' AND parameters IS NOT NULL
+ORDER BY slot;
+
+-- name: sibling_observations
+SELECT slots.batch_id, slots.slot, slots.parameters, (attempts.objectives ->> %(objective)s)::float8 AS value, slots.rung
+FROM truestrength.sweeps AS own
+JOIN truestrength.sweeps AS sibling ON sibling.family = own.family AND sibling.batch_id <> own.batch_id
+JOIN truestrength.slots ON slots.batch_id = sibling.batch_id AND slots.state = 'done'
+JOIN truestrength.attempts ON (attempts.batch_id, attempts.slot, attempts.attempt) = (slots.batch_id, slots.slot, slots.attempt)
+WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objective)s
+  AND attempts.objectives ? %(objective)s
+  AND slots.rung = (SELECT max(top.rung) FROM truestrength.slots AS top WHERE top.batch_id = sibling.batch_id)
+ORDER BY slots.batch_id, slots.slot
+LIMIT %(most)s;
+
+-- name: lock
+SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
+
+-- name: try_session_lock
+SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
+
+-- name: session_unlock
+SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0)) AS released;
+
+-- name: create_sequence
+-- MINVALUE stays 1, because a sequence refuses to be set below it; CACHE 1, because cached numbers die with a session.
+CREATE SEQUENCE IF NOT EXISTS {sequence} AS bigint MINVALUE 1 START WITH 1 INCREMENT BY 1 CACHE 1 NO CYCLE;
+
+-- name: raise_sequence
+-- Only ever forward: `called` says whether `last_value` was given out. Needs the exclusive lock.
+SELECT setval('{sequence}', greatest(last_value + CASE WHEN is_called THEN 1 ELSE 0 END, %(at_least)s), false)
+FROM {sequence};
+
+-- name: next_run_id
+-- The shared lock keeps `raise_sequence` away between its reading and its writing.
+WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(%(name)s, 0)))
+SELECT nextval('{sequence}') AS run_id FROM locked;
+
+-- name: schema_version
+SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;

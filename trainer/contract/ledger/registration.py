@@ -1,0 +1,167 @@
+"""Registers a sweep: its row, its slots and its study, all under one lock.
+
+The study is made before the sweep's row, so whoever finds the row finds the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from trainer.contract import rungs, search_grid, study
+from trainer.contract.config import digest
+from trainer.contract.errors import SweepChangedError
+from trainer.contract.ledger.connection import Connection, fetch
+from trainer.contract.ledger.queries import query
+from trainer.contract.objectives import Method
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.sweep import SweepSpec
+
+OWN_TO_A_SWEEP = {"objective", "method", "explain", "share_observations"}
+"""What sweeps of one family may differ in: their trials with equal parameters are equal."""
+
+
+class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep as the ledger keeps it."""
+
+    batch_id: str
+    root_id: str
+    outputs: str
+    digest: str
+    identity: dict[str, Any]
+    spec: dict[str, Any]
+    n_trials: int
+
+    def sweep_spec(self) -> SweepSpec:
+        """The typed spec.
+
+        Raises:
+            SweepChangedError: it was written by a version of this program that knew other keys.
+        """
+        try:
+            return msgspec.convert(self.spec, SweepSpec)
+        except msgspec.ValidationError as error:
+            raise SweepChangedError(
+                f"sweep {self.batch_id!r} was registered by another version of this program ({error}). "
+                "Finish it with that version, or use another --batch-id."
+            ) from None
+
+
+def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, max_attempts: int) -> None:
+    """Make the sweep or go on with it; `Ledger.register` says the rest."""
+    search_grid.check_budget(spec)
+    spec.space  # noqa: B018 - a phase without a search space is refused before anything is written
+
+    def once(open_: psycopg.Connection[DictRow]) -> None:
+        with open_.transaction():
+            open_.execute(query("lock").encode(), {"name": "truestrength:register"})
+            old = _stored(open_, spec.batch_id)
+            if old is None:
+                _refuse_foreign_study(connection.url, spec)
+            else:
+                _refuse_change(old, spec, root_id, outputs)
+            open_.execute(query("put_outputs_root").encode(), {"root_id": root_id, "path": str(outputs.root)})
+            _put(open_, spec, root_id, max_attempts)
+
+    connection.work(once)
+
+
+def stored(connection: Connection, batch_id: str) -> StoredSweep | None:
+    """The sweep as it was registered, if it was."""
+    return connection.work(lambda open_: _stored(open_, batch_id))
+
+
+def forget(connection: Connection, batch_id: str) -> None:
+    """Remove a sweep and its study."""
+    connection.run(query("forget"), {"batch_id": batch_id})
+    study.delete_study(connection.url, batch_id)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What changed between two trees, a line per dotted key.
+
+    >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+    ['a.b: 1 -> 3']
+    """
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    keys = [*before, *(key for key in after if key not in before)]
+    return [
+        f"{key}: {before.get(key, 'nothing')} -> {after.get(key, 'nothing')}"
+        for key in keys
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _stored(open_: psycopg.Connection[DictRow], batch_id: str) -> StoredSweep | None:
+    found = fetch(open_, query("sweep"), {"batch_id": batch_id}, StoredSweep)
+    return found[0] if found else None
+
+
+def _put(open_: psycopg.Connection[DictRow], spec: SweepSpec, root_id: str, max_attempts: int) -> None:
+    identity = _plain(spec.identity())
+    row = {
+        "batch_id": spec.batch_id,
+        "root_id": root_id,
+        "digest": spec.digest,
+        "family": digest({key: value for key, value in identity.items() if key not in OWN_TO_A_SWEEP}),
+        "identity": Jsonb(identity),
+        "spec": Jsonb(msgspec.to_builtins(spec)),
+        "direction": spec.objective.direction.value,
+        "max_attempts": max_attempts,
+    }
+    open_.execute(query("put_sweep").encode(), row)
+    slots = {"batch_id": spec.batch_id, "rungs": rungs.rung_of_slots(spec.method, spec.n_trials)}
+    open_.execute(query("put_slots").encode(), slots)
+
+
+def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: OutputsRoot) -> None:
+    name = f"sweep {spec.batch_id!r}"
+    if old.digest != spec.digest:
+        changed = "\n  ".join(differences(old.identity, _plain(spec.identity())))
+        raise SweepChangedError(
+            f"{name} was registered with another configuration (then -> now):\n  {changed}\n"
+            "Use another --batch-id, or the configuration of then."
+        )
+    if old.root_id != root_id:
+        raise SweepChangedError(
+            f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
+            f"(id {root_id}). Use that root, another --batch-id, or another database."
+        )
+    if spec.n_trials < old.n_trials:
+        raise SweepChangedError(
+            f"{name} was registered with {old.n_trials} trials; found --n-trials {spec.n_trials}: "
+            f"{old.n_trials} or more are possible"
+        )
+    if spec.n_trials != old.n_trials and spec.method is Method.HALVING:
+        raise SweepChangedError(
+            f"{name}: the rungs of --method halving are fixed by its {old.n_trials} trials; "
+            f"found --n-trials {spec.n_trials}"
+        )
+
+
+def _refuse_foreign_study(url: str, spec: SweepSpec) -> None:
+    found = study.create_study(url, spec.batch_id, spec.objective.direction)
+    trials = len(found.get_trials(deepcopy=False))
+    if trials or found.direction.name.lower() != spec.objective.direction:
+        raise SweepChangedError(
+            f"the database has an Optuna study {spec.batch_id!r} ({found.direction.name.lower()}, {trials} trials) "
+            "that this ledger did not make. Use another --batch-id, or remove the study."
+        )
+
+
+def _plain(tree: dict[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back: a tuple is a list."""
+    return msgspec.json.decode(msgspec.json.encode(tree), type=dict[str, Any])
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

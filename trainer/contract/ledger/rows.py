@@ -1,0 +1,172 @@
+"""What the ledger's queries answer, as typed rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from trainer.contract.objectives import Method, Objective, Phase, Target
+
+
+class SlotState(StrEnum):
+    """Where a slot is. `reported`: its result is safe, and the study has yet to be told."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    REPORTED = "reported"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class AttemptState(StrEnum):
+    """How an attempt stands or ended. `superseded`: it was taken for dead and came back too late."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    DEAD = "dead"
+    RELEASED = "released"
+    SUPERSEDED = "superseded"
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot in a worker's hands. `attempt` is the fencing token: a later owner has a higher one."""
+
+    batch_id: str
+    slot: int
+    attempt: int
+    rung: int
+    worker_id: int | None
+    parameters: dict[str, Any] | None
+    """None: the slot has none yet; the first attempt decides them for all later ones."""
+    previous_trial: int | None
+    """Trial number of the attempt before this one, which ended without a result."""
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """A result that is safe in the ledger and may not be in the study yet."""
+
+    batch_id: str
+    slot: int
+    attempt: int
+    rung: int
+    worker_id: int | None
+    parameters: dict[str, Any]
+    trial_number: int
+    value: float
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """The answer to a sign of life."""
+
+    owner: bool
+    cancelled: bool
+
+
+class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep at a glance."""
+
+    batch_id: str
+    objective: Objective
+    target: Target
+    phase: Phase
+    method: Method
+    n_trials: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+    best_value: float | None
+    best_run_id: int | None
+    """Of the best complete trial; with `halving`, of the last rung."""
+    mean_seconds: float | None
+    """Of the complete attempts."""
+    started_at: datetime | None
+    last_finished_at: datetime | None
+    live_workers: int
+    cancelled: bool
+
+    @property
+    def open(self) -> int:
+        """Slots that are neither done nor failed."""
+        return self.pending + self.running
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial of the budget is done."""
+        return self.done == self.n_trials
+
+
+class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A slot and its last attempt."""
+
+    batch_id: str
+    slot: int
+    rung: int
+    state: SlotState
+    attempt: int
+    """0 until the first claim."""
+    failures: int
+    parameters: dict[str, Any] | None
+    run_id: int | None
+    trial_number: int | None
+    value: float | None
+    objectives: dict[str, float] | None
+    seconds: float | None
+    reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at a slot."""
+
+    batch_id: str
+    slot: int
+    attempt: int
+    run_id: int | None
+    trial_number: int | None
+    state: AttemptState
+    value: float | None
+    objectives: dict[str, float] | None
+    parameters: dict[str, Any] | None
+    host: str | None
+    pid: int | None
+    job_id: str | None
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    seconds: float | None
+
+
+class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker process, and the slot it runs now."""
+
+    worker_id: int
+    batch_id: str
+    host: str
+    pid: int
+    job_id: str | None
+    place: str
+    """Where `pid` means something: the machine's boot and the pid namespace."""
+    reason: str | None
+    """Why it stopped, where known."""
+    started_at: datetime
+    seen_at: datetime
+    stopped_at: datetime | None
+    live: bool
+    """Not stopped, and its lease runs."""
+    slot: int | None
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proposal may learn from one slot. `value` is None while it runs."""
+
+    batch_id: str
+    slot: int
+    parameters: dict[str, Any]
+    value: float | None
+    rung: int
