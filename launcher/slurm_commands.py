@@ -1,0 +1,172 @@
+"""Asks SLURM: what is in the queue, how jobs ended, what the cluster allows. One call each, however many jobs.
+
+The surprising one: a job that `squeue` lists is alive, whatever its state says. NODE_FAIL and PREEMPTED are no ends,
+because SLURM puts such a job back into the queue under the same id; and `sacct` may not work at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from trainer.contract.errors import UserError
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 60
+LONGEST_PAUSE_S = 20.0
+_PASSING = (
+    "unable to contact slurm controller",
+    "socket timed out",
+    "transport endpoint",
+    "connection refused",
+    "connection reset",
+    "communication connection failure",
+    "zero bytes were transmitted",
+    "temporarily unable",
+    "temporarily unavailable",
+    "resource temporarily",
+)
+
+
+class SlurmError(UserError):
+    """SLURM refused what was asked of it."""
+
+
+class SlurmAwayError(SlurmError):
+    """SLURM does not answer. Nothing is lost: repeat the command when `scontrol ping` says UP."""
+
+
+class QueuedJob(NamedTuple):
+    """A job, or one element of a job array, that waits or runs."""
+
+    job_id: str
+    """`12`, or `12_3` for an element; the elements of an array that waits stand together as `12_[0-3%2]`."""
+    array_id: str
+    """The number that dependencies and `scancel` take: of the whole array."""
+    name: str
+    state: str
+    reason: str
+    """Why it waits; `None` (SLURM's word) for a running job."""
+    node: str
+    dependency: str
+    comment: str
+
+
+_COLUMNS = "%i|%F|%j|%T|%r|%N|%E|%k"
+
+
+def queue(suffix: str) -> list[QueuedJob]:
+    """This user's live jobs whose names end in `suffix`, in one call.
+
+    Raises:
+        SlurmAwayError: the controller does not answer.
+    """
+    text = call("squeue", "--noheader", f"--user={os.getuid()}", f"--format={_COLUMNS}")
+    jobs = [QueuedJob(*line.split("|", 7)) for line in text.splitlines() if line.count("|") >= 7]
+    return [job for job in jobs if job.name.endswith(suffix)]
+
+
+def ended(job_ids: Iterable[str]) -> dict[str, str]:
+    """How jobs ended, by job id, in one call; what accounting does not know, or is not there to know, is left out."""
+    ids = sorted({job_id.partition("_")[0] for job_id in job_ids})
+    if not ids:
+        return {}
+    columns = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
+    try:
+        text = call("sacct", *columns, f"--jobs={','.join(ids)}")
+    except SlurmError:
+        return {}
+    rows = [line.split("|") for line in text.splitlines() if line.count("|") == 1]
+    return {job_id: state.split(" ")[0] for row, state in rows for job_id in elements(row)}
+
+
+def elements(job_id: str) -> list[str]:
+    """The elements that SLURM writes together.
+
+    >>> elements("12_[0-2,5%2]"), elements("7"), elements("12_3")
+    (['12_0', '12_1', '12_2', '12_5'], ['7'], ['12_3'])
+    """
+    found = re.fullmatch(r"(\d+)_\[([\d,-]+)(?:%\d+)?\]", job_id)
+    if not found:
+        return [job_id]
+    ranges = [part.partition("-") for part in found.group(2).split(",")]
+    return [f"{found.group(1)}_{i}" for low, _, high in ranges for i in range(int(low), int(high or low) + 1)]
+
+
+def max_array_size() -> int:
+    """The most elements that the cluster allows an array."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"), re.MULTILINE)
+    return max(1, int(found.group(1))) if found else 1001
+
+
+def node_addresses() -> set[str]:
+    """Host names or addresses of the cluster's nodes."""
+    return set(call("sinfo", "--noheader", "--Node", "--format=%o").split())
+
+
+def cancel(array_ids: Sequence[str]) -> None:
+    """End jobs, waiting or running; those that have ended already do not matter."""
+    if array_ids:
+        call("scancel", *array_ids)
+
+
+def move_dependency(job: QueuedJob, old: str, new: str) -> None:
+    """Let a waiting job wait for `new` where it waited for `old`."""
+    ids = [new if job_id == old else job_id for job_id in waits_for(job)]
+    call("scontrol", "update", f"JobId={job.array_id}", f"Dependency=afterany:{':'.join(ids)}")
+
+
+def waits_for(job: QueuedJob) -> list[str]:
+    """The jobs that a job waits for.
+
+    >>> waits_for(QueuedJob("9", "9", "", "PENDING", "", "", "afterany:5_*(unfulfilled),afterany:7(unfulfilled)", ""))
+    ['5', '7']
+    """
+    return re.findall(r"afterany:(\d+)", job.dependency)
+
+
+def patiently(task: Callable[[], T], patience_s: float) -> T:
+    """Repeat `task` with back-off while SLURM does not answer, for `patience_s` seconds at most."""
+    attempts = Retrying(
+        retry=retry_if_exception_type(SlurmAwayError),
+        wait=wait_random_exponential(multiplier=1, max=LONGEST_PAUSE_S),
+        stop=stop_after_delay(patience_s),
+        reraise=True,
+    )
+    return attempts(task)
+
+
+def call(*command: str) -> str:
+    """Run one of SLURM's commands and return what it prints.
+
+    Raises:
+        SlurmError: in the command's own words.
+        SlurmAwayError: it does not answer; that may pass.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=CALL_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        raise SlurmError(
+            f"{command[0]}: no such command: is this a machine of a SLURM cluster? --executor local needs none"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise SlurmAwayError(f"{command[0]}: no answer within {CALL_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        raise failure(command[0], done.stderr)
+    return done.stdout
+
+
+def failure(command: str, said: str) -> SlurmError:
+    """The error that stands for what a command of SLURM said."""
+    words = " ".join(said.split())
+    if any(passing in words.lower() for passing in _PASSING):
+        return SlurmAwayError(f"{command}: {words}. {SlurmAwayError.__doc__}")
+    return SlurmError(f"{command}: {words}")
