@@ -6,10 +6,35 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from trainer.contract.errors import EXIT_USER_ERROR, UserError
+from trainer.contract.errors import EXIT_USER_ERROR, UserError, suggest
 
 EXIT_INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes no abbreviated flags, and answers an unknown argument with those that there are.
+
+    Its subparsers are of the same kind, so the list is that of the command that was given.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like argparse's, but nothing unknown is handed on."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            flags = sorted(
+                {flag for action in self._actions for flag in action.option_strings if flag.startswith("--")}
+            )
+            self.error(f"unknown argument {unknown[0]!r}: {suggest(unknown[0].partition('=')[0], flags)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, without argparse's page of usage before it."""
+        self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message}\n`{self.prog} --help` lists everything\n")
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,146 @@
+"""`python -m launcher`: sweeps, Phase I, the plan, the database, and what is going on. Parses, calls, prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from trainer.contract import command_line
+from trainer.contract.errors import suggest
+from trainer.contract.objectives import Method, Objective, Phase, Target
+
+CONFIG = Path("config/outputs4_phase1.yaml")
+EXECUTORS = ("local", "slurm", "debug")
+E = TypeVar("E", bound=StrEnum)
+
+
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The whole command line; `arguments` say which commands' modules are needed."""
+    top: argparse.ArgumentParser = command_line.Parser(prog="python -m launcher", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")
+    _add_cell(sweep)
+    _add_budget(sweep)
+    _add_config(sweep)
+    _add_running(sweep)
+    sweep.set_defaults(handler=_handler("launcher.run_commands", "sweep"))
+
+    phase1 = commands.add_parser("phase1", help="all of Phase I: twelve sweeps, the rolling sweep, the analysis")
+    _add_budget(phase1)
+    _add_config(phase1)
+    _add_running(phase1)
+    phase1.set_defaults(handler=_handler("launcher.run_commands", "phase1"))
+
+    plan = commands.add_parser("plan", help="print Phase I's plan; touches nothing")
+    _add_budget(plan)
+    _add_config(plan)
+    plan.add_argument("--json", action="store_true", help="for programs")
+    plan.set_defaults(handler=_handler("launcher.run_commands", "print_plan"))
+
+    _add_watching(commands)
+    if arguments[:1] == ["db"]:
+        from launcher.db_cli import add_db_commands  # noqa: PLC0415 - the database's driver is slow to import
+
+        add_db_commands(commands)
+    else:
+        commands.add_parser("db", help="the embedded PostgreSQL: up, down, status, url")
+    return top
+
+
+def _add_cell(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--phase", type=one_of(Phase), default=Phase.PHASE1, metavar=_names(Phase), help="search space")
+    to.add_argument("--objective", type=one_of(Objective), default=Objective.SPEARMAN, metavar=_names(Objective))
+    to.add_argument(
+        "--listmle-target", type=one_of(Target), metavar=_names(Target), help="default: training.listmle_target"
+    )
+    to.add_argument("--batch-id", metavar="ID", help="name of the sweep (default: PHASE_OBJECTIVE_TARGET)")
+
+
+def _add_budget(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--method", type=one_of(Method), default=Method.OPTUNA, metavar=_names(Method))
+    to.add_argument("--n-trials", type=count, default=12, metavar="N", help="trials of a sweep (12)")
+    to.add_argument("--n-jobs", type=count, default=4, metavar="N", help="workers of a sweep's array (4)")
+    to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
+    to.add_argument(
+        "--share-observations",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="trials of sweeps with the same target count as prior observations",
+    )
+
+
+def _add_config(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+
+
+def _add_running(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
+    to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
+
+
+def _add_watching(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="sweeps and workers, from the ledger")
+    status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(handler=_handler("launcher.watch_commands", "status"))
+
+    logs = commands.add_parser("logs", help="what the workers of a sweep say")
+    logs.add_argument("batch_id", metavar="BATCH")
+    logs.add_argument("--worker", type=int, metavar="N", help="only worker N of the newest submission, from 0")
+    logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
+    logs.set_defaults(handler=_handler("launcher.watch_commands", "logs"))
+
+    cancel = commands.add_parser("cancel", help="stop a sweep; its workers give back their slots")
+    which = cancel.add_mutually_exclusive_group(required=True)
+    which.add_argument("batch_id", nargs="?", metavar="BATCH")
+    which.add_argument("--all", action="store_true", help="every sweep that is not complete")
+    cancel.set_defaults(handler=_handler("launcher.watch_commands", "cancel"))
+
+    retry = commands.add_parser("retry", help="give failed slots new attempts, and take back a cancellation")
+    retry.add_argument("batch_id", metavar="BATCH")
+    retry.set_defaults(handler=_handler("launcher.watch_commands", "retry"))
+
+
+def _handler(module: str, function: str) -> Callable[[argparse.Namespace], int | None]:
+    """Import the command's module when the command is run, so that `--help` is quick."""
+
+    def call(args: argparse.Namespace) -> int | None:
+        from importlib import import_module  # noqa: PLC0415
+
+        result: int | None = getattr(import_module(module), function)(args)
+        return result
+
+    return call
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """A converter to an enum; another value lists those that are allowed."""
+
+    def convert(text: str) -> E:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: {suggest(text, list(kind))}") from None
+
+    return convert
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)
+
+
+def _names(kind: type[StrEnum]) -> str:
+    return "|".join(kind)
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.main(parser(sys.argv[1:]), sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""The workers of one sweep: how many are missing, and when to stop trying.
+
+The ledger is the truth about work, an array only about its own processes: workers that an earlier launcher left behind
+are found in the ledger, count as hands at work, and are never submitted a second time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher.submission import Array, Executor
+from trainer.contract.errors import EXIT_USER_ERROR
+from trainer.contract.ledger import SweepProgress, WorkerRow
+from trainer.contract.worker_place import Place
+
+MOST_FRUITLESS = 3
+"""Arrays in a row that may end without one more slot done or failed."""
+TAIL_LINES = 12
+
+
+class WorkersFailedError(Exception):
+    """Workers end without doing anything, again and again; the text says what their logs say."""
+
+
+class Crew:
+    """Submits the workers that a sweep lacks, a bounded number of times without progress."""
+
+    def __init__(self, batch_id: str, n_jobs: int, executor: Executor, jobs: Path) -> None:
+        """An empty crew.
+
+        Args:
+            batch_id: The sweep.
+            n_jobs: Workers that serve it at once.
+            executor: Where they run.
+            jobs: The sweep's folder of submissions.
+        """
+        self.batch_id = batch_id
+        self.n_jobs = n_jobs
+        self.arrays: list[Array] = []
+        self._executor = executor
+        self._jobs = jobs
+        self._here = Place.here()
+        self._closed = 0
+        self._fruitless = 0
+        self._not_before = 0.0
+
+    def alive(self) -> int:
+        """Workers submitted here that run or wait in a queue."""
+        return sum(array.alive() for array in self.arrays)
+
+    def strangers(self, workers: Sequence[WorkerRow]) -> int:
+        """Live workers of the sweep that somebody else submitted: an earlier launcher, or a person."""
+        return sum(
+            worker.live
+            and not self._here.knows_dead(worker.place, worker.pid)
+            and not any(array.owns(worker) for array in self.arrays)
+            for worker in workers
+        )
+
+    def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow]) -> int:
+        """Submit the workers that are missing. Returns how many were submitted.
+
+        Raises:
+            WorkersFailedError: none is left, and trying again would be in vain.
+        """
+        at_work = self.alive() + self.strangers(workers)
+        missing = min(self.n_jobs, progress.open) - at_work
+        if missing <= 0 or not self._worth_trying(progress, at_work):
+            return 0
+        self.arrays.append(self._executor.submit(self.batch_id, missing, self._jobs))
+        return missing
+
+    def stop(self) -> None:
+        """Tell all workers submitted here to give back their slots, and wait for them."""
+        for array in self.arrays:
+            array.stop()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the number of living workers changes, at most `seconds`."""
+        before, deadline = self.alive(), time.monotonic() + seconds
+        while self.alive() == before and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
+
+    def leave(self, seconds: float = 20.0) -> None:
+        """Wait for the workers to end by themselves, as they do when no slot is left; then stop those that did not."""
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if self.alive():
+            self.stop()
+
+    def _worth_trying(self, progress: SweepProgress, at_work: int) -> bool:
+        closed = progress.done + progress.failed
+        if not self.arrays or closed > self._closed:
+            self._closed, self._fruitless, self._not_before = closed, 0, 0.0
+            return True
+        refused = EXIT_USER_ERROR in self.arrays[-1].exit_codes()
+        if refused or self._fruitless >= MOST_FRUITLESS:
+            if at_work:
+                return False
+            raise WorkersFailedError(self._failure())
+        if time.monotonic() < self._not_before:
+            return False
+        self._fruitless += 1
+        self._not_before = time.monotonic() + 2.0**self._fruitless
+        return True
+
+    def _failure(self) -> str:
+        lines = [f"{self.batch_id}: workers end without finishing a trial ({len(self.arrays)} submissions)."]
+        for log in self.arrays[-1].logs[:1]:
+            tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []
+            lines += [f"The end of {log}:", *(f"  {line}" for line in tail)]
+        return "\n".join(lines)

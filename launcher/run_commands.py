@@ -1,0 +1,122 @@
+"""The commands that run a plan: `sweep`, `phase1`, `plan`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from launcher.plan import Budget, Cell, Plan, expand_phase1, expand_sweep
+from trainer.contract.config import Config, Paths, load_config
+from trainer.contract.errors import ConfigError, UserError
+from trainer.contract.paths import LeaguePaths
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """`launcher sweep`."""
+    config = _load(args)
+    cell = Cell(args.phase, args.objective, args.listmle_target or config.training.listmle_target)
+    return _run(expand_sweep(config, _budget(args), cell, args.batch_id), args)
+
+
+def phase1(args: argparse.Namespace) -> int:
+    """`launcher phase1`."""
+    config = _load_phase1(args)
+    if not args.dry_run:
+        make_demo_league(config)
+    return _run(expand_phase1(config, _budget(args)), args)
+
+
+def print_plan(args: argparse.Namespace) -> None:
+    """`launcher plan`."""
+    plan = expand_phase1(_load_phase1(args), _budget(args))
+    print(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())  # noqa: T201
+
+
+def make_demo_league(config: Config) -> None:
+    """Make the synthetic league where the default data folder is empty, so that a fresh clone can run Phase I.
+
+    Raises:
+        UserError: the trainer's command failed.
+    """
+    folder = Path(config.paths.data)
+    if folder != Path(Paths().data) or LeaguePaths(folder).manifest.exists():
+        return
+    command = [sys.executable, "-m", "trainer", "data", "demo", "--into", str(folder)]
+    if subprocess.run(command, check=False).returncode:
+        raise UserError(f"the demo league could not be made: `{shlex.join(command)}` failed, see above")
+
+
+def _load(args: argparse.Namespace) -> Config:
+    config = load_config(args.config, args.set)
+    if config.inference.run_id is not None:
+        raise ConfigError(
+            f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
+            "leave it null, or use `python -m trainer run`"
+        )
+    return config
+
+
+def _load_phase1(args: argparse.Namespace) -> Config:
+    named = [text for text in args.set if text.startswith("training.listmle_target=")]
+    if named:
+        raise ConfigError(f"--set {named[0]}: Phase I runs every target; `python -m launcher sweep` runs one")
+    return _load(args)
+
+
+def _budget(args: argparse.Namespace) -> Budget:
+    return Budget(
+        n_trials=args.n_trials,
+        n_jobs=1 if getattr(args, "executor", None) == "debug" else args.n_jobs,
+        method=args.method,
+        explain=args.run_explain,
+        share_observations=args.share_observations,
+    )
+
+
+def _run(plan: Plan, args: argparse.Namespace) -> int:
+    from launcher.submission import (  # noqa: PLC0415 - what follows is not needed to print a plan
+        DebugExecutor,
+        LocalExecutor,
+        threads_per_worker,
+        trainer_command,
+    )
+
+    if args.executor == "slurm":
+        raise UserError("--executor slurm: not there yet. Allowed: local, debug")
+    if args.dry_run:
+        command = trainer_command(plan.sweeps[0].batch_id, threads_per_worker(plan.n_jobs))
+        print(f"{plan.table()}\n\neach worker runs, for the first sweep: {shlex.join(command)}")  # noqa: T201
+        return 0
+
+    from launcher.progress import display  # noqa: PLC0415
+    from launcher.run_plan import run_plan  # noqa: PLC0415
+    from launcher.server import database_for_command  # noqa: PLC0415
+    from trainer.contract.ledger import Ledger  # noqa: PLC0415
+
+    executor = DebugExecutor() if args.executor == "debug" else LocalExecutor(plan.n_jobs)
+    with _terminated_like_interrupted(), display() as screen:
+        screen.say(plan.table())
+        with database_for_command(screen.say) as url, Ledger(url) as ledger:
+            return run_plan(plan, ledger, executor, screen)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM (docker stop, a service manager) ends the launcher as Ctrl-C does: workers give back their slots."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

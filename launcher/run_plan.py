@@ -1,0 +1,111 @@
+"""Runs the sweeps of a plan one after another, writes down each one's results, and then the analysis.
+
+All sweeps are registered before the first one runs: a batch id whose configuration has changed is refused at once and
+not after hours, and `cancel --all` reaches the whole plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from launcher.analysis import write_analysis
+from launcher.crew import Crew
+from launcher.plan import Plan
+from launcher.progress import Display, PlanProgress
+from launcher.results import write_sweep_results
+from launcher.submission import Executor
+from launcher.sweep import Outcome, run_sweep
+from launcher.text_table import text_table
+from trainer.contract.errors import UserError
+from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.paths import OutputsRoot, run_name
+from trainer.contract.sweep import SweepSpec
+
+EXIT_INCOMPLETE = 1
+
+
+def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -> int:
+    """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
+
+    Returns:
+        0, or 1 when a sweep is not complete.
+
+    Raises:
+        SweepChangedError: a batch id is known with another configuration.
+        UserError: another launcher is running one of the sweeps.
+    """
+    seen = PlanProgress(plan.sweeps)
+    outcomes: list[Outcome] = []
+
+    def show(progress: SweepProgress, at_work: int) -> None:
+        seen.see(progress)
+        display.show(seen, progress, at_work)
+
+    with exclusively(plan, ledger):
+        for spec in plan.sweeps:
+            _register(ledger, spec, plan.outputs)
+            seen.see(ledger.progress(spec.batch_id))
+        for spec in plan.sweeps:
+            outcome = _run(spec, plan, ledger, executor, show)
+            outcomes.append(outcome)
+            if outcome.problem:
+                display.say(outcome.problem)
+    display.say(summary(plan, outcomes))
+    return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
+
+
+def _run(
+    spec: SweepSpec, plan: Plan, ledger: Ledger, executor: Executor, show: Callable[[SweepProgress, int], None]
+) -> Outcome:
+    crew = Crew(spec.batch_id, plan.n_jobs, executor, plan.outputs.sweep(spec.batch_id).jobs)
+    outcome = run_sweep(ledger, crew, plan.outputs, show)
+    if outcome.submitted or not _written(plan.outputs, outcome.progress):
+        write_sweep_results(ledger, spec.batch_id, plan.outputs)
+        write_analysis(ledger, [s.batch_id for s in plan.sweeps], plan.outputs)
+    return outcome
+
+
+def _written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
+    """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
+    summary, finished = outputs.sweep(progress.batch_id).summary, progress.last_finished_at
+    files = [summary, outputs.analysis]
+    return all(f.exists() and (finished is None or f.stat().st_mtime > finished.timestamp()) for f in files)
+
+
+def _register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
+    ledger.register(spec, outputs)
+    if ledger.cancelled(spec.batch_id):
+        # Whoever runs the sweep again wants it to go on.
+        ledger.retry(spec.batch_id)
+
+
+@contextmanager
+def exclusively(plan: Plan, ledger: Ledger) -> Iterator[None]:
+    """Keep other launchers away from the plan's sweeps; the database lets go when this process dies.
+
+    Raises:
+        UserError: another launcher has one of them.
+    """
+    with ExitStack() as stack:
+        for spec in plan.sweeps:
+            if not stack.enter_context(ledger.building(f"launcher:{spec.batch_id}")):
+                raise UserError(
+                    f"another launcher is running the sweep {spec.batch_id}. Watch it with `python -m launcher status "
+                    f"--watch`, or stop it with Ctrl-C there or `python -m launcher cancel {spec.batch_id}`."
+                )
+        yield
+
+
+def summary(plan: Plan, outcomes: list[Outcome]) -> str:
+    """What a plan has come to, and where to read on."""
+    rows = []
+    for spec, outcome in zip(plan.sweeps, outcomes, strict=True):
+        now = outcome.progress
+        value = None if now.best_value is None else f"{now.best_value:.4f}"
+        run = None if now.best_run_id is None else run_name(now.best_run_id)
+        state = "complete" if now.complete else "cancelled" if now.cancelled else "not complete"
+        rows.append([spec.batch_id, f"{now.done}/{now.n_trials}", now.failed, value, run, state])
+    table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)
+    folder = plan.outputs.sweep("<sweep>").folder
+    return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}"

@@ -1,0 +1,215 @@
+"""Submits arrays of workers through submitit, each array into a folder of its own.
+
+Surprising: a LocalExecutor job's id is a pid, and submitit takes an old result in the same folder under the same id
+for the new job's; and it hides every GPU from its jobs unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import submitit
+from submitit.core.utils import pickle_load
+
+from launcher.job import POLL_S, WorkerJob, start_tethered, thread_environment
+from trainer.contract.ledger import WorkerRow
+from trainer.contract.provenance import host
+
+LOCAL_TIMEOUT_MIN = 7 * 24 * 60
+"""submitit's default is 2 minutes; on one machine nobody else waits for the cores."""
+GRACE_S = 60.0
+"""Seconds from being told to stop to being killed."""
+
+WorkerCommand = Callable[[str, int], Sequence[str]]
+
+
+def trainer_command(batch_id: str, threads: int) -> list[str]:
+    """The worker: the same command on a laptop, in a container and under SLURM."""
+    return [sys.executable, "-m", "trainer", "work", "--batch-id", batch_id, "--threads", str(threads)]
+
+
+class Array(Protocol):
+    """Workers that were submitted together."""
+
+    @property
+    def logs(self) -> list[Path]:
+        """What each worker says, by its number in the array."""
+
+    def owns(self, worker: WorkerRow) -> bool:
+        """Whether a worker of the ledger is one of these."""
+
+    def alive(self) -> int:
+        """How many run or wait in a queue."""
+
+    def exit_codes(self) -> list[int | None]:
+        """Of the workers that have ended; None for one that was killed."""
+
+    def stop(self) -> None:
+        """Tell all to stop and wait until they have."""
+
+
+class Executor(Protocol):
+    """Where workers run."""
+
+    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:
+        """Start an array of workers for a sweep; `jobs` is the sweep's folder of submissions."""
+
+
+@dataclass(frozen=True)
+class LocalExecutor:
+    """An array of processes on this machine, outliving the launcher; cores are shared out among the workers."""
+
+    n_jobs: int
+    """Workers of a full array: a smaller one (after a crash) gets no more threads, so results stay the same."""
+    command: WorkerCommand = trainer_command
+
+    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:
+        """Start `n_workers` workers at once."""
+        folder = submission_folder(jobs)
+        executor = submitit.LocalExecutor(folder)
+        executor.update_parameters(timeout_min=LOCAL_TIMEOUT_MIN, stderr_to_stdout=True, tasks_per_node=1)
+        threads = threads_per_worker(self.n_jobs)
+        calls = [
+            WorkerJob(self.command(batch_id, threads), {**thread_environment(threads), **gpu_environment(i)}, GRACE_S)
+            for i in range(n_workers)
+        ]
+        with interrupts_ignored():
+            return LocalArray(executor.submit_array(calls))
+
+
+@dataclass(frozen=True)
+class LocalArray:
+    """Jobs of submitit's LocalExecutor."""
+
+    jobs: Sequence[submitit.Job[int]]
+
+    @property
+    def logs(self) -> list[Path]:
+        """What each worker says."""
+        return [job.paths.stdout for job in self.jobs]
+
+    def owns(self, worker: WorkerRow) -> bool:
+        """Whether a worker of the ledger is one of these."""
+        return worker.host == host() and worker.job_id in {job.job_id for job in self.jobs}
+
+    def alive(self) -> int:
+        """How many run."""
+        return sum(not job.done() for job in self.jobs)
+
+    def exit_codes(self) -> list[int | None]:
+        """Of the workers that have ended; None for one that was killed."""
+        return [_exit_code(job) for job in self.jobs if job.done()]
+
+    def stop(self) -> None:
+        """Tell all to stop; each job kills its worker after the grace time."""
+        for job in self.jobs:
+            if not job.done():
+                with suppress(ProcessLookupError):
+                    os.kill(int(job.job_id), signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S + 5
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class DebugExecutor:
+    """One worker in the foreground, its output in this terminal."""
+
+    command: WorkerCommand = trainer_command
+
+    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:  # noqa: ARG002 - the protocol's
+        """Start one worker, however many were wanted, with all cores."""
+        threads = threads_per_worker(1)
+        with interrupts_ignored():
+            return DebugArray(start_tethered(self.command(batch_id, threads), thread_environment(threads)))
+
+
+@dataclass(frozen=True)
+class DebugArray:
+    """A child of this process."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def logs(self) -> list[Path]:
+        """None: the worker writes to this terminal."""
+        return []
+
+    def owns(self, worker: WorkerRow) -> bool:
+        """Whether a worker of the ledger is this one."""
+        return worker.host == host() and worker.pid == self.process.pid
+
+    def alive(self) -> int:
+        """1 while the worker runs."""
+        return int(self.process.poll() is None)
+
+    def exit_codes(self) -> list[int | None]:
+        """The worker's, once it has ended."""
+        code = self.process.poll()
+        return [] if code is None else [code if code >= 0 else None]
+
+    def stop(self) -> None:
+        """Tell the worker to stop; kill it after the grace time."""
+        self.process.terminate()
+        try:
+            self.process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def submission_folder(jobs: Path) -> Path:
+    """A new folder for one submission, named so that the newest sorts last."""
+    return jobs / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}_{secrets.token_hex(3)}"
+
+
+def threads_per_worker(n_workers: int) -> int:
+    """Workers x threads = cores, and at least one thread."""
+    return max(1, cores() // n_workers)
+
+
+def cores() -> int:
+    """Cores that this process may use: affinity and, in a container, the cgroup's quota."""
+    available = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        available = min(available, max(1, int(quota) // int(period)))
+    return available
+
+
+def gpu_environment(worker: int) -> dict[str, str | None]:
+    """Undo submitit's empty CUDA_VISIBLE_DEVICES: worker i gets the i-th GPU in turn."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    here = [p.name.removeprefix("nvidia") for p in sorted(Path("/dev").glob("nvidia[0-9]*"))]
+    devices = here if named is None else [name for name in named.split(",") if name]
+    if len(devices) < 2:
+        return {"CUDA_VISIBLE_DEVICES": named}
+    return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]}
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Processes started here ignore Ctrl-C for good: the terminal sends it to all, but the launcher stops them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _exit_code(job: submitit.Job[int]) -> int | None:
+    if not job.paths.result_pickle.exists():
+        return None
+    outcome, result = pickle_load(job.paths.result_pickle)
+    return int(result) if outcome == "success" else None

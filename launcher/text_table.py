@@ -1,0 +1,26 @@
+"""Plain tables for terminals, pipes and logs: no colours, no box drawing, never cut to a width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns two spaces apart; a column of numbers is right-aligned, None is an empty cell.
+
+    >>> print(text_table(["name", "n"], [["a", 5], ["bcd", 12]]))
+    name   n
+    a      5
+    bcd   12
+    """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *cells]) for i in range(len(header))]
+    numeric = [all(isinstance(row[i], int | float | None) for row in rows) and bool(rows) for i in range(len(header))]
+    lines = []
+    for line in [list(header), *cells]:
+        padded = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
