@@ -6,21 +6,20 @@ It knows what real leagues do not: every team's true strength on every day, besi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.files import replacing
+from trainer.contract.files import replacing, write_bytes
 from trainer.contract.paths import LeaguePaths
 from trainer.data.demo.box_scores import box_scores
-from trainer.data.demo.game_logs import TEAM_IDS, logs, opening_day, teams
+from trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
 from trainer.data.demo.game_scores import Fixtures, play
 from trainer.data.demo.market import found_league, summer, trade
 from trainer.data.demo.playoffs import play_in, play_rounds, standings
-from trainer.data.demo.population import Floats, Players
+from trainer.data.demo.population import Floats
 from trainer.data.demo.schedule import plan
 from trainer.data.demo.season import DAYS, Season, new_coaches, prepare_season
 from trainer.data.importer import read_league, refuse_foreign_folder, write_league
@@ -54,8 +53,7 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
     for path, table in ((paths.team_logs, made.team_logs), (paths.player_logs, made.player_logs)):
         with replacing(path) as temporary:
             table.write_parquet(temporary)
-    with replacing(paths.teams) as temporary:
-        teams().write_csv(temporary)
+    write_bytes(paths.teams, CLUBS.read_bytes())
     league = read_league(paths.team_logs, paths.player_logs, paths.teams, f"demo (synthetic), seed {seed}")
     write_league(league, into, made.truth)
     return league.manifest
@@ -70,41 +68,41 @@ def simulate(seed: int, seasons: int) -> DemoLogs:
     for start in range(FIRST_SEASON, FIRST_SEASON + seasons):
         coach = new_coaches(coach, rng)
         roster, traded = trade(players, DAYS, rng)
-        season = prepare_season(players, roster, coach, rng)
-        team_logs, player_logs, record = _play_season(season, start, rng)
+        season = prepare_season(start, players, roster, coach, rng)
+        team_logs, player_logs, record = _play_season(season, rng)
         team_rows.append(team_logs)
         player_rows.append(player_logs)
-        truths.append(_truth(season, start, team_logs))
-        players: Players = summer(traded, record, rng)
+        truths.append(_truth(season, team_logs))
+        players = summer(traded, record, rng)
     return DemoLogs(pl.concat(team_rows), pl.concat(player_rows), pl.concat(truths))
 
 
-def _play_season(season: Season, start: int, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame, Floats]:
+def _play_season(season: Season, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame, Floats]:
     """Team rows, player rows and the regular season's record."""
-    games, days = plan(start, rng)
-    ids = tuple(f"002{start % 100:02d}{number:05d}" for number in range(1, len(games) + 1))
+    games, days = plan(season.start, rng)
+    ids = tuple(f"002{season.start % 100:02d}{number:05d}" for number in range(1, len(games) + 1))
     regular = play(season, Fixtures(ids, days, games[:, 0], games[:, 1]), False, rng)
     record = standings(regular)
     last_day = int(days.max())
-    before, seeds = play_in(season, start, record, last_day + 2, rng)
-    rounds = play_rounds(season, start, record, seeds, last_day + 6, rng)
+    before, seeds = play_in(season, record, last_day + 2, rng)
+    rounds = play_rounds(season, record, seeds, last_day + 6, rng)
     rows = [
-        logs(season, start, kind, [(played, box_scores(played, season.rates, rng)) for played in parts])
+        logs(season, kind, [(played, box_scores(played, season.rates, rng)) for played in parts])
         for kind, parts in ((2, [regular]), (5, before), (4, rounds))
     ]
     return pl.concat(team for team, _ in rows), pl.concat(player for _, player in rows), record
 
 
-def _truth(season: Season, start: int, team_logs: pl.DataFrame) -> pl.DataFrame:
-    first = opening_day(start)
+def _truth(season: Season, team_logs: pl.DataFrame) -> pl.DataFrame:
+    first = opening_day(season.start)
     last = team_logs["GAME_DATE"].str.to_date().max()
     dates = np.datetime64(first) + np.arange(DAYS)
     strength = season.true_strength()
     table = pl.DataFrame(
         {
-            "season": [f"{start}-{(start + 1) % 100:02d}"] * strength.size,
+            "season": [f"{season.start}-{(season.start + 1) % 100:02d}"] * strength.size,
             "date": np.repeat(dates, strength.shape[1]),
-            "team_id": np.tile(TEAM_IDS, len(strength)),
+            "team_id": np.tile(read_clubs()["team_id"].to_numpy(), len(strength)),
             "true_strength": strength.ravel().astype(np.float32),
         }
     )

@@ -37,7 +37,8 @@ def _share_out(total: Ints, weights: Ints, rng: np.random.Generator) -> Ints:
 def _level(weights: Ints, played: Played) -> Floats:
     """[2G] a team's rate relative to the average of these games, per minute."""
     rate = weights.sum(axis=1) / played.minutes.sum(axis=1)
-    return np.round(rate / rate.mean(), 6)
+    level: Floats = np.round(rate / rate.mean(), 6)
+    return level
 
 
 def _shooting(played: Played, rates: BoxRates, rng: np.random.Generator) -> Box:

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from trainer.data.demo.box_scores import Box
 from trainer.data.demo.game_scores import Played
+from trainer.data.demo.population import Ints
 from trainer.data.demo.season import Season
 from trainer.data.league import BOX
+from trainer.data.teams import read_teams
 
-FIRST_TEAM_ID = 2_000_000_001
-CLUBS = (
-    "ALD Alder Bay Herons;ASH Ashford Foxes;BRI Brightwater Gulls;CAL Calder Anvils;COP Copperfield Bells;"
-    "DUN Dunmore Badgers;EAS Eastmark Lanterns;FEN Fenwick Rams;GRA Granby Owls;HAR Harrow Point Sails;"
-    "KEL Kelso Falls Otters;LIN Lindale Wrens;MAR Marlow Harbor Tides;NOR Northam Pines;OAK Oakhurst Stags;"
-    "PEN Penrose Comets;QUI Quill Lake Loons;RED Redstone Miners;RIV Riverton Ferries;SAL Saltmarsh Cranes;"
-    "SIL Silverton Arrows;STO Stonebridge Masons;SUN Sundown Mesa Coyotes;TAM Tamarack Wolves;THO Thornbury Hawthorns;"
-    "UPL Upland Mustangs;VAL Valmont Kites;WES Westering Clippers;WIN Winterset Frost;YAR Yarrow Plains Bison"
-).split(";")
-ABBREVIATIONS = [club.split(" ", 1)[0] for club in CLUBS]
-TEAM_NAMES = [club.split(" ", 1)[1] for club in CLUBS]
-TEAM_IDS = np.arange(len(CLUBS)) + FIRST_TEAM_ID
-FIRST_NAMES = (
-    "Abel Amos Anton Arlo Basil Bruno Cato Cedric Dario Dorian Edgar Elias Emeka Enzo Felix Gavin Goran Hugo Ibrahim Ivo "
-    "Jalen Jonas Kofi Lamar Leo Luca Malik Marek Milan Nico Noel Omar Otis Pavel Quincy Rafael Rufus Silas Soren Tariq "
-    "Theo Tomas Ugo Viktor Wendell Xavier Yuri"
-).split()
-LAST_NAMES = (
-    "Abara Alcott Amsel Banfield Barlow Beaumont Birk Bosko Calloway Carver Castell Dagger Darrow Delacroix Drummond "
-    "Eastman Egerton Falk Farrow Fontaine Garrick Gable Halloran Harlan Hollis Ibsen Ingram Jarvis Juric Kovar Kessler "
-    "Lachlan Larkin Lindqvist Mabry Marchetti Moreau Nakata Navarro Novak Oakes Okoro Ostrow Pell Penhallow Petrov "
-    "Quist Radek Rowe Sandoval Sefton Sterling Tarrant Thorne Ulrich Vance Varga Wexler Whitlock Yates Zeller"
-).split()
+CLUBS = Path(__file__).with_name("clubs.csv")
+"""Thirty invented clubs, in the shape that `--teams` reads; the first fifteen are the East."""
+PLAYER_NAMES = Path(__file__).with_name("player_names.csv")
 
 
-def teams() -> pl.DataFrame:
-    """The table that `--teams` reads; the first fifteen are the East."""
-    conference = np.where(np.arange(len(CLUBS)) < len(CLUBS) // 2, "East", "West")
-    return pl.DataFrame(
-        {"TEAM_ID": TEAM_IDS, "TEAM_ABBREVIATION": ABBREVIATIONS, "TEAM_NAME": TEAM_NAMES, "conference": conference}
-    )
+@cache
+def read_clubs() -> pl.DataFrame:
+    """The clubs in the columns of `league.TEAMS`; a team's index is its row."""
+    return read_teams(CLUBS)
 
 
 def opening_day(start: int) -> date:
@@ -52,19 +34,17 @@ def opening_day(start: int) -> date:
     return first + timedelta(days=(1 - first.weekday()) % 7)
 
 
-def logs(
-    season: Season, start: int, season_type: int, parts: Sequence[tuple[Played, Box]]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Team rows and player rows of some games of the season that starts in the year `start`.
+def logs(season: Season, season_type: int, parts: Sequence[tuple[Played, Box]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Team rows and player rows of some of the season's games.
 
     `season_type` is the first digit of SEASON_ID: 2 regular season, 4 playoffs, 5 play-in.
     """
-    made = [_logs(season, start, season_type, played, box) for played, box in parts]
+    made = [_logs(season, season_type, played, box) for played, box in parts]
     return pl.concat(team for team, _ in made), pl.concat(player for _, player in made)
 
 
-def _logs(season: Season, start: int, season_type: int, played: Played, box: Box) -> tuple[pl.DataFrame, pl.DataFrame]:
-    games = _games(start, season_type, played)
+def _logs(season: Season, season_type: int, played: Played, box: Box) -> tuple[pl.DataFrame, pl.DataFrame]:
+    games = _games(season.start, season_type, played)
     margin = games["PTS"] - games["OPPONENT_PTS"]
     sums = [pl.Series(name.upper(), box[name].sum(axis=1)) for name in BOX]
     minutes = pl.Series("MIN", played.minutes.sum(axis=1))
@@ -72,11 +52,9 @@ def _logs(season: Season, start: int, season_type: int, played: Played, box: Box
     team_rows = keys.with_columns(minutes, *sums, margin.alias("PLUS_MINUS"))
     row, place = np.nonzero(played.minutes)
     ids = season.player_id[played.roster[row, place]]
-    names = pl.Series("PLAYER_NAME", [_name(int(player_id)) for player_id in ids])
-    statistics = [pl.Series(name.upper(), box[name][row, place]) for name in (*BOX, "plus_minus")]
-    player_rows = keys[row].with_columns(
-        pl.Series("PLAYER_ID", ids), names, pl.Series("MIN", played.minutes[row, place]), *statistics
-    )
+    numbers = {"PLAYER_ID": ids, "MIN": played.minutes[row, place]}
+    numbers |= {name.upper(): box[name][row, place] for name in (*BOX, "plus_minus")}
+    player_rows = keys[row].with_columns(_names(ids), *(pl.Series(name, cells) for name, cells in numbers.items()))
     first = ["SEASON_ID", "PLAYER_ID", "PLAYER_NAME"]
     return team_rows, player_rows.select(first + [c for c in player_rows.columns if c not in first])
 
@@ -84,7 +62,9 @@ def _logs(season: Season, start: int, season_type: int, played: Played, box: Box
 def _games(start: int, season_type: int, played: Played) -> pl.DataFrame:
     """A row per team-game: who, when, against whom and the result."""
     fixtures = played.fixtures
-    home, away = np.array(ABBREVIATIONS)[fixtures.home], np.array(ABBREVIATIONS)[fixtures.away]
+    clubs = read_clubs()
+    abbreviations = clubs["abbreviation"].to_numpy()
+    home, away = abbreviations[fixtures.home], abbreviations[fixtures.away]
     at_home = [f"{h} vs. {a}" for h, a in zip(home, away, strict=True)]
     as_visitor = [f"{a} @ {h}" for h, a in zip(home, away, strict=True)]
     team = np.concatenate([fixtures.home, fixtures.away])
@@ -93,9 +73,9 @@ def _games(start: int, season_type: int, played: Played) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "SEASON_ID": [f"{season_type}{start}"] * len(team),
-            "TEAM_ID": TEAM_IDS[team],
-            "TEAM_ABBREVIATION": np.array(ABBREVIATIONS)[team],
-            "TEAM_NAME": np.array(TEAM_NAMES)[team],
+            "TEAM_ID": clubs["team_id"][team],
+            "TEAM_ABBREVIATION": clubs["abbreviation"][team],
+            "TEAM_NAME": clubs["name"][team],
             "GAME_ID": fixtures.game_id * 2,
             "GAME_DATE": dates * 2,
             "MATCHUP": at_home + as_visitor,
@@ -106,6 +86,8 @@ def _games(start: int, season_type: int, played: Played) -> pl.DataFrame:
     )
 
 
-def _name(player_id: int) -> str:
-    first, last = player_id * 7919 % len(FIRST_NAMES), player_id * 104_729 % len(LAST_NAMES)
-    return f"{FIRST_NAMES[first]} {LAST_NAMES[last]}"
+def _names(player_ids: Ints) -> pl.Series:
+    """PLAYER_NAME: invented names; no two of some thousands of players have the same."""
+    first, last = pl.read_csv(PLAYER_NAMES).get_columns()
+    count = len(first)
+    return pl.Series("PLAYER_NAME", [f"{first[int(i) % count]} {last[int(i) // count % count]}" for i in player_ids])

@@ -49,7 +49,7 @@ class Played:
 
     @property
     def home_won(self) -> Flags:
-        """[G]"""
+        """[G] whether the home team won."""
         home, away = np.split(self.points, 2)
         return home > away
 

@@ -14,7 +14,7 @@ from trainer.data.demo.population import ENTRANTS, UNSIGNED, Floats, Ints, Playe
 
 N_TEAMS = 30
 ROSTER = 15
-KEEPS_PLAYER = 0.45
+KEEPS_PLAYER = 0.55
 """Chance that a player whose contract ends signs again with his team."""
 TRADES = 24
 """Expected trades a season."""
@@ -30,7 +30,11 @@ def found_league(rng: np.random.Generator) -> Players:
 
 
 def summer(players: Players, wins: Floats, rng: np.random.Generator) -> Players:
-    """Age, retire, draft in the reverse order of `wins` [teams], sign free agents; 15 a team are left, in team order."""
+    """Age, retire, draft in the reverse order of `wins` [teams], sign free agents.
+
+    Returns:
+        15 players a team, in the order of the teams.
+    """
     next_id = int(players.player_id.max()) + 1
     players = _retire(grow_older(players, rng), rng)
     leaves = (players.contract <= 0) & (rng.random(len(players.age)) > KEEPS_PLAYER)
@@ -75,7 +79,7 @@ def _sign_free_agents(players: Players, rng: np.random.Generator) -> Players:
     size = np.bincount(team[team != UNSIGNED], minlength=N_TEAMS)
     while (size < ROSTER).any():
         open_places = np.flatnonzero(size < ROSTER)
-        club = open_places[np.argmin(payroll[open_places] + rng.normal(0.0, 6.0, len(open_places)))]
+        club = open_places[np.argmin(payroll[open_places] + rng.normal(0.0, 9.0, len(open_places)))]
         free = np.flatnonzero(team == UNSIGNED)
         chosen = free[np.argmax(players.worth[free] + rng.normal(0.0, 0.7, len(free)))]
         team[chosen], contract[chosen] = club, rng.integers(1, 5)
@@ -110,4 +114,5 @@ def _offered(players: Players, roster: Ints, first: tuple[int, int], count: int,
     by_worth = np.argsort(-players.seen[roster], kind="stable")
     main = int(rng.integers(*first))
     bench = np.setdiff1d(np.arange(6, ROSTER), [main])
-    return by_worth[np.concatenate([[main], rng.permutation(bench)[: count - 1]])]
+    chosen: Ints = by_worth[np.concatenate([[main], rng.permutation(bench)[: count - 1]])]
+    return chosen

@@ -29,9 +29,7 @@ def standings(played: Played) -> Floats:
     return wins + difference / 1e5 + np.arange(N_TEAMS) / 1e9
 
 
-def play_in(
-    season: Season, season_start: int, record: Floats, day: int, rng: np.random.Generator
-) -> tuple[list[Played], list[Ints]]:
+def play_in(season: Season, record: Floats, day: int, rng: np.random.Generator) -> tuple[list[Played], list[Ints]]:
     """Seventh against eighth and ninth against tenth, then the loser against the winner for the eighth place.
 
     Returns:
@@ -41,19 +39,17 @@ def play_in(
     ranked = [conference[np.argsort(-record[conference])] for conference in np.split(np.arange(N_TEAMS), [half])]
     home = np.concatenate([teams[[6, 8]] for teams in ranked])
     away = np.concatenate([teams[[7, 9]] for teams in ranked])
-    ids = tuple(f"005{season_start % 100:02d}001{n}1" for n in range(4))
+    ids = tuple(f"005{season.start % 100:02d}001{n}1" for n in range(4))
     first = play(season, Fixtures(ids, np.full(4, day), home, away), True, rng)
     winner, loser = np.where(first.home_won, home, away), np.where(first.home_won, away, home)
-    ids = tuple(f"005{season_start % 100:02d}002{n}1" for n in range(2))
+    ids = tuple(f"005{season.start % 100:02d}002{n}1" for n in range(2))
     second = play(season, Fixtures(ids, np.full(2, day + 2), loser[[0, 2]], winner[[1, 3]]), True, rng)
     eighth = np.where(second.home_won, second.fixtures.home, second.fixtures.away)
     seeds = [np.append(teams[:6], [winner[2 * i], eighth[i]]) for i, teams in enumerate(ranked)]
     return [first, second], seeds
 
 
-def play_rounds(
-    season: Season, season_start: int, record: Floats, seeds: list[Ints], day: int, rng: np.random.Generator
-) -> list[Played]:
+def play_rounds(season: Season, record: Floats, seeds: list[Ints], day: int, rng: np.random.Generator) -> list[Played]:
     """The four rounds, each begun when the one before is over; the better record has home advantage."""
     alive = np.concatenate([teams[np.array(PAIRS).ravel() - 1] for teams in seeds])
     # The higher seed comes first in its pair; in later rounds the better record does.
@@ -63,20 +59,20 @@ def play_rounds(
         if number > 1:
             swap = record[low] > record[high]
             high, low = np.where(swap, low, high), np.where(swap, high, low)
-        games, alive = _play_round(season, season_start, number, (high, low), day, rng)
+        games, alive = _play_round(season, number, (high, low), day, rng)
         rounds.append(games)
         day = int(games.fixtures.day.max()) + 2
     return rounds
 
 
 def _play_round(
-    season: Season, season_start: int, number: int, pairs: tuple[Ints, Ints], day: int, rng: np.random.Generator
+    season: Season, number: int, pairs: tuple[Ints, Ints], day: int, rng: np.random.Generator
 ) -> tuple[Played, Ints]:
     high, low = pairs
     series, game = np.divmod(np.arange(7 * len(high)), 7)
     at_high = HIGHER_SEED_AT_HOME[game]
     fixtures = Fixtures(
-        game_id=tuple(f"004{season_start % 100:02d}00{number}{s}{g + 1}" for s, g in zip(series, game, strict=True)),
+        game_id=tuple(f"004{season.start % 100:02d}00{number}{s}{g + 1}" for s, g in zip(series, game, strict=True)),
         day=day + 2 * game + series % 2,
         home=np.where(at_high, high[series], low[series]),
         away=np.where(at_high, low[series], high[series]),

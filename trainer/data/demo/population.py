@@ -76,7 +76,7 @@ def rookies(count: int, first_id: int, rng: np.random.Generator) -> Players:
     return Players(
         player_id=np.arange(first_id, first_id + count),
         age=rng.integers(19, 23, count),
-        peak=rng.normal(-0.6, 2.3, count),
+        peak=rng.normal(-0.8, 2.5, count),
         offence=rng.normal(0.0, 0.8, count),
         size=rng.uniform(-1.0, 1.0, count),
         styles=rng.normal(0.0, 1.0, (count, N_STYLES)),

@@ -44,7 +44,8 @@ def plan(season: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """The games in the order they are played.
 
     Returns:
-        games [1230, 2] and their days [1230], 0 is the opening day. No team plays twice on a day or on three days running.
+        games [1230, 2] and their days [1230], 0 is the opening day. No team plays twice on a day, or on three days
+        running.
     """
     left = rng.permutation(meetings(season))
     played_on = np.full((N_TEAMS, 2), -9)

@@ -1,7 +1,7 @@
 """One season's state, day by day: who is on which roster, who is injured, what everybody is worth.
 
-Surprising: nothing here depends on results, so all of it is known before the first game, and all regular-season games can
-be played in one vectorised step.
+Surprising: nothing here depends on results, so all of it is known before the first game, and all regular-season games
+can be played in one vectorised step.
 
 Shapes: D days, T teams, P = 15 places in a roster, N players, R team-games.
 """
@@ -30,6 +30,8 @@ Flags = npt.NDArray[np.bool_]
 class Season:
     """What the games of a season are played with."""
 
+    start: int
+    """The year it starts in."""
     roster: Ints
     """[D, T, P] rows of the players."""
     value: Floats
@@ -49,16 +51,18 @@ class Season:
         """[D, T] expected point difference against an average team on a neutral court, the day's roster all fit."""
         strength = np.empty(self.roster.shape[:2])
         for day, roster in enumerate(self.roster):
-            ranks = np.argsort(np.argsort(-self.seen[roster], axis=1, kind="stable"), axis=1)
-            strength[day] = (MINUTES[ranks] / 48 * self.value[day][roster]).sum(axis=1) + self.coach
-        return strength - strength.mean(axis=1, keepdims=True)
+            planned = MINUTES[_ranks(self.seen[roster])]
+            strength[day] = (planned / 48 * self.value[day][roster]).sum(axis=1) + self.coach
+        centred: Floats = strength - strength.mean(axis=1, keepdims=True)
+        return np.round(centred, 6)
 
 
-def prepare_season(players: Players, roster: Ints, coach: Floats, rng: np.random.Generator) -> Season:
+def prepare_season(start: int, players: Players, roster: Ints, coach: Floats, rng: np.random.Generator) -> Season:
     """Draw the season's form and injuries; `coach` is [T], `roster` [D, T, P]."""
     count = len(players.age)
     weeks = rng.normal(0.0, 0.2, (DAYS // 7 + 1, count)).cumsum(axis=0)
     return Season(
+        start=start,
         roster=roster,
         value=np.round(players.value + np.repeat(weeks, 7, axis=0)[:DAYS], 6),
         seen=players.seen,
@@ -71,15 +75,22 @@ def prepare_season(players: Players, roster: Ints, coach: Floats, rng: np.random
 
 
 def _injuries(count: int, rng: np.random.Generator) -> Flags:
-    """[D, N]: healthy spells of two months, mostly short injuries, some of months; the same players more than others."""
+    """[D, N]: healthy for two months, then mostly a short injury, sometimes months; some players more than others."""
     spells = 12
     frailty = np.exp(rng.normal(0.0, 0.5, count))
-    healthy = rng.exponential(75.0, (spells, count)) / frailty
+    healthy = rng.exponential(60.0, (spells, count)) / frailty
     length = np.exp(rng.normal(1.8, 1.1, (spells, count)))
     ends = (healthy + length).cumsum(axis=0)
     starts = ends - length
     days = np.arange(DAYS)[:, None, None]
-    return ((days >= starts) & (days < ends)).any(axis=1)
+    out: Flags = np.any((days >= starts) & (days < ends), axis=1)
+    return out
+
+
+def _ranks(quality: Floats) -> Ints:
+    """[..., P] 0 for the best of each row."""
+    order = np.argsort(-quality, axis=1, kind="stable")
+    return np.argsort(order, axis=1)
 
 
 def rotation(season: Season, day: Ints, team: Ints, playoffs: bool, rng: np.random.Generator) -> tuple[Ints, Floats]:
@@ -94,7 +105,7 @@ def rotation(season: Season, day: Ints, team: Ints, playoffs: bool, rng: np.rand
         out |= rng.random(roster.shape) < 0.03
     mood = rng.normal(0.0, 0.4, roster.shape)
     fit = np.where(out, -100.0, 0.0) + season.seen[roster] + mood
-    ranks = np.argsort(np.argsort(-fit, axis=1, kind="stable"), axis=1)
+    ranks = _ranks(fit)
     plan = (PLAYOFF_MINUTES if playoffs else MINUTES)[ranks]
     plan = plan * np.exp(rng.normal(0.0, 0.16, roster.shape))
     able = np.maximum((~out).sum(axis=1, keepdims=True), LEAST_ABLE)
