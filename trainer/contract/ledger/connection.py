@@ -6,7 +6,6 @@ ledger is written so that the second time does no harm.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -14,17 +13,12 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from trainer.contract import database
+from trainer.contract.patience import PATIENCE_S, patiently
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any]
-
-PATIENCE_S = 600.0
-LONGEST_PAUSE_S = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -52,20 +46,10 @@ class Connection:
             DatabaseError: the trouble does not pass by itself, or lasted longer than `patience_s`.
         """
         patience = self.patience_s if patience_s is None else patience_s
-        attempts = Retrying(
-            retry=retry_if_exception(database.is_passing),
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
-            stop=stop_after_delay(patience),
-            before_sleep=self._say_waiting,
-            reraise=True,
-        )
         try:
-            for attempt in attempts:
-                with attempt:
-                    return self._once(task)
+            return patiently(lambda: self._once(task), patience)
         except psycopg.Error as error:
             raise database.explain(error, self.url) from error
-        raise AssertionError("tenacity either returns or raises")
 
     def close(self) -> None:
         """Close the connection; the next operation opens it anew."""
@@ -83,12 +67,6 @@ class Connection:
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 self.close()
                 raise
-
-    def _say_waiting(self, state: RetryCallState) -> None:
-        if state.attempt_number in (1, 4) or state.attempt_number % 20 == 0:
-            error = state.outcome.exception() if state.outcome else None
-            said = database.redact(" ".join(str(error).split()))
-            _log.warning("the database is away (%s); trying again for %.0f min", said, self.patience_s / 60)
 
 
 def connect(url: str) -> psycopg.Connection[DictRow]:

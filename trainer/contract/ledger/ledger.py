@@ -21,13 +21,14 @@ from psycopg.types.json import Jsonb
 from trainer.contract import run_ids
 from trainer.contract.errors import DatabaseError, suggest
 from trainer.contract.ledger import registration
-from trainer.contract.ledger.connection import PATIENCE_S, Connection, fetch
+from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import SCHEMA_VERSION, query, schema
 from trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,
     Observation,
+    OpenSlots,
     Renewal,
     Reported,
     SlotRow,
@@ -36,6 +37,7 @@ from trainer.contract.ledger.rows import (
 )
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot
+from trainer.contract.patience import PATIENCE_S
 from trainer.contract.sweep import SweepSpec
 from trainer.contract.worker_place import Place
 
@@ -183,13 +185,14 @@ class Ledger:
         """
         self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=reason, final=final)
 
-    def release(self, claim: Claim, reason: str) -> None:
+    def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.
 
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("give_up", claim, outcome=AttemptState.RELEASED, reason=reason, final=False)
+        outcome = {"outcome": AttemptState.RELEASED, "reason": reason, "final": False}
+        self._fenced("give_up", claim, patience_s, **outcome)
 
     def progress(self, batch_id: str) -> SweepProgress:
         """One sweep at a glance.
@@ -256,16 +259,19 @@ class Ledger:
         self.spec(batch_id)
         return self._run("retry", batch_id=batch_id)
 
-    def owned_trials(self, batch_id: str) -> set[int]:
-        """Trial numbers that an owner or a result stands behind; any other RUNNING trial is an orphan."""
-        rows = self._rows("owned_trials", _TrialNumber, batch_id=batch_id)
-        return {row.trial_number for row in rows if row.trial_number is not None}
+    def open_slots(self, batch_id: str) -> OpenSlots:
+        """How many slots are open: what a waiting worker asks, so it is cheap."""
+        return self._rows("open_slots", OpenSlots, batch_id=batch_id)[0]
 
     def observations(self, spec: SweepSpec) -> list[Observation]:
         """The sweep's best and newest trials and those that run, by slot; a bounded number."""
         limits = {"best": BEST_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
         direction = spec.objective.direction
         return self._rows("observations", Observation, batch_id=spec.batch_id, direction=direction, **limits)
+
+    def rung_observations(self, batch_id: str, rung: int) -> list[Observation]:
+        """The finished trials of one rung of successive halving."""
+        return self._rows("rung_observations", Observation, batch_id=batch_id, rung=rung)
 
     def sibling_observations(self, batch_id: str, objective: Objective) -> list[Observation]:
         """Finished trials of sweeps that differ in their objective only, with their value by this `objective`."""
@@ -332,8 +338,8 @@ class Ledger:
     def _run(self, statement: str, **parameters: Any) -> int:
         return self.connection.run(query(statement), parameters)
 
-    def _fenced(self, name: str, claim: Claim, **parameters: Any) -> None:
-        if self._run(name, **_key(claim), **parameters) == 0:
+    def _fenced(self, name: str, claim: Claim, patience_s: float | None = None, **parameters: Any) -> None:
+        if self.connection.run(query(name), {**_key(claim), **parameters}, patience_s) == 0:
             self._run("supersede", **_key(claim))
             raise Superseded(f"slot {claim.slot} of {claim.batch_id}: attempt {claim.attempt} has a later owner")
 
@@ -366,10 +372,6 @@ class _BatchId(msgspec.Struct):
 
 class _WorkerId(msgspec.Struct):
     worker_id: int
-
-
-class _TrialNumber(msgspec.Struct):
-    trial_number: int | None
 
 
 class _Cancelled(msgspec.Struct):

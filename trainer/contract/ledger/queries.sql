@@ -149,12 +149,6 @@ UPDATE truestrength.attempts SET state = 'superseded'
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'dead'
 RETURNING slot;
 
--- name: owned_trials
--- The trial numbers that may be RUNNING in the study.
-SELECT attempts.trial_number, slots.state <> 'running' AS reported
-FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
-WHERE slots.batch_id = %(batch_id)s AND slots.state IN ('running', 'reported');
-
 -- name: progress
 SELECT sweeps.batch_id, sweeps.spec ->> 'objective' AS objective, sweeps.spec ->> 'target' AS target,
        sweeps.spec ->> 'phase' AS phase, sweeps.spec ->> 'method' AS method,
@@ -230,6 +224,14 @@ WHERE worker_id = %(worker_id)s AND stopped_at IS NULL;
 -- What somebody else (SLURM) knows of a worker's end.
 UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_id)s AND reason IS NULL;
 
+-- name: open_slots
+SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
+       count(*) FILTER (WHERE state = 'running')::int AS running,
+       count(*) FILTER (WHERE state = 'reported')::int AS reported,
+       (SELECT cancelled_at IS NOT NULL FROM truestrength.sweeps WHERE batch_id = %(batch_id)s) AS cancelled
+FROM truestrength.slots
+WHERE batch_id = %(batch_id)s AND state IN ('pending', 'running', 'reported');
+
 -- name: cancel
 UPDATE truestrength.sweeps SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE batch_id = %(batch_id)s;
 
@@ -289,6 +291,12 @@ SELECT batch_id, slot, parameters, NULL, rung
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state = 'running' AND parameters IS NOT NULL
 ORDER BY slot;
+
+-- name: rung_observations
+SELECT slots.batch_id, slots.slot, slots.parameters, attempts.value, slots.rung
+FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
+WHERE slots.batch_id = %(batch_id)s AND slots.rung = %(rung)s AND slots.state = 'done'
+ORDER BY slots.slot;
 
 -- name: sibling_observations
 SELECT slots.batch_id, slots.slot, slots.parameters, (attempts.objectives ->> %(objective)s)::float8 AS value, slots.rung

@@ -66,6 +66,20 @@ class Renewal(msgspec.Struct, frozen=True):
     cancelled: bool
 
 
+class OpenSlots(msgspec.Struct, frozen=True, kw_only=True):
+    """The slots that are neither done nor failed."""
+
+    pending: int
+    running: int
+    reported: int
+    cancelled: bool
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.pending + self.running + self.reported
+
+
 class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep at a glance."""
 

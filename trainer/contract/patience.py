@@ -1,0 +1,48 @@
+"""Repeats what failed because the database is away: a pause, not a result, is what that costs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from trainer.contract import database
+
+T = TypeVar("T")
+
+PATIENCE_S = 600.0
+LONGEST_PAUSE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def patiently(
+    task: Callable[[], T], patience_s: float, cause: Callable[[BaseException], BaseException] = lambda error: error
+) -> T:
+    """Run `task`, and again after a growing, random pause while what it raises may pass by itself.
+
+    Args:
+        task: may run twice although it succeeded, when only its answer was lost.
+        patience_s: after so long the error is raised.
+        cause: finds the driver's error in what was raised.
+    """
+
+    def say_waiting(state: RetryCallState) -> None:
+        if state.outcome and (state.attempt_number == 3 or state.attempt_number % 20 == 0):
+            error = cause(state.outcome.exception() or AssertionError())
+            said = database.redact(" ".join(str(error).split()))
+            _log.warning("the database is away (%s); trying again for %.0f min", said, patience_s / 60)
+
+    attempts = Retrying(
+        retry=retry_if_exception(lambda error: database.is_passing(cause(error))),
+        wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_S),
+        stop=stop_after_delay(patience_s),
+        before_sleep=say_waiting,
+        reraise=True,
+    )
+    for attempt in attempts:
+        with attempt:
+            return task()
+    raise AssertionError("tenacity either returns or raises")

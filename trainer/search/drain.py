@@ -1,0 +1,247 @@
+"""A worker's loop: claim a slot, run it, report it, until the sweep has none left.
+
+The order is what makes it safe: the run's folder is whole, then the ledger has the result, then the study, and only
+then is the slot done. Wherever a worker dies in between, another one finds out how far it had come.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from trainer.contract import config as configuration
+from trainer.contract import rungs
+from trainer.contract.config import Config
+from trainer.contract.errors import DatabaseError, UserError
+from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.run_ids import new_run_id
+from trainer.contract.search_space import Parameters, config_key
+from trainer.contract.study_record import StudyRecord, reconcile
+from trainer.contract.sweep import SweepSpec
+from trainer.search import dimensions
+from trainer.search.proposals import propose
+
+LONGEST_REASON = 500
+SHORTEST_PAUSE_S = 0.05
+SHARE_OF_WAITING = 0.05
+"""A worker that waits asks again after this share of the time it has waited, so that it ends soon after the others."""
+
+_log = logging.getLogger(__name__)
+
+
+class TrialStopped(Exception):  # noqa: N818 - no error: the worker was told to stop
+    """Raised by a run that was told to stop, or whose lease is lost: its slot is given back."""
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """One attempt at one slot, ready to run."""
+
+    spec: SweepSpec
+    config: Config
+    """The sweep's, with the parameters applied and, in a low rung of halving, fewer lists."""
+    run_id: int
+    slot: int
+    attempt: int
+    parameters: Parameters
+    stop: threading.Event
+    """The worker was told to stop: finish soon, or raise `TrialStopped`."""
+    lease_lost: threading.Event
+    """The slot has a later owner: raise `TrialStopped`, nothing will count."""
+    cancelled: threading.Event
+    """The sweep was cancelled: raise `TrialStopped`."""
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """What a run found."""
+
+    value: float
+    """Of the sweep's objective, on the validation seasons."""
+    objectives: dict[str, float] = field(default_factory=dict)
+    """All six, for sibling sweeps."""
+
+
+@dataclass(frozen=True)
+class DrainResult:
+    """What a worker did."""
+
+    done: int = 0
+    failed: int = 0
+    released: int = 0
+    superseded: int = 0
+    reason: str = ""
+    """Why it ended: `no slots left`, `stopped` or `cancelled`."""
+
+
+RunTrial = Callable[[TrialJob], TrialOutcome]
+Superseding = Callable[[TrialJob], None]
+Ending = Literal["failed", "released", "superseded"]
+
+
+def drain(
+    ledger: Ledger,
+    batch_id: str,
+    worker_id: int,
+    run_trial: RunTrial,
+    stop: threading.Event,
+    *,
+    lease_s: float = LEASE_S,
+    on_superseded: Superseding | None = None,
+) -> DrainResult:
+    """Run slots of a sweep until none is left, the sweep is cancelled, or `stop` is set.
+
+    Args:
+        ledger: open.
+        batch_id: a registered sweep.
+        worker_id: from `ledger.start_worker`.
+        run_trial: leaves a complete run folder and returns what it found.
+        stop: set by a signal; the slot in hand is finished or, when the run raises `TrialStopped`, given back.
+        lease_s: a worker that gives no sign of life for so long is taken for dead.
+        on_superseded: told of a run whose result did not count, so that its folder can say so.
+
+    Raises:
+        DatabaseError: the database was away for longer than the ledger's patience.
+    """
+    spec = ledger.spec(batch_id)
+    with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
+        worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded)
+        reason = worker.drain()
+        reconcile(ledger, record, batch_id)
+    return replace(worker.result, reason=reason)
+
+
+@dataclass
+class _Worker:
+    ledger: Ledger
+    spec: SweepSpec
+    record: StudyRecord
+    worker_id: int
+    run_trial: RunTrial
+    stop: threading.Event
+    lease_s: float
+    on_superseded: Superseding | None
+    result: DrainResult = field(default_factory=DrainResult)
+
+    def drain(self) -> str:
+        waiting_since: float | None = None
+        while not self.stop.is_set():
+            claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s)
+            if claim is not None:
+                waiting_since = None
+                self._attempt(claim)
+                continue
+            slots = self.ledger.open_slots(self.spec.batch_id)
+            if slots.cancelled:
+                return "cancelled"
+            if slots.total == 0:
+                return "no slots left"
+            if slots.reported:
+                reconcile(self.ledger, self.record, self.spec.batch_id)
+            waiting_since = waiting_since or time.monotonic()
+            self._pause(time.monotonic() - waiting_since)
+        return "stopped"
+
+    def _pause(self, waited: float) -> None:
+        pause = min(max(waited * SHARE_OF_WAITING, SHORTEST_PAUSE_S), self.lease_s / 4)
+        self.stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads the questions
+
+    def _attempt(self, claim: Claim) -> None:
+        """Run one attempt and write down how it ended."""
+        started = _Started()
+        with Lease(self.ledger, claim, self.lease_s) as lease:
+            try:
+                value = self._run(claim, lease, started)
+            except Superseded:
+                return self._end(claim, started, "superseded", "")
+            except TrialStopped as stopped:
+                return self._end(claim, started, "superseded" if lease.lost.is_set() else "released", str(stopped))
+            except DatabaseError as error:
+                with suppress(DatabaseError):
+                    self.ledger.release(claim, str(error), patience_s=0)
+                raise
+            except UserError as error:
+                return self._end(claim, started, "failed", str(error), final=True)
+            except Exception as error:
+                _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
+                return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+            except BaseException:
+                self._end(claim, started, "released", "interrupted")
+                raise
+        assert started.trial is not None
+        self.record.complete(started.trial, value)
+        self.ledger.settle(claim)
+        self.result = replace(self.result, done=self.result.done + 1)
+        return None
+
+    def _run(self, claim: Claim, lease: Lease, started: _Started) -> float:
+        """Run the slot and bring its result to safety."""
+        if claim.previous_trial is not None:
+            self.record.fail(claim.previous_trial)
+        parameters = claim.parameters or propose(self.ledger, self.spec, claim)
+        outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
+        run_id = new_run_id(self.ledger, outputs, self.spec.config.inference.run_id_base)
+        encoded = dimensions.encode(self.spec.space, parameters)
+        marks = {"run_id": run_id, "slot": claim.slot, "attempt": claim.attempt}
+        started.trial = self.record.start(encoded, dimensions.distributions(self.spec.space), marks)
+        self.ledger.begin(claim, parameters, started.trial, run_id)
+        started.job = TrialJob(
+            spec=self.spec,
+            config=trial_config(self.spec, parameters, claim.rung),
+            run_id=run_id,
+            slot=claim.slot,
+            attempt=claim.attempt,
+            parameters=parameters,
+            stop=self.stop,
+            lease_lost=lease.lost,
+            cancelled=lease.cancelled,
+        )
+        began = time.monotonic()
+        outcome = self.run_trial(started.job)
+        if not math.isfinite(outcome.value):
+            raise UserError(f"{self.spec.objective} is {outcome.value}: a run has to leave a number")
+        self.ledger.finish(claim, outcome.value, time.monotonic() - began, outcome.objectives)
+        return outcome.value
+
+    def _end(self, claim: Claim, started: _Started, how: Ending, reason: str, *, final: bool = False) -> None:
+        """Write down an attempt that ended without a result: the study first, as everywhere."""
+        if started.trial is not None:
+            self.record.fail(started.trial)
+        try:
+            if how == "failed":
+                self.ledger.fail(claim, reason, final=final)
+            elif how == "released":
+                self.ledger.release(claim, reason)
+        except Superseded:
+            how = "superseded"
+        if how == "superseded" and started.job and self.on_superseded:
+            self.on_superseded(started.job)
+        self.result = replace(self.result, **{how: getattr(self.result, how) + 1})
+
+
+@dataclass
+class _Started:
+    """How far an attempt has come."""
+
+    trial: int | None = None
+    job: TrialJob | None = None
+
+
+def trial_config(spec: SweepSpec, parameters: Parameters, rung: int) -> Config:
+    """The sweep's configuration with a slot's parameters, and the lists that its rung may use."""
+    changed = {config_key(name): value for name, value in parameters.items()}
+    share = rungs.fidelity(spec.method, spec.n_trials, rung)
+    if share < 1:
+        training = spec.config.training
+        changed["training.max_lists_oof"] = math.ceil(training.max_lists_oof * share)
+        changed["training.max_final_batches"] = math.ceil(training.max_final_batches * share)
+    return configuration.replace(spec.config, changed)

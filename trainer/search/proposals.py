@@ -1,0 +1,112 @@
+"""What parameters a slot gets. A pure function of the sweep, the slot and what is known when it is claimed.
+
+The start design, random search, the grid and the first rung of halving depend neither on the objective nor on the
+workers, so the sweeps of one target try the same points in the same slots and can be compared pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.contract import rungs
+from trainer.contract.config import digest
+from trainer.contract.ledger import Claim, Ledger, Observation
+from trainer.contract.objectives import Direction, Method
+from trainer.contract.search_grid import grid_point, grid_size
+from trainer.contract.search_space import Parameters
+from trainer.contract.sweep import SweepSpec
+from trainer.search import dimensions
+from trainer.search.start_design import halton_point
+from trainer.search.tpe import tpe_point
+
+START_SLOTS = 10
+"""So many slots of an `optuna` sweep come from the start design."""
+FEWEST_OBSERVATIONS = 3
+"""With fewer finished trials than this, later slots go on with the start design."""
+
+
+def propose(ledger: Ledger, spec: SweepSpec, claim: Claim) -> Parameters:
+    """The parameters of a slot that has none yet."""
+    match spec.method:
+        case Method.RANDOM:
+            return random_point(spec, claim.slot)
+        case Method.GRID:
+            return grid_subset_point(spec, claim.slot)
+        case Method.HALVING:
+            if claim.rung == 0:
+                return start_point(spec, claim.slot)
+            return promoted(spec, claim.slot, ledger.rung_observations(spec.batch_id, claim.rung - 1))
+        case Method.OPTUNA if claim.slot < START_SLOTS:
+            return start_point(spec, claim.slot)
+        case Method.OPTUNA:
+            siblings: Sequence[Observation] = ()
+            if spec.share_observations:
+                siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
+            return searched(spec, claim.slot, ledger.observations(spec), siblings)
+
+
+def start_point(spec: SweepSpec, slot: int) -> Parameters:
+    """The slot's point of the quasi-random design of (seed, target, phase, search space)."""
+    point = halton_point(slot, dimensions.n_free(spec.space), _seed(spec, "start"))
+    return dimensions.from_unit(spec.space, dimensions.coarsest_first(spec.space, point.tolist()))
+
+
+def random_point(spec: SweepSpec, slot: int) -> Parameters:
+    """A uniform draw of the slot's own."""
+    rng = np.random.default_rng([_seed(spec, "random"), slot])
+    return dimensions.from_unit(spec.space, rng.random(dimensions.n_free(spec.space)).tolist())
+
+
+def grid_subset_point(spec: SweepSpec, slot: int) -> Parameters:
+    """The grid's point for a slot: all of them where the budget allows, else evenly spread ones.
+
+    The grid is cut into as many stretches as there are slots, and each slot draws from its own.
+    """
+    size = grid_size(spec.space)
+    low, high = slot * size // spec.n_trials, (slot + 1) * size // spec.n_trials
+    rng = np.random.default_rng([_seed(spec, "grid"), slot])
+    return grid_point(spec.space, int(rng.integers(low, high)))
+
+
+def promoted(spec: SweepSpec, slot: int, below: Sequence[Observation]) -> Parameters:
+    """The parameters of the k-th best trial of the rung below, for the k-th slot of a rung.
+
+    Where too few trials of the rung below succeeded, the slot takes its point of the start design.
+    """
+    of_slots = rungs.rung_of_slots(spec.method, spec.n_trials)
+    position = slot - of_slots.index(of_slots[slot])
+    sign = 1.0 if spec.objective.direction is Direction.MINIMIZE else -1.0
+    ranked = sorted((o for o in below if o.value is not None), key=lambda o: (sign * (o.value or 0.0), o.slot))
+    return ranked[position].parameters if position < len(ranked) else start_point(spec, slot)
+
+
+def searched(
+    spec: SweepSpec, slot: int, own: Sequence[Observation], siblings: Sequence[Observation] = ()
+) -> Parameters:
+    """The slot's point by TPE.
+
+    Args:
+        spec: the sweep.
+        slot: seeds the draw.
+        own: the sweep's trials, those that run included.
+        siblings: finished trials of other sweeps, valued by this sweep's objective. A point that the sweep has tried
+            itself is not counted twice.
+    """
+    known = [o.parameters for o in own]
+    prior: list[Observation] = []
+    for observation in siblings:
+        if observation.parameters not in known:
+            known.append(observation.parameters)
+            prior.append(observation)
+    if sum(o.value is not None for o in (*own, *prior)) < FEWEST_OBSERVATIONS:
+        return start_point(spec, slot)
+    seed = int(np.random.default_rng([_seed(spec, "tpe"), slot]).integers(2**31))
+    return tpe_point(spec.space, spec.objective.direction, own, prior, seed)
+
+
+def _seed(spec: SweepSpec, purpose: str) -> int:
+    """A seed that all sweeps of one target, phase and search space share."""
+    named = [purpose, spec.config.training.seed, spec.target, spec.phase, spec.identity()["space"]]
+    return int(digest(named)[:12], 16)
