@@ -128,6 +128,33 @@ class RunPaths:
 
 
 @dataclass(frozen=True)
+class ModelPaths:
+    """The fitted models of one run (`RunPaths.models`)."""
+
+    folder: Path
+
+    @property
+    def model_a(self) -> Path:
+        """Weights and standardisation of the deep set."""
+        return self.folder / "model_a.safetensors"
+
+    @property
+    def model_b(self) -> Path:
+        """XGBoost's own JSON."""
+        return self.folder / "model_b.json"
+
+    @property
+    def model_c(self) -> Path:
+        """The forest's nodes."""
+        return self.folder / "model_c.safetensors"
+
+    @property
+    def stack(self) -> Path:
+        """Weights of the stack, and the columns that the models read; written last."""
+        return self.folder / "stack.json"
+
+
+@dataclass(frozen=True)
 class SweepPaths:
     """The folder of one sweep."""
 
@@ -219,6 +246,11 @@ class OutputsRoot:
         return self.root / "sweeps"
 
     @property
+    def cluster(self) -> ClusterPaths:
+        """What a cluster's jobs share."""
+        return ClusterPaths(self.root / ".cluster")
+
+    @property
     def analysis(self) -> Path:
         """The report over all sweeps."""
         return self.sweeps / "SWEEP_PHASE1_ANALYSIS.md"
@@ -253,6 +285,28 @@ class OutputsRoot:
     def _run_places(self) -> list[Path]:
         sweeps = [place for place in self.sweeps.iterdir() if place.is_dir()] if self.sweeps.is_dir() else []
         return [self.root / "runs", self.root, *sweeps]
+
+
+@dataclass(frozen=True)
+class ClusterPaths:
+    """What the jobs of a cluster share, in the outputs root; secrets are for their owner only."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> Path:
+        """Shell lines that every job reads first."""
+        return self.folder / "environment.sh"
+
+    @property
+    def database_url(self) -> Path:
+        """The database's URL, when the submitter had it in an environment variable."""
+        return self.folder / "database_url"
+
+    @property
+    def jobs(self) -> Path:
+        """Job files and logs of jobs that serve a whole plan, a folder per submission."""
+        return self.folder / "jobs"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,112 @@
+"""Model B: gradient-boosted trees (XGBoost) on team context.
+
+Rounds are a prefix of one fit, also when a fit is continued: XGBoost's column sampler keeps a state that no saved model
+holds, so a fit is made in blocks of rounds, each with its own seed, and a continuation begins at the start of a block.
+
+Shapes: M ranked lists, T teams, R rows, C context columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xgboost
+
+from trainer.models.fits import Task
+from trainer.models.settings import BoostingSettings
+from trainer.models.team_rows import as_lists, context_rows, relevance_rows
+
+Array = npt.NDArray[Any]
+
+_BLOCK = 50
+_BINS = 64
+
+
+def fit(
+    task: Task,
+    settings: BoostingSettings,
+    rounds: int,
+    before: Mapping[str, Array] | None = None,
+) -> dict[str, Array]:
+    """Fit all folds and the final model to `rounds`, from the start or from an earlier result.
+
+    Returns:
+        `fit_0` … : each fit's model as the bytes of XGBoost's own UBJSON.
+    """
+    models = {}
+    for i, lists in enumerate(task.fits.train):
+        rows = xgboost.QuantileDMatrix(
+            context_rows(task.batches, lists),
+            relevance_rows(task.batches, lists, task.target),
+            max_bin=_BINS,
+            nthread=1,
+        )
+        start = None if before is None else load(before[f"fit_{i}"])
+        models[f"fit_{i}"] = _bytes(_boost(rows, settings, i, rounds, start))
+    return models
+
+
+def scores(task: Task, models: Mapping[str, Array], rounds: int) -> Array:
+    """[M, T] scores of the lists `fits.ranked` by the first `rounds` rounds."""
+    parts = []
+    for i, lists in enumerate(task.fits.rank):
+        rows = predict(load(models[f"fit_{i}"]), context_rows(task.batches, lists), rounds)
+        parts.append(as_lists(task.batches, lists, rows))
+    return np.concatenate(parts)
+
+
+def load(model: Array) -> xgboost.Booster:
+    """A model from the bytes of its UBJSON or JSON."""
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(model.tobytes()))
+    return booster
+
+
+def as_json(model: Array, rounds: int) -> bytes:
+    """XGBoost's JSON of the model that has only the first `rounds` rounds."""
+    return bytes(load(model)[:rounds].save_raw("json"))
+
+
+def predict(booster: xgboost.Booster, rows: Array, rounds: int) -> Array:
+    """[R] scores by the first `rounds` rounds."""
+    predicted: Array = booster.inplace_predict(rows, iteration_range=(0, rounds))
+    return predicted
+
+
+def _boost(
+    rows: xgboost.QuantileDMatrix,
+    settings: BoostingSettings,
+    fit_index: int,
+    rounds: int,
+    booster: xgboost.Booster | None,
+) -> xgboost.Booster:
+    """Add blocks of rounds until there are `rounds`."""
+    done = 0
+    if booster is not None:
+        done = booster.num_boosted_rounds() // _BLOCK * _BLOCK
+        booster = booster[:done] if done else None
+    while done < rounds:
+        step = min(_BLOCK, rounds - done)
+        parameters = {
+            "objective": "reg:squarederror",
+            "tree_method": "hist",
+            "max_bin": _BINS,
+            "max_depth": settings.max_depth,
+            "learning_rate": settings.learning_rate,
+            "subsample": settings.subsample,
+            "colsample_bytree": settings.colsample_bytree,
+            "min_child_weight": 5,
+            "nthread": 1,
+            "seed": int(np.random.SeedSequence([settings.seed, fit_index, done]).generate_state(1)[0] >> 1),
+        }
+        booster = xgboost.train(parameters, rows, step, xgb_model=booster)
+        done += step
+    assert booster is not None
+    return booster
+
+
+def _bytes(booster: xgboost.Booster) -> Array:
+    return np.frombuffer(booster.save_raw("ubj"), dtype=np.uint8)

@@ -1,0 +1,156 @@
+"""Model C: a random forest (scikit-learn) on team context, kept as plain arrays.
+
+The first k trees of a larger forest are the forest of k trees: trees are grown in blocks that have their own seeds, and
+their leaves are added up in order of the trees, so a prefix gives the same bits as a forest grown alone.
+
+Shapes: M ranked lists, T teams, R rows, C context columns, N trees, V nodes of all trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.models.fits import Task
+from trainer.models.settings import ForestSettings
+from trainer.models.team_rows import as_lists, context_rows, relevance_rows
+
+Array = npt.NDArray[Any]
+
+_BLOCK = 10
+
+
+def fit(
+    task: Task,
+    settings: ForestSettings,
+    trees: int,
+    before: Mapping[str, Array] | None = None,
+) -> dict[str, Array]:
+    """Grow the forests of all folds and the final one to `trees`, from the start or from an earlier result.
+
+    Returns:
+        leaves: [N, rows of `fits.ranked`] what each tree says of each row.
+        the final forest's nodes: see `predict`.
+    """
+    first = 0 if before is None else len(before["n_nodes"]) // _BLOCK * _BLOCK
+    grown = [
+        _grow(
+            context_rows(task.batches, train),
+            relevance_rows(task.batches, train, task.target),
+            context_rows(task.batches, rank),
+            _Growth(settings, i, first, trees),
+        )
+        for i, (train, rank) in enumerate(zip(task.fits.train, task.fits.rank, strict=True))
+    ]
+    leaves = np.concatenate([leaves for leaves, _ in grown], axis=1)
+    nodes = _join(grown[-1][1])
+    if before is not None:
+        leaves = np.concatenate([before["leaves"][:first], leaves])
+        nodes = _join([prefix(before, first), nodes])
+    return {"leaves": leaves, **nodes}
+
+
+def scores(task: Task, forest: Mapping[str, Array], trees: int) -> Array:
+    """[M, T] scores of the lists `fits.ranked` by the first `trees` trees."""
+    return as_lists(task.batches, task.fits.ranked, _mean(forest["leaves"], trees))
+
+
+def prefix(forest: Mapping[str, Array], trees: int) -> dict[str, Array]:
+    """The nodes of the final forest's first `trees` trees."""
+    end = int(forest["n_nodes"][:trees].sum())
+    return {
+        "n_nodes": forest["n_nodes"][:trees],
+        **{name: forest[name][:end] for name in ("feature", "threshold", "left", "right", "value")},
+    }
+
+
+def predict(forest: Mapping[str, Array], rows: Array, trees: int) -> Array:
+    """[R] scores by the first `trees` trees, from their nodes alone.
+
+    Args:
+        forest: n_nodes [N]; and of each node [V]: feature (-1 in a leaf), threshold, left and right (from the tree's
+            first node), value.
+        rows: [R, C] float32, as it was when the forest was grown.
+        trees: how many.
+    """
+    first = np.concatenate([[0], np.cumsum(forest["n_nodes"])])
+    leaves = np.stack([_leaves(forest, int(first[i]), int(first[i + 1]), rows) for i in range(trees)])
+    return _mean(leaves, trees)
+
+
+def _leaves(forest: Mapping[str, Array], start: int, end: int, rows: Array) -> Array:
+    """[R] the value of the leaf that each row falls into."""
+    feature, threshold = forest["feature"][start:end], forest["threshold"][start:end]
+    left, right = forest["left"][start:end], forest["right"][start:end]
+    node = np.zeros(len(rows), dtype=np.int64)
+    row = np.arange(len(rows))
+    while (inner := feature[node] >= 0).any():
+        below = rows[row, np.maximum(feature[node], 0)] <= threshold[node]
+        node = np.where(inner, np.where(below, left[node], right[node]), node)
+    leaves: Array = forest["value"][start:end][node]
+    return leaves
+
+
+def _mean(leaves: Array, trees: int) -> Array:
+    """[R] mean over the first trees; summed one after another, since any other order would change the last bits."""
+    total = np.zeros(leaves.shape[1])
+    for leaf in leaves[:trees]:
+        total += leaf
+    return total / trees
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """Which trees of which fit to grow."""
+
+    settings: ForestSettings
+    fit: int
+    first: int
+    """In whole blocks."""
+    trees: int
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Size and seed of each block of trees."""
+        for start in range(self.first, self.trees, _BLOCK):
+            seed = np.random.SeedSequence([self.settings.seed, self.fit, start]).generate_state(1)[0]
+            yield min(_BLOCK, self.trees - start), int(seed)
+
+
+def _grow(rows: Array, relevance: Array, asked: Array, growth: _Growth) -> tuple[Array, list[dict[str, Array]]]:
+    """[N, R] what each new tree says of the rows `asked`, and the trees' nodes."""
+    from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415 - two seconds that a hit does not pay
+
+    leaves, nodes = [], []
+    for size, seed in growth.blocks():
+        forest = RandomForestRegressor(
+            size,
+            min_samples_leaf=growth.settings.min_samples_leaf,
+            max_features=growth.settings.max_features,
+            random_state=seed,
+            n_jobs=1,
+        ).fit(rows, relevance)
+        for estimator in forest.estimators_:
+            tree = _nodes(estimator.tree_)
+            nodes.append(tree)
+            leaves.append(tree["value"][estimator.tree_.apply(asked)])
+    return np.stack(leaves), nodes
+
+
+def _nodes(tree: Any) -> dict[str, Array]:
+    """A scikit-learn tree as arrays; leaves in float32, here and in every prediction."""
+    return {
+        "n_nodes": np.array([tree.node_count], dtype=np.int32),
+        "feature": np.maximum(tree.feature, -1).astype(np.int16),
+        "threshold": tree.threshold.astype(np.float64),
+        "left": tree.children_left.astype(np.int32),
+        "right": tree.children_right.astype(np.int32),
+        "value": tree.value[:, 0, 0].astype(np.float32),
+    }
+
+
+def _join(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

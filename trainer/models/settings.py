@@ -1,0 +1,115 @@
+"""What can change each model's training, apart from its depth (epochs, rounds, trees). Plain data, no heavy imports.
+
+The surprising one: these are what the stage store's identities are made of, so a field here that changes nothing costs
+shared work, and a setting that is missing here gives wrong results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.contract.config import Config
+from trainer.contract.search_space import Choice, Dimension, Fixed, FloatRange, IntRange, SearchSpace, config_key
+
+
+@dataclass(frozen=True)
+class DeepSetSettings:
+    """Model A."""
+
+    loss: Literal["listmle", "position_listmle", "spearman"]
+    learning_rate: float
+    weight_decay: float
+    hidden: int
+    dropout: float
+    lists_per_step: int
+    grad_clip: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class BoostingSettings:
+    """Model B."""
+
+    max_depth: int
+    learning_rate: float
+    subsample: float
+    colsample_bytree: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class ForestSettings:
+    """Model C."""
+
+    min_samples_leaf: int
+    max_features: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Depths:
+    """How far each model is trained."""
+
+    epochs: int
+    rounds: int
+    trees: int
+
+
+def deep_set_settings(config: Config) -> DeepSetSettings:
+    """Model A's settings."""
+    a, training = config.model_a, config.training
+    return DeepSetSettings(
+        loss=training.loss,
+        learning_rate=a.learning_rate,
+        weight_decay=a.weight_decay,
+        hidden=a.hidden,
+        dropout=a.dropout,
+        lists_per_step=a.lists_per_step,
+        grad_clip=a.grad_clip,
+        seed=training.seed,
+    )
+
+
+def boosting_settings(config: Config) -> BoostingSettings:
+    """Model B's settings."""
+    b = config.model_b
+    return BoostingSettings(b.max_depth, b.learning_rate, b.subsample, b.colsample_bytree, config.training.seed)
+
+
+def forest_settings(config: Config) -> ForestSettings:
+    """Model C's settings."""
+    c = config.model_c
+    return ForestSettings(c.min_samples_leaf, c.max_features, config.training.seed)
+
+
+def depths(config: Config) -> Depths:
+    """How far one run trains its models."""
+    return Depths(config.model_a.epochs, config.model_b.n_estimators, config.model_c.n_estimators)
+
+
+def deepest(space: SearchSpace, config: Config) -> Depths:
+    """The furthest that any trial drawn from `space` trains its models; what it leaves out is as in `config`.
+
+    >>> deepest({"model_a_epochs": IntRange(low=14, high=26)}, Config()).epochs
+    26
+    """
+    largest = {config_key(name): max(_numbers(dimension), default=0) for name, dimension in space.items()}
+    own = depths(config)
+    return Depths(
+        epochs=largest.get("model_a.epochs", own.epochs),
+        rounds=largest.get("model_b.n_estimators", own.rounds),
+        trees=largest.get("model_c.n_estimators", own.trees),
+    )
+
+
+def _numbers(dimension: Dimension) -> Iterable[int]:
+    match dimension:
+        case IntRange(high=high) | FloatRange(high=high):
+            return [int(high)]
+        case Choice(values=values):
+            return [value for value in values if isinstance(value, int)]
+        case Fixed(value=int(value)):
+            return [value]
+    return []

@@ -1,0 +1,68 @@
+"""Batches through the stage store: built once per data, windows, roster size and first day; then mapped into memory.
+
+Both targets are in them, so the sweeps of both share one entry.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from trainer.contract.config import Config
+from trainer.contract.league import read_manifest
+from trainer.contract.objectives import Target
+from trainer.features.batches import Batches
+from trainer.stages.identity import code
+from trainer.stages.stage_file import Contents
+from trainer.stages.store import Store
+
+STAGE = "batches"
+
+_ARRAYS = ("players", "player_mask", "context", "team_mask", "team_id", "season", "date", "conference")
+_NAMES = ("seasons", "conferences", "player_columns", "context_columns")
+
+
+def identity(config: Config, league_folder: Path) -> dict[str, Any]:
+    """Everything that can change the batches."""
+    return {
+        "data": read_manifest(league_folder).fingerprint,
+        "code": code("features", "data/league.py"),
+        "windows": config.training.rolling_windows,
+        "roster_size": config.training.roster_size,
+        "first_day": config.evaluation.first_day,
+    }
+
+
+def fetch(config: Config, league_folder: Path, store: Store) -> Batches:
+    """All lists of the league, from the store or built now.
+
+    Raises:
+        DataError: when the league cannot be read or has seasons without lists.
+    """
+
+    def build(_: Contents | None) -> Contents:
+        from trainer.data.league import load_league  # noqa: PLC0415 - a hit does not read the league
+        from trainer.features.batches import build_batches  # noqa: PLC0415
+
+        training = config.training
+        league = load_league(league_folder)
+        return pack(build_batches(league, training.rolling_windows, training.roster_size, config.evaluation.first_day))
+
+    return unpack(store.fetch(STAGE, identity(config, league_folder), build))
+
+
+def pack(batches: Batches) -> Contents:
+    """As arrays and notes."""
+    arrays = {name: getattr(batches, name) for name in _ARRAYS}
+    ranks = {f"ranks.{target.value}": ranks for target, ranks in batches.ranks.items()}
+    return Contents({**arrays, **ranks}, {name: json.dumps(getattr(batches, name)) for name in _NAMES})
+
+
+def unpack(contents: Contents) -> Batches:
+    """From what `pack` made."""
+    fields: dict[str, Any] = {
+        **{name: contents.arrays[name] for name in _ARRAYS},
+        **{name: tuple(json.loads(contents.notes[name])) for name in _NAMES},
+    }
+    return Batches(**fields, ranks={target: contents.arrays[f"ranks.{target.value}"] for target in Target})
