@@ -1,7 +1,8 @@
 """One training run, from a league folder to metrics, predictions and models; the same models on the held-out season.
 
 The surprising one: with a store, a run may train its models further than it needs (`train_to`), so that the other
-trials of its sweep find them trained; what the run itself reads is a prefix, the same to the last bit as training alone.
+trials of its sweep find them trained; what the run itself reads is a prefix, the same to the last bit as if it had
+trained alone.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ ARRAYS = {
     "day": np.array([-1], dtype=np.int32),
     "season": np.array([7], dtype=np.int16),
     "conference": np.array([1], dtype=np.int8),
+    "step": np.array(3.0, dtype=np.float32),
+    "columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
 }
 
 

@@ -49,7 +49,7 @@ class Contents:
 
 def write(path: Path, contents: Contents) -> int:
     """Write `contents`, whole or not at all. Returns the file's size in bytes."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in contents.arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in contents.arrays.items()}
     notes = {**contents.notes, "sha256": checksum(contents)}
     with replacing(path) as temporary:
         # One key: safetensors writes several in an order that changes, and equal contents should be equal files.
@@ -84,7 +84,7 @@ def checksum(contents: Contents) -> str:
     shapes = [(name, str(contents.arrays[name].dtype), contents.arrays[name].shape) for name in names]
     result = hashlib.sha256(json.dumps([shapes, sorted(contents.notes.items())]).encode())
     for name in names:
-        result.update(np.ascontiguousarray(contents.arrays[name]).data)
+        result.update(np.asarray(contents.arrays[name], order="C").data)
     return result.hexdigest()
 
 
