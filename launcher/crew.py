@@ -1,4 +1,4 @@
-"""The workers of one sweep: how many are missing, and when to stop trying.
+"""The workers of a plan: how many are missing, and when to stop trying.
 
 The ledger is the truth about work, an array only about its own processes: workers that an earlier launcher left behind
 are found in the ledger, count as hands at work, and are never submitted a second time.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from launcher.submission import Array, Executor
 from trainer.contract.errors import EXIT_USER_ERROR
 from trainer.contract.ledger import SweepProgress, WorkerRow
+from trainer.contract.paths import OutputsRoot
 from trainer.contract.worker_place import Place
 
 MOST_FRUITLESS = 3
@@ -25,23 +25,26 @@ class WorkersFailedError(Exception):
 
 
 class Crew:
-    """Submits the workers that a sweep lacks, a bounded number of times without progress."""
+    """Submits the workers that are missing, a bounded number of times without progress.
 
-    def __init__(self, batch_id: str, n_jobs: int, executor: Executor, jobs: Path) -> None:
+    One array serves a sweep and then those after it: a worker leaves a sweep when no slot of it is open, and does not
+    import everything anew for the next.
+    """
+
+    def __init__(self, n_jobs: int, executor: Executor, outputs: OutputsRoot) -> None:
         """An empty crew.
 
         Args:
-            batch_id: The sweep.
-            n_jobs: Workers that serve it at once.
+            n_jobs: Workers at once.
             executor: Where they run.
-            jobs: The sweep's folder of submissions.
+            outputs: The outputs root, for the sweeps' folders of submissions.
         """
-        self.batch_id = batch_id
         self.n_jobs = n_jobs
         self.arrays: list[Array] = []
         self._executor = executor
-        self._jobs = jobs
+        self._outputs = outputs
         self._here = Place.here()
+        self._batch_id = ""
         self._closed = 0
         self._fruitless = 0
         self._not_before = 0.0
@@ -59,17 +62,23 @@ class Crew:
             for worker in workers
         )
 
-    def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow]) -> int:
+    def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow], later: Sequence[str] = ()) -> int:
         """Submit the workers that are missing. Returns how many were submitted.
+
+        Args:
+            progress: Of the sweep that runs now.
+            workers: The ledger's workers of that sweep.
+            later: The sweeps that the same workers go on to.
 
         Raises:
             WorkersFailedError: none is left, and trying again would be in vain.
         """
         at_work = self.alive() + self.strangers(workers)
-        missing = min(self.n_jobs, progress.open) - at_work
+        missing = (self.n_jobs if later else min(self.n_jobs, progress.open)) - at_work
         if missing <= 0 or not self._worth_trying(progress, at_work):
             return 0
-        self.arrays.append(self._executor.submit(self.batch_id, missing, self._jobs))
+        jobs = self._outputs.sweep(progress.batch_id).jobs
+        self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
 
     def stop(self) -> None:
@@ -93,22 +102,22 @@ class Crew:
 
     def _worth_trying(self, progress: SweepProgress, at_work: int) -> bool:
         closed = progress.done + progress.failed
-        if not self.arrays or closed > self._closed:
-            self._closed, self._fruitless, self._not_before = closed, 0, 0.0
+        if progress.batch_id != self._batch_id or closed > self._closed:
+            self._batch_id, self._closed, self._fruitless, self._not_before = progress.batch_id, closed, 0, 0.0
             return True
         refused = EXIT_USER_ERROR in self.arrays[-1].exit_codes()
         if refused or self._fruitless >= MOST_FRUITLESS:
             if at_work:
                 return False
-            raise WorkersFailedError(self._failure())
+            raise WorkersFailedError(self._failure(progress.batch_id))
         if time.monotonic() < self._not_before:
             return False
         self._fruitless += 1
         self._not_before = time.monotonic() + 2.0**self._fruitless
         return True
 
-    def _failure(self) -> str:
-        lines = [f"{self.batch_id}: workers end without finishing a trial ({len(self.arrays)} submissions)."]
+    def _failure(self, batch_id: str) -> str:
+        lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless + 1} submissions)."]
         for log in self.arrays[-1].logs[:1]:
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []
             lines += [f"The end of {log}:", *(f"  {line}" for line in tail)]

@@ -92,8 +92,9 @@ def _run(plan: Plan, args: argparse.Namespace) -> int:
     if args.executor == "slurm":
         raise UserError("--executor slurm: not there yet. Allowed: local, debug")
     if args.dry_run:
-        command = trainer_command(plan.sweeps[0].batch_id, threads_per_worker(plan.n_jobs))
-        print(f"{plan.table()}\n\neach worker runs, for the first sweep: {shlex.join(command)}")  # noqa: T201
+        first, *later = (spec.batch_id for spec in plan.sweeps)
+        command = trainer_command(first, threads_per_worker(plan.n_jobs), later)
+        print(f"{plan.table()}\n\neach worker runs: {shlex.join(command)}")  # noqa: T201
         return 0
 
     from launcher.progress import display  # noqa: PLC0415

@@ -6,16 +6,15 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from launcher.analysis import write_analysis
 from launcher.crew import Crew
 from launcher.plan import Plan
 from launcher.progress import Display, PlanProgress
-from launcher.results import write_sweep_results
 from launcher.submission import Executor
-from launcher.sweep import Outcome, run_sweep
+from launcher.sweep import Outcome, failed_slots, run_sweep
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress
@@ -42,34 +41,50 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -
         seen.see(progress)
         display.show(seen, progress, at_work)
 
-    with exclusively(plan, ledger):
+    crew = Crew(plan.n_jobs, executor, plan.outputs)
+    with exclusively(plan, ledger), at_work(crew):
         for spec in plan.sweeps:
             _register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
-        for spec in plan.sweeps:
-            outcome = _run(spec, plan, ledger, executor, show)
-            outcomes.append(outcome)
-            if outcome.problem:
-                display.say(outcome.problem)
+        names = [spec.batch_id for spec in plan.sweeps]
+        for i, name in enumerate(names):
+            outcome = run_sweep(name, ledger, crew, show, later=names[i + 1 :])
+            outcomes.append(_ended(outcome, plan, ledger, display))
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 
 
-def _run(
-    spec: SweepSpec, plan: Plan, ledger: Ledger, executor: Executor, show: Callable[[SweepProgress, int], None]
-) -> Outcome:
-    crew = Crew(spec.batch_id, plan.n_jobs, executor, plan.outputs.sweep(spec.batch_id).jobs)
-    outcome = run_sweep(ledger, crew, plan.outputs, show)
-    if outcome.submitted or not _written(plan.outputs, outcome.progress):
-        write_sweep_results(ledger, spec.batch_id, plan.outputs)
-        write_analysis(ledger, [s.batch_id for s in plan.sweeps], plan.outputs)
+@contextmanager
+def at_work(crew: Crew) -> Iterator[None]:
+    """Let workers leave by themselves at the end; on an interruption tell them to give back their slots."""
+    try:
+        yield
+    except BaseException:
+        crew.stop()
+        raise
+    crew.leave()
+
+
+def _ended(outcome: Outcome, plan: Plan, ledger: Ledger, display: Display) -> Outcome:
+    """Write the sweep's tables and the analysis, and say what went wrong."""
+    progress = outcome.progress
+    if progress.failed and not outcome.problem:
+        outcome = replace(outcome, problem=failed_slots(ledger, progress, plan.outputs))
+    if outcome.problem:
+        display.say(outcome.problem)
+    if outcome.submitted or not _written(plan.outputs, progress):
+        from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+        from launcher.results import write_sweep_results  # noqa: PLC0415
+
+        write_sweep_results(ledger, progress.batch_id, plan.outputs)
+        write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
     return outcome
 
 
 def _written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
     """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
-    summary, finished = outputs.sweep(progress.batch_id).summary, progress.last_finished_at
-    files = [summary, outputs.analysis]
+    last, finished = outputs.sweep(progress.batch_id).importances, progress.last_finished_at
+    files = [last, outputs.analysis]
     return all(f.exists() and (finished is None or f.stat().st_mtime > finished.timestamp()) for f in files)
 
 

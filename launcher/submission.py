@@ -31,12 +31,13 @@ LOCAL_TIMEOUT_MIN = 7 * 24 * 60
 GRACE_S = 60.0
 """Seconds from being told to stop to being killed."""
 
-WorkerCommand = Callable[[str, int], Sequence[str]]
+WorkerCommand = Callable[[str, int, Sequence[str]], Sequence[str]]
 
 
-def trainer_command(batch_id: str, threads: int) -> list[str]:
-    """The worker: the same command on a laptop, in a container and under SLURM."""
-    return [sys.executable, "-m", "trainer", "work", "--batch-id", batch_id, "--threads", str(threads)]
+def trainer_command(batch_id: str, threads: int, later: Sequence[str] = ()) -> list[str]:
+    """The worker of a sweep, and then of those `later`: the same command on a laptop, in a container, under SLURM."""
+    sweeps = [word for name in (batch_id, *later) for word in ("--batch-id", name)]
+    return [sys.executable, "-m", "trainer", "work", *sweeps, "--threads", str(threads)]
 
 
 class Array(Protocol):
@@ -62,8 +63,8 @@ class Array(Protocol):
 class Executor(Protocol):
     """Where workers run."""
 
-    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:
-        """Start an array of workers for a sweep; `jobs` is the sweep's folder of submissions."""
+    def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
+        """Start an array of workers that serve sweeps in order; `jobs` is the first one's folder of submissions."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,18 @@ class LocalExecutor:
     """Workers of a full array: a smaller one (after a crash) gets no more threads, so results stay the same."""
     command: WorkerCommand = trainer_command
 
-    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:
+    def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
         folder = submission_folder(jobs)
         executor = submitit.LocalExecutor(folder)
         executor.update_parameters(timeout_min=LOCAL_TIMEOUT_MIN, stderr_to_stdout=True, tasks_per_node=1)
         threads = threads_per_worker(self.n_jobs)
         calls = [
-            WorkerJob(self.command(batch_id, threads), {**thread_environment(threads), **gpu_environment(i)}, GRACE_S)
+            WorkerJob(
+                self.command(batch_ids[0], threads, batch_ids[1:]),
+                {**thread_environment(threads), **gpu_environment(i)},
+                GRACE_S,
+            )
             for i in range(n_workers)
         ]
         with interrupts_ignored():
@@ -128,11 +133,13 @@ class DebugExecutor:
 
     command: WorkerCommand = trainer_command
 
-    def submit(self, batch_id: str, n_workers: int, jobs: Path) -> Array:  # noqa: ARG002 - the protocol's
+    def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:  # noqa: ARG002 - the protocol's
         """Start one worker, however many were wanted, with all cores."""
         threads = threads_per_worker(1)
         with interrupts_ignored():
-            return DebugArray(start_tethered(self.command(batch_id, threads), thread_environment(threads)))
+            return DebugArray(
+                start_tethered(self.command(batch_ids[0], threads, batch_ids[1:]), thread_environment(threads))
+            )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Surprising: it never asks a job for its result. The ledger says what is done; a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from launcher.crew import Crew, WorkersFailedError
@@ -27,50 +27,41 @@ class Outcome:
     """Workers that were submitted for it."""
 
 
-def run_sweep(ledger: Ledger, crew: Crew, outputs: OutputsRoot, show: Callable[[SweepProgress, int], None]) -> Outcome:
+def run_sweep(
+    batch_id: str, ledger: Ledger, crew: Crew, show: Callable[[SweepProgress, int], None], later: Sequence[str] = ()
+) -> Outcome:
     """Bring a registered sweep to its end; one that is complete already costs one query.
 
     Args:
-        ledger: Where the sweep is registered.
-        crew: Its workers; stopped when this call is interrupted.
-        outputs: The outputs root, for the paths in messages.
+        batch_id: The sweep.
+        ledger: Where it is registered.
+        crew: The workers; they live on after the sweep, and are stopped when this call is interrupted.
         show: Called with the progress and the number of workers at work, whenever the ledger was read.
+        later: The sweeps that follow, which the same workers go on to.
     """
-    try:
-        return _watch(ledger, crew, outputs, show)
-    except WorkersFailedError as error:
-        progress = ledger.progress(crew.batch_id)
-        return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", len(crew.arrays))
-    except BaseException:
-        crew.stop()
-        raise
-
-
-def _watch(ledger: Ledger, crew: Crew, outputs: OutputsRoot, show: Callable[[SweepProgress, int], None]) -> Outcome:
     submitted, pause, seen = 0, SHORTEST_PAUSE_S, None
     while True:
-        progress = ledger.progress(crew.batch_id)
-        workers = ledger.workers(crew.batch_id) if progress.open else []
+        progress = ledger.progress(batch_id)
+        workers = ledger.workers(batch_id) if progress.open else []
         at_work = crew.alive() + crew.strangers(workers)
         show(progress, at_work)
         if progress.cancelled:
-            crew.stop()
-            hint = f"cancelled; open it again with `python -m launcher retry {crew.batch_id}`"
-            return Outcome(ledger.progress(crew.batch_id), hint, submitted)
+            return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
-            crew.leave()
-            return Outcome(progress, _failed_slots(ledger, progress, outputs), submitted)
-        submitted += crew.fill(progress, workers)
+            return Outcome(progress, None, submitted)
+        try:
+            submitted += crew.fill(progress, workers, later)
+        except WorkersFailedError as error:
+            return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", submitted)
         now = (progress.pending, progress.running, progress.done, progress.failed, at_work)
         pause = SHORTEST_PAUSE_S if now != seen else min(pause * 1.5, LONGEST_PAUSE_S)
         seen = now
         crew.wait(pause)
 
 
-def _failed_slots(ledger: Ledger, progress: SweepProgress, outputs: OutputsRoot) -> str | None:
-    if not progress.failed:
-        return None
-    lines = [f"{progress.failed} of {progress.n_trials} slots failed:"]
+def failed_slots(ledger: Ledger, progress: SweepProgress, outputs: OutputsRoot) -> str:
+    """Which slots failed, why, where to read more, and how to try them again."""
+    lines = [f"{progress.batch_id}: {progress.failed} of {progress.n_trials} slots failed:"]
     for slot in ledger.slots(progress.batch_id):
         if slot.state is SlotState.FAILED:
             where = outputs.sweep(progress.batch_id).run(slot.run_id).log if slot.run_id else "it never began a run"

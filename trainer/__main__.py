@@ -13,7 +13,9 @@ from trainer.stages.cli import add_cache_commands
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="python -m trainer", description="Trains and evaluates the team-strength ranker.", allow_abbrev=False)
+    top = argparse.ArgumentParser(
+        prog="python -m trainer", description="Trains and evaluates the team-strength ranker.", allow_abbrev=False
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     data = commands.add_parser("data", help="league tables: synthetic, imported, downloaded", allow_abbrev=False)
     add_data_commands(data.add_subparsers(required=True, metavar="COMMAND"))
@@ -27,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(handler=_run)
 
     work = commands.add_parser("work", help="claim slots of a sweep and train until none is left", allow_abbrev=False)
-    work.add_argument("--batch-id", required=True, metavar="B")
+    work.add_argument(
+        "--batch-id", required=True, action="append", metavar="B", help="repeated: the next one when this has ended"
+    )
     work.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     work.add_argument("--no-share", action="store_true", help="train every trial alone")
     work.set_defaults(handler=_work)
@@ -49,7 +53,10 @@ def _run(args: argparse.Namespace) -> None:
 def _work(args: argparse.Namespace) -> int:
     from trainer.worker import work  # noqa: PLC0415
 
-    return work(args.batch_id, threads=args.threads, share=not args.no_share)
+    for batch_id in args.batch_id:
+        if code := work(batch_id, threads=args.threads, share=not args.no_share):
+            return code
+    return 0
 
 
 def _holdout(args: argparse.Namespace) -> None:

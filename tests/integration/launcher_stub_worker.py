@@ -1,0 +1,91 @@
+"""A worker that trains nothing: claims slots of a sweep, makes run folders, reports values. Run as a command.
+
+What it does wrong on purpose is in STUB_MODE: `refuse` (exit 2), `die` (SIGKILL in the first slot, once for all
+workers), `fail` (slot 1 never works). STUB_SECONDS is the length of a trial.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from trainer.contract import provenance
+from trainer.contract.database import database_url
+from trainer.contract.ledger import Ledger
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.run_ids import new_run_id
+
+LEASE_S = 3.0
+
+
+class Told(BaseException):
+    pass
+
+
+def told(*_):
+    raise Told
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--batch-id", required=True, action="append")
+    arguments.add_argument("--threads", type=int)
+    return next((code for batch_id in arguments.parse_args().batch_id if (code := drain(batch_id))), 0)
+
+
+def drain(batch_id: str) -> int:
+    mode = os.environ.get("STUB_MODE", "")
+    if mode == "refuse":
+        print("error: the league is not there", flush=True)
+        return 2
+    signal.signal(signal.SIGTERM, told)
+    with Ledger(database_url()) as ledger:
+        spec = ledger.spec(batch_id)
+        outputs = OutputsRoot(Path(spec.config.paths.outputs))
+        worker = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), LEASE_S)
+        claim = None
+        try:
+            while True:
+                claim = ledger.claim(batch_id, worker, LEASE_S)
+                if claim is None:
+                    progress = ledger.progress(batch_id)
+                    if progress.cancelled or not progress.open:
+                        ledger.stop_worker(worker, "nothing left")
+                        return 0
+                    time.sleep(0.1)
+                    continue
+                run_id = new_run_id(ledger, outputs, spec.config.inference.run_id_base)
+                outputs.sweep(batch_id).run(run_id).folder.mkdir(parents=True)
+                ledger.begin(claim, {"max_depth": 3 + claim.slot % 3}, trial_number=claim.slot, run_id=run_id)
+                print(f"slot {claim.slot} attempt {claim.attempt} run {run_id}", flush=True)
+                if mode == "die" and _first(outputs.root / "died"):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                end = time.monotonic() + float(os.environ.get("STUB_SECONDS", "0.05"))
+                while time.monotonic() < end:
+                    time.sleep(0.02)
+                    ledger.renew(claim, LEASE_S)
+                if mode == "fail" and claim.slot == 1:
+                    ledger.fail(claim, "slot 1 never works")
+                else:
+                    ledger.finish(claim, 0.5 + claim.slot / 100, 0.1, {"spearman": 0.5})
+                    ledger.settle(claim)
+                claim = None
+        except Told:
+            if claim is not None:
+                ledger.release(claim, "told to stop")
+            ledger.stop_worker(worker, "told to stop")
+            return 85
+
+
+def _first(path: Path) -> bool:
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
