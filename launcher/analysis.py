@@ -1,0 +1,95 @@
+"""The readable report over a plan's sweeps, written anew after every sweep from what is complete so far.
+
+It never fails because something is missing: it says what is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from launcher.figures import draw_figures
+from launcher.report_details import failure_section, repeat_section, slice_section, stack_section, time_section
+from launcher.report_headline import headline
+from launcher.report_markdown import Figures, section
+from launcher.report_objectives import (
+    importance_section,
+    objective_section,
+    rolling_section,
+    target_section,
+)
+from launcher.report_terms import TERMS
+from launcher.report_trials import Sweep
+from launcher.results import read_sweep, registered
+from trainer.contract.errors import DataError
+from trainer.contract.files import write_text
+from trainer.contract.league import read_manifest
+from trainer.contract.ledger import Ledger
+from trainer.contract.objectives import Objective
+from trainer.contract.paths import OutputsRoot
+
+
+def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoot) -> Path:
+    """Draw the plots and write the report.
+
+    Args:
+        ledger: Where the sweeps are registered; those that are not yet are reported as missing.
+        batch_ids: The plan's sweeps; other sweeps of the same outputs root are reported too.
+        outputs: The root that holds the sweeps' folders.
+
+    Returns:
+        The report's path.
+    """
+    known = registered(ledger, outputs)
+    sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in known]
+    planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in known)]
+    figures = draw_figures(sweeps, outputs.figures)
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, about_data(sweeps)))
+    return outputs.analysis
+
+
+def about_data(sweeps: Sequence[Sweep]) -> str:
+    """A sentence per league that the sweeps were run on: path, source (as its manifest says it) and fingerprint."""
+    leagues = dict.fromkeys((sweep.spec.config.paths.data, sweep.spec.data_fingerprint) for sweep in sweeps)
+    said = [f"Data: `{path}`{_source(Path(path), found)}, fingerprint `{found[:12]}`." for path, found in leagues]
+    if len(leagues) > 1:
+        said.append("**The sweeps were run on different data: their values do not compare.**")
+    return " ".join(said)
+
+
+def _source(folder: Path, fingerprint: str) -> str:
+    try:
+        manifest = read_manifest(folder)
+    except DataError:
+        return ""
+    return f" ({manifest.source})" if manifest.fingerprint == fingerprint else ""
+
+
+def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, outputs: OutputsRoot, data: str) -> str:
+    """The whole report as Markdown.
+
+    Args:
+        sweeps: Those that are registered.
+        planned: The batch ids of the whole plan, in its order.
+        figures: Plots by name, as paths relative to the report.
+        outputs: Where the runs' folders are, for the commands that repeat them.
+        data: Which league the sweeps were run on.
+    """
+    return (
+        section(
+            [
+                headline(sweeps, planned, figures, data),
+                *(objective_section(objective, sweeps, figures) for objective in Objective),
+                target_section(sweeps),
+                rolling_section(sweeps, figures),
+                importance_section(sweeps, figures),
+                slice_section(sweeps, figures),
+                stack_section(sweeps),
+                time_section(sweeps),
+                failure_section(sweeps),
+                repeat_section(sweeps, outputs),
+                TERMS,
+            ]
+        )
+        + "\n"
+    )

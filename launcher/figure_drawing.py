@@ -1,0 +1,275 @@
+"""How the report's plots look. Each takes plain data and returns a matplotlib figure; nothing global is touched.
+
+The colours are Okabe and Ito's, which readers with any colour vision can tell apart; markers and dashes say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from launcher.report_trials import STACK, is_model
+from trainer.contract.metrics import Table
+from trainer.contract.objectives import Direction, Objective
+
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#6B6B6B"
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, BLACK, GREY)
+MARKERS = "osD^vPX*"
+
+NAMES = {
+    Objective.SPEARMAN: "Spearman",
+    Objective.NDCG4: "NDCG@4",
+    Objective.NDCG16: "NDCG@16",
+    Objective.NDCG20: "NDCG@20",
+    Objective.PLAYOFF_SPEARMAN: "playoff Spearman",
+    Objective.RANK_RMSE: "rank RMSE, places",
+}
+STYLE: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+
+
+class TrialPanel(msgspec.Struct, frozen=True):
+    """One sweep's values in the order of its slots."""
+
+    title: str
+    slots: tuple[int, ...]
+    values: tuple[float | None, ...]
+    best_so_far: tuple[float | None, ...]
+    groups: tuple[str, ...] | None
+    """What the points are coloured by; None: nothing."""
+    best_run: str | None
+    baseline: str | None
+    baseline_value: float | None
+
+
+class TrialPlot(msgspec.Struct, frozen=True):
+    """Value by trial, a panel per sweep."""
+
+    objective: Objective
+    panels: tuple[TrialPanel, ...]
+
+
+class ParameterRow(msgspec.Struct, frozen=True):
+    """One sweep's values and what they were reached with; all tuples are parallel."""
+
+    title: str
+    values: tuple[float | None, ...]
+    parameters: dict[str, tuple[float | str, ...]]
+    best: int | None
+
+
+class ParameterPlot(msgspec.Struct, frozen=True):
+    """Value by parameter, a row of panels per sweep."""
+
+    objective: Objective
+    rows: tuple[ParameterRow, ...]
+
+
+class RankerPlot(msgspec.Struct, frozen=True):
+    """One run's models and the baselines, a panel per objective."""
+
+    title: str
+    validation: Table
+    held_out: Table | None
+
+
+class ThirdsPanel(msgspec.Struct, frozen=True):
+    """One run's rankers by third of the season."""
+
+    title: str
+    thirds: dict[str, Table]
+
+
+class ThirdsPlot(msgspec.Struct, frozen=True):
+    """Score by third of the season, a column per run."""
+
+    panels: tuple[ThirdsPanel, ...]
+
+
+class ImportanceMap(msgspec.Struct, frozen=True):
+    """Sweep -> parameter -> share."""
+
+    shares: dict[str, dict[str, float]]
+
+
+Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ImportanceMap
+
+
+def draw(drawing: Drawing) -> Figure:
+    """The figure that shows `drawing`."""
+    with rc_context(STYLE):
+        match drawing:
+            case TrialPlot():
+                return _trials(drawing)
+            case ParameterPlot():
+                return _parameters(drawing)
+            case RankerPlot():
+                return _rankers(drawing)
+            case ThirdsPlot():
+                return _thirds(drawing)
+            case ImportanceMap():
+                return _importances(drawing)
+
+
+def axis_label(objective: Objective) -> str:
+    """An objective's name with its unit and, where lower is better, saying so.
+
+    >>> axis_label(Objective.RANK_RMSE)
+    'rank RMSE, places (lower is better)'
+    """
+    lower = objective.direction is Direction.MINIMIZE
+    return f"{NAMES[objective]} (lower is better)" if lower else NAMES[objective]
+
+
+def _trials(plot: TrialPlot) -> Figure:
+    count = len(plot.panels)
+    figure = Figure(figsize=(max(5.2, 4.6 * count), 3.4), layout="constrained")
+    for panel, axes in zip(plot.panels, figure.subplots(1, count, squeeze=False)[0], strict=True):
+        _trial_panel(axes, panel)
+        axes.set_xlabel("trial (slot)")
+        axes.set_ylabel(f"{axis_label(plot.objective)}, validation")
+    return figure
+
+
+def _trial_panel(axes: Axes, panel: TrialPanel) -> None:
+    slots, values = np.array(panel.slots), _numbers(panel.values)
+    axes.step(slots, _numbers(panel.best_so_far), where="post", color=VERMILION, linewidth=1.4, label="best so far")
+    groups = panel.groups or ("trial",) * len(slots)
+    for index, group in enumerate(sorted(set(groups))):
+        inside = np.array([name == group for name in groups])
+        color, marker = CYCLE[index % len(CYCLE)], MARKERS[index % len(MARKERS)]
+        axes.plot(slots[inside], values[inside], color=color, marker=marker, ls="none", markersize=5, label=group)
+    if panel.baseline_value is not None:
+        label = f"best baseline ({panel.baseline})"
+        axes.axhline(panel.baseline_value, color=GREY, linestyle="--", linewidth=1.2, label=label)
+    axes.set_title(panel.title + (f", best: {panel.best_run}" if panel.best_run else ""), loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.12)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3 if panel.groups is None else 2)
+
+
+def _parameters(plot: ParameterPlot) -> Figure:
+    names = list(dict.fromkeys(name for row in plot.rows for name in row.parameters))
+    size = (1.9 * len(names) + 0.8, 2.2 * len(plot.rows) + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(plot.rows), len(names), squeeze=False, sharey="row", sharex="col")
+    for row, line in zip(plot.rows, grid, strict=True):
+        for name, axes in zip(names, line, strict=True):
+            _parameter_panel(axes, row, name)
+        line[0].set_title(f"{row.title} (star: best run)", loc="left")
+        line[0].set_ylabel(axis_label(plot.objective).replace(" (", "\n("))
+    for name, axes in zip(names, grid[-1], strict=True):
+        axes.set_xlabel(name)
+    return figure
+
+
+def _parameter_panel(axes: Axes, row: ParameterRow, name: str) -> None:
+    values, settings = _numbers(row.values), list(row.parameters.get(name, ()))
+    if not settings:
+        axes.set_axis_off()
+        return
+    axes.plot(settings, values, linestyle="none", marker="o", markersize=4, color=BLUE)
+    if row.best is not None:
+        best = ([settings[row.best]], [values[row.best]])
+        axes.plot(*best, linestyle="none", marker="*", markersize=11, color=VERMILION, markeredgecolor="white")
+    if all(isinstance(value, float) for value in settings):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=all(float(v).is_integer() for v in settings)))
+    axes.margins(x=0.1, y=0.12)
+
+
+def _rankers(plot: RankerPlot) -> Figure:
+    figure = Figure(figsize=(9.6, 5.6), layout="constrained")
+    figure.suptitle(f"{plot.title}: models and baselines", fontsize=10.5)
+    grid = figure.subplots(2, 3, sharey=True)
+    for objective, axes in zip(Objective, grid.flat, strict=True):
+        _ranker_panel(axes, plot, objective)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def _ranker_panel(axes: Axes, plot: RankerPlot, objective: Objective) -> None:
+    names = list(plot.validation)
+    height = np.arange(len(names))[::-1]
+    ours = np.array([is_model(name) for name in names])
+    values = np.array([plot.validation[name].of(objective) for name in names])
+    for mask, color, label in ((ours, BLUE, "model, validation"), (~ours, ORANGE, "baseline, validation")):
+        axes.plot(values[mask], height[mask], linestyle="none", marker="o", markersize=6, color=color, label=label)
+    if plot.held_out:
+        held_out = np.array([plot.held_out[n].of(objective) if n in plot.held_out else np.nan for n in names])
+        axes.plot(held_out, height, "D", color=BLACK, markersize=5.5, markerfacecolor="none", label="held-out season")
+    if STACK in plot.validation:
+        stack = plot.validation[STACK].of(objective)
+        axes.axvline(stack, color=BLUE, linestyle=":", linewidth=1.1, label="stack, validation")
+    axes.set_yticks(height, names)
+    axes.set_title(axis_label(objective), loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+
+
+def _thirds(plot: ThirdsPlot) -> Figure:
+    shown = (Objective.SPEARMAN, Objective.RANK_RMSE)
+    figure = Figure(figsize=(4.6 * len(plot.panels) + 1.6, 5.8), layout="constrained")
+    grid = figure.subplots(len(shown), len(plot.panels), squeeze=False, sharex=True)
+    for objective, line in zip(shown, grid, strict=True):
+        for panel, axes in zip(plot.panels, line, strict=True):
+            _thirds_panel(axes, panel, objective)
+            axes.set_ylabel(axis_label(objective))
+            axes.set_title(panel.title, loc="left")
+    for axes in grid[-1]:
+        axes.set_xlabel("third of the season")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center")
+    return figure
+
+
+def _thirds_panel(axes: Axes, panel: ThirdsPanel, objective: Objective) -> None:
+    thirds = list(panel.thirds)
+    names = list(dict.fromkeys(name for table in panel.thirds.values() for name in table))
+    baselines = [name for name in names if not is_model(name)]
+    for index, name in enumerate([*baselines, *(n for n in names if n == STACK)]):
+        values = [panel.thirds[t][name].of(objective) if name in panel.thirds[t] else np.nan for t in thirds]
+        if name == STACK:
+            axes.plot(thirds, values, color=BLUE, marker="o", linewidth=2.4, markersize=6, label=name)
+        else:
+            color, marker = CYCLE[1:][index % 7], MARKERS[1:][index % 7]
+            axes.plot(thirds, values, color=color, marker=marker, linestyle="--", linewidth=1.2, label=name)
+
+
+def _importances(plot: ImportanceMap) -> Figure:
+    names = sorted({name for shares in plot.shares.values() for name in shares})
+    grid = np.array([[shares.get(name, np.nan) for name in names] for shares in plot.shares.values()])
+    size = (3.0 + 1.15 * len(names), 1.3 + 0.34 * len(plot.shares))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(grid, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(names)), names, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(plot.shares)), list(plot.shares))
+    for (row, column), share in np.ndenumerate(grid):
+        if np.isfinite(share):
+            axes.text(column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.55 else BLACK)
+    figure.colorbar(image, ax=axes, label="share of importance", fraction=0.04)
+    return figure
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,27 @@
+"""What the words of the report mean, as its last section."""
+
+TERMS = """\
+## Terms
+
+- **spearman**: rank correlation between the predicted and the true order of the league on a date, averaged over
+  dates; 1 is best
+- **ndcg4, ndcg16, ndcg20**: normalised discounted cumulative gain of the first 4, 16 and 20 places (relevance
+  31 - rank, linear gain), averaged over dates; 1 is best
+- **playoff_spearman**: Spearman among the teams that reached the playoffs, against how far they came; 1 is best
+- **rank_rmse**: root mean square error of the predicted ranks, in places, averaged over dates; lower is better
+- **final_rank**: the target that ranks teams by the standings at the end of the regular season
+- **playoff_outcome**: the target that ranks teams by their playoffs: champion 1, then by playoff wins and record,
+  then the teams that missed them
+- **stack**: the ranker: a ridge regression over the out-of-fold scores of the three models
+- **model_a, model_b, model_c**: attention deep set over the roster; XGBoost and random forest on team context
+- **win_rate, point_difference**: plain baselines: share of games won and mean point difference, this season, before
+  the date
+- **elo**: plain baseline: Elo rating, carried over from season to season
+- **last_season_rank**: plain baseline: the order at the end of the season before
+- **blend**: plain baseline: the best fixed blend of the other baselines
+- **gain**: how much better the stack is than the best baseline; positive is better, whichever way the objective goes
+- **beats**: strictly better, in full precision; a tie is a loss
+- **validation seasons**: what the sweeps optimise; never trained on, but chosen by
+- **held-out season**: seen by no sweep; read once, for the best run of each target
+- **slot, attempt, run**: a slot is one unit of a sweep's budget, an attempt one try at it, and a run is what an
+  attempt trains; a run id is never given twice"""
