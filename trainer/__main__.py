@@ -44,10 +44,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(args: argparse.Namespace) -> None:
     from trainer.contract.config import load_config  # noqa: PLC0415 - each command imports what it needs
-    from trainer.single import run_once  # noqa: PLC0415
+    from trainer.single_run import run_once  # noqa: PLC0415
 
-    folder = run_once(load_config(args.config, args.set), threads=args.threads, share=not args.no_share)
-    print(folder)
+    paths = run_once(load_config(args.config, args.set), threads=args.threads, share=not args.no_share)
+    print(paths.folder)
 
 
 def _work(args: argparse.Namespace) -> int:
@@ -60,7 +60,7 @@ def _work(args: argparse.Namespace) -> int:
 
 
 def _holdout(args: argparse.Namespace) -> None:
-    from trainer.holdout import evaluate_holdout  # noqa: PLC0415
+    from trainer.single_run import evaluate_holdout  # noqa: PLC0415
 
     print(evaluate_holdout(args.run))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,13 @@ class TrainedRun:
 
 
 def train(
-    config: Config, league_folder: Path, store: Store, *, share: bool = True, train_to: Depths | None = None
+    config: Config,
+    league_folder: Path,
+    store: Store,
+    *,
+    share: bool = True,
+    train_to: Depths | None = None,
+    proceed: Callable[[], None] = lambda: None,
 ) -> TrainedRun:
     """Train the three models and the stack, and evaluate them on the validation seasons.
 
@@ -68,11 +74,12 @@ def train(
         store: batches, and with `share` the trained models, are read from it and written to it.
         share: False trains every model alone; the result is the same.
         train_to: how deep the other runs of a sweep will want the models; used with `share`.
+        proceed: called before every stage; may raise to stop the run.
 
     Raises:
         UserError: for seasons, folds or data that the configuration cannot be used with, or a loss that diverges.
     """
-    watch = _Watch(dict(store.counts))
+    watch = _Watch(dict(store.counts), proceed)
     target = config.training.listmle_target
     with watch.stage("batches"):
         split = split_seasons(config.evaluation, read_manifest(league_folder))
@@ -257,13 +264,15 @@ def _at_least(own: Depths, wanted: Depths | None) -> Depths:
 class _Watch:
     """Seconds and store counts of one run."""
 
-    def __init__(self, counts: dict[str, StageCount]) -> None:
+    def __init__(self, counts: dict[str, StageCount], proceed: Callable[[], None]) -> None:
         self.seconds: dict[str, float] = {}
         self._counts = counts
+        self._proceed = proceed
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure the wall time of the body."""
+        self._proceed()
         begun = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - begun, 4)

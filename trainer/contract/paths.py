@@ -6,6 +6,7 @@ their run folders in different places and only one of them may have `run_025`.
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,16 @@ class RunPaths:
         return self.folder / "holdout.json"
 
     @property
+    def holdout_predictions(self) -> Path:
+        """Like `predictions`, on the held-out season."""
+        return self.folder / "holdout_predictions.parquet"
+
+    @property
+    def explanation(self) -> Path:
+        """What each feature is worth (`--run-explain`)."""
+        return self.folder / "explanation.csv"
+
+    @property
     def predictions(self) -> Path:
         """One row per season, date and team of the validation seasons."""
         return self.folder / "predictions.parquet"
@@ -195,6 +206,10 @@ class SweepPaths:
         """Job files and logs, a folder per submission."""
         return self.folder / "jobs"
 
+    def worker_logs(self) -> list[Path]:
+        """What the workers submitted for this sweep said, the newest submission last. The names are submitit's."""
+        return sorted(self.jobs.glob("*/*_log.*"))
+
     def run(self, run_id: int) -> RunPaths:
         """The folder of one of the sweep's runs."""
         return RunPaths(self.folder / run_name(run_id))
@@ -263,6 +278,11 @@ class OutputsRoot:
     def sweep(self, batch_id: str) -> SweepPaths:
         """The folder of one sweep."""
         return SweepPaths(self.sweeps / batch_id)
+
+    def worker_logs(self, job_id: str) -> list[Path]:
+        """What a job said, in whichever sweep's folder it was submitted; the newest job of this id last."""
+        found = self.sweeps.glob(f"*/jobs/*/{glob.escape(job_id)}_*_log.*")
+        return sorted(found, key=lambda path: path.parent.name)
 
     def lone_run(self, run_id: int) -> RunPaths:
         """The folder of a run outside any sweep."""

@@ -1,0 +1,105 @@
+"""Trains one run and leaves its folder: the same steps for a worker's trial and for a run by hand."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer import pipeline, run_folder
+from trainer.contract import provenance
+from trainer.contract.config import Config
+from trainer.contract.league import read_manifest
+from trainer.contract.ledger import Ledger
+from trainer.contract.metrics import RunMetrics
+from trainer.contract.paths import RunPaths
+from trainer.contract.provenance import Provenance
+from trainer.models.precision import choose_precision
+from trainer.models.settings import Depths
+from trainer.stages.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which slot of which sweep a run is for."""
+
+    batch_id: str
+    slot: int
+    attempt: int
+
+
+def open_store(config: Config, ledger: Ledger) -> Store:
+    """The stage store of `paths.batch_cache`; the ledger's database says who builds what."""
+    return Store(Path(config.paths.batch_cache), ledger.building, config.cache.max_gb)
+
+
+def train_into(
+    paths: RunPaths,
+    run_id: int,
+    config: Config,
+    store: Store,
+    *,
+    threads: int,
+    trial: Trial | None = None,
+    share: bool = True,
+    train_to: Depths | None = None,
+    explain: bool = False,
+    proceed: Callable[[run_folder.RunFolder], None] = lambda _: None,
+) -> RunMetrics:
+    """Train one run and leave a complete folder.
+
+    Args:
+        paths: the run's folder, which must not exist.
+        run_id: given by the ledger or reserved.
+        config: with the trial's parameters applied.
+        store: of batches and stages.
+        threads: for the record; whoever started the process set them.
+        trial: the slot, for a worker's run.
+        share: read trained stages from the store.
+        train_to: how deep the other runs of the sweep will want the models.
+        explain: also write how much each feature is worth (`explanation.csv`).
+        proceed: called between stages; may close the folder and raise to stop the run.
+
+    Raises:
+        UserError: as `pipeline.train` does; the folder says so.
+    """
+    data = Path(config.paths.data)
+    record = _record(run_id, config, data, threads, trial)
+    with run_folder.opened(paths, config, record) as folder:
+        log.info("run %d on %s, %d threads", run_id, record.device, threads)
+        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=lambda: proceed(folder))
+        if explain:
+            from trainer.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
+
+            write_explanation(paths.explanation, config, data, store, trained.models)
+        folder.write_results(trained.predictions, trained.models.save, trained.metrics)
+    return trained.metrics
+
+
+def _record(run_id: int, config: Config, data: Path, threads: int, trial: Trial | None) -> Provenance:
+    commit, dirty = provenance.git_state()
+    image, image_digest = provenance.image()
+    return Provenance(
+        run_id=run_id,
+        state="running",
+        batch_id=trial.batch_id if trial else None,
+        slot=trial.slot if trial else None,
+        attempt=trial.attempt if trial else None,
+        started_at=provenance.utc_now(),
+        seed=config.training.seed,
+        data_fingerprint=read_manifest(data).fingerprint,
+        git_commit=commit,
+        git_dirty=dirty,
+        image=image,
+        image_digest=image_digest,
+        host=provenance.host(),
+        pid=os.getpid(),
+        job_id=provenance.job_id(),
+        device=choose_precision(config.training.amp, config.training.device).name,
+        threads=threads,
+        versions=provenance.versions(),
+    )

@@ -1,0 +1,145 @@
+"""`python -m trainer work`: a process that imports once and drains the slots of one sweep after another.
+
+Told to stop (SIGTERM, SIGUSR1, SIGUSR2, Ctrl-C) it gives its slot back at the next stage of the run, which costs
+nothing: what was trained so far lies in the store. Exit code 85 says that there is work left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from trainer import run_folder
+from trainer.contract import provenance
+from trainer.contract.database import database_url
+from trainer.contract.errors import DataError
+from trainer.contract.league import read_manifest
+from trainer.contract.ledger import Ledger
+from trainer.contract.objectives import Objective
+from trainer.contract.paths import OutputsRoot, RunPaths
+from trainer.contract.sweep import SweepSpec
+from trainer.models.settings import deepest
+from trainer.run_folder import RunFolder
+from trainer.search.drain import TrialJob, TrialOutcome, TrialStopped, drain
+from trainer.threads import use_threads
+from trainer.training_run import Trial, open_store, train_into
+
+EXIT_STOPPED = 85
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+log = logging.getLogger(__name__)
+
+
+def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = True) -> int:
+    """Drain sweeps in the given order.
+
+    Args:
+        batch_ids: registered sweeps.
+        threads: CPU threads; None takes all cores.
+        share: False trains every trial alone.
+
+    Returns:
+        0 when no slot is left, 85 when told to stop before.
+
+    Raises:
+        UserError: unknown sweep, other data than the sweep was made for, no database.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = _stop_on_signals()
+    threads = use_threads(threads)
+    with Ledger(database_url()) as ledger:
+        for batch_id in batch_ids:
+            worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id())
+            reason = "crashed"
+            try:
+                spec = ledger.spec(batch_id)
+                _check_data(spec)
+                trials = _Trials(ledger, threads, share)
+                result = drain(ledger, batch_id, worker_id, trials.run, stop, on_superseded=mark_superseded)
+                reason = result.reason
+                log.info("%s: %s", batch_id, result)
+            finally:
+                ledger.stop_worker(worker_id, reason)
+            if stop.is_set():
+                return EXIT_STOPPED
+    return 0
+
+
+def run_paths(job: TrialJob) -> RunPaths:
+    """The folder of a trial's run."""
+    return OutputsRoot(Path(job.config.paths.outputs)).sweep(job.spec.batch_id).run(job.run_id)
+
+
+def mark_superseded(job: TrialJob) -> None:
+    """Say in the folder of a run that its slot has a later owner, and that its result did not count."""
+    run_folder.mark(run_paths(job), "superseded", "the slot was taken over by a later attempt")
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Runs trials in this process."""
+
+    ledger: Ledger
+    threads: int
+    share: bool
+
+    def run(self, job: TrialJob) -> TrialOutcome:
+        metrics = train_into(
+            run_paths(job),
+            job.run_id,
+            job.config,
+            open_store(job.config, self.ledger),
+            threads=self.threads,
+            trial=Trial(job.spec.batch_id, job.slot, job.attempt),
+            share=self.share,
+            train_to=deepest(job.spec.space, job.spec.config),
+            explain=job.spec.explain,
+            proceed=lambda folder: _proceed(job, folder),
+        )
+        objectives = {objective.value: metrics.objectives.of(objective) for objective in Objective}
+        return TrialOutcome(objectives[job.spec.objective], objectives)
+
+
+def _proceed(job: TrialJob, folder: RunFolder) -> None:
+    """Go on with the run, or leave it in good order.
+
+    Raises:
+        TrialStopped: the worker was told to stop, the sweep was cancelled or the slot has a later owner.
+    """
+    if job.lease_lost.is_set():
+        folder.close("superseded", "the slot was taken over by a later attempt")
+    elif job.cancelled.is_set():
+        folder.close("released", "the sweep was cancelled")
+    elif job.stop.is_set():
+        folder.close("released", "the worker was told to stop")
+    else:
+        return
+    raise TrialStopped("told to stop")
+
+
+def _check_data(spec: SweepSpec) -> None:
+    found = read_manifest(Path(spec.config.paths.data)).fingerprint
+    if found != spec.data_fingerprint:
+        raise DataError(
+            f"{spec.config.paths.data}: is not the data that the sweep {spec.batch_id} was made for "
+            f"(fingerprint {found[:12]}, the sweep's {spec.data_fingerprint[:12]})"
+        )
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def tell(signum: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, tell)
+    return stop
