@@ -15,6 +15,7 @@ from trainer.contract.objectives import Method, Objective, Phase, Target
 
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
+ORDERS = ("sequential", "parallel")
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -81,6 +82,8 @@ def _add_config(to: argparse.ArgumentParser) -> None:
 
 def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
+    to.add_argument("--cluster", type=Path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
 
 
@@ -92,7 +95,7 @@ def _add_watching(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
     logs = commands.add_parser("logs", help="what the workers of a sweep say")
     logs.add_argument("batch_id", metavar="BATCH")
-    logs.add_argument("--worker", type=int, metavar="N", help="only worker N of the newest submission, from 0")
+    logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
     logs.set_defaults(handler=_handler("launcher.watch_commands", "logs"))
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from launcher.submission import Array, Executor
+from launcher.submission import GRACE_S, Array, Executor
 from trainer.contract.errors import EXIT_USER_ERROR
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths import OutputsRoot
 from trainer.contract.worker_place import Place
 
 MOST_FRUITLESS = 3
-"""Arrays in a row that may end without one more slot done or failed."""
+"""So many arrays in a row may end without one more slot done or failed, and one more is tried."""
+MOVING_S = 2.0
 TAIL_LINES = 12
 
 
@@ -44,6 +45,7 @@ class Crew:
         self._executor = executor
         self._outputs = outputs
         self._here = Place.here()
+        self._strangers = 0
         self._batch_id = ""
         self._closed = 0
         self._fruitless = 0
@@ -55,12 +57,13 @@ class Crew:
 
     def strangers(self, workers: Sequence[WorkerRow]) -> int:
         """Live workers of the sweep that somebody else submitted: an earlier launcher, or a person."""
-        return sum(
+        self._strangers = sum(
             worker.live
             and not self._here.knows_dead(worker.place, worker.pid)
             and not any(array.owns(worker) for array in self.arrays)
             for worker in workers
         )
+        return self._strangers
 
     def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow], later: Sequence[str] = ()) -> int:
         """Submit the workers that are missing. Returns how many were submitted.
@@ -85,6 +88,9 @@ class Crew:
         """Tell all workers submitted here to give back their slots, and wait for them."""
         for array in self.arrays:
             array.stop()
+        deadline = time.monotonic() + GRACE_S + 5
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def wait(self, seconds: float) -> None:
         """Wait until the number of living workers changes, at most `seconds`."""
@@ -101,23 +107,25 @@ class Crew:
             self.stop()
 
     def _worth_trying(self, progress: SweepProgress, at_work: int) -> bool:
-        closed = progress.done + progress.failed
-        if progress.batch_id != self._batch_id or closed > self._closed:
-            self._batch_id, self._closed, self._fruitless, self._not_before = progress.batch_id, closed, 0, 0.0
-            return True
-        refused = EXIT_USER_ERROR in self.arrays[-1].exit_codes()
-        if refused or self._fruitless >= MOST_FRUITLESS:
+        now, closed = time.monotonic(), progress.done + progress.failed
+        if (progress.batch_id, closed) != (self._batch_id, self._closed):
+            # Workers of an earlier launcher need a moment from one sweep to the next.
+            moving = self._strangers > 0 and progress.batch_id != self._batch_id
+            self._batch_id, self._closed, self._fruitless = progress.batch_id, closed, 0
+            self._not_before = now + MOVING_S if moving else now
+        refused = self._fruitless > 0 and EXIT_USER_ERROR in self.arrays[-1].exit_codes()
+        if refused or self._fruitless > MOST_FRUITLESS:
             if at_work:
                 return False
             raise WorkersFailedError(self._failure(progress.batch_id))
-        if time.monotonic() < self._not_before:
+        if now < self._not_before:
             return False
         self._fruitless += 1
-        self._not_before = time.monotonic() + 2.0**self._fruitless
+        self._not_before = now + 2.0 ** (self._fruitless - 1)
         return True
 
     def _failure(self, batch_id: str) -> str:
-        lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless + 1} submissions)."]
+        lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless} submissions)."]
         for log in self.arrays[-1].logs[:1]:
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []
             lines += [f"The end of {log}:", *(f"  {line}" for line in tail)]

@@ -42,7 +42,7 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -
         display.show(seen, progress, at_work)
 
     crew = Crew(plan.n_jobs, executor, plan.outputs)
-    with exclusively(plan, ledger), at_work(crew):
+    with exclusively(plan, ledger), at_work(crew, display):
         for spec in plan.sweeps:
             _register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
@@ -55,12 +55,14 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -
 
 
 @contextmanager
-def at_work(crew: Crew) -> Iterator[None]:
+def at_work(crew: Crew, display: Display) -> Iterator[None]:
     """Let workers leave by themselves at the end; on an interruption tell them to give back their slots."""
     try:
         yield
     except BaseException:
-        crew.stop()
+        if workers := crew.alive():
+            display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
+            crew.stop()
         raise
     crew.leave()
 

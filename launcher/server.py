@@ -6,6 +6,7 @@ A server that the command started itself is stopped when it ends, unless somebod
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ import psycopg
 
 from launcher import embedded_postgres
 from trainer.contract import database
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths import EmbeddedServerPaths
 
 PROJECT = Path()
 """The folder that `.postgres/` lies in: workers look for it in their working directory, which is the launcher's."""
@@ -36,15 +39,38 @@ def database_for_command(say: Callable[[str], None]) -> Iterator[str]:
         database.check(url)
         yield url
         return
-    was_running = embedded_postgres.status(PROJECT).running
-    url = embedded_postgres.up(PROJECT)
-    if not was_running:
+    running = _running()
+    url = running or embedded_postgres.up(PROJECT)
+    if not running:
         say(f"database: started the embedded PostgreSQL ({database.redact(url)})")
     try:
         yield url
     finally:
-        if not was_running:
+        if not running:
             say(_stop(url))
+
+
+@contextmanager
+def database_with_sweeps() -> Iterator[str]:
+    """Like `database_for_command` for commands that only look, which make no new database.
+
+    Raises:
+        DatabaseError: nothing has run here yet, or the database cannot be reached.
+    """
+    if not configured() and not EmbeddedServerPaths.of(PROJECT).data.exists():
+        raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
+    with database_for_command(lambda text: print(text, file=sys.stderr)) as url:  # noqa: T201
+        yield url
+
+
+def _running() -> str | None:
+    """The embedded server's URL when it answers, on this machine or on the one it was started on."""
+    try:
+        url = database.database_url(PROJECT)
+        database.check(url)
+    except DatabaseError:
+        return None
+    return url
 
 
 def _stop(url: str) -> str:

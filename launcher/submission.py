@@ -11,7 +11,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Protocol
 import submitit
 from submitit.core.utils import pickle_load
 
-from launcher.job import POLL_S, WorkerJob, start_tethered, thread_environment
+from launcher.job import WorkerJob, start_tethered, thread_environment
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.provenance import host
 
@@ -57,7 +56,7 @@ class Array(Protocol):
         """Of the workers that have ended; None for one that was killed."""
 
     def stop(self) -> None:
-        """Tell all to stop and wait until they have."""
+        """Tell all to stop; what has not after the grace time is killed. Does not wait."""
 
 
 class Executor(Protocol):
@@ -117,14 +116,11 @@ class LocalArray:
         return [_exit_code(job) for job in self.jobs if job.done()]
 
     def stop(self) -> None:
-        """Tell all to stop; each job kills its worker after the grace time."""
+        """Tell all to stop; each job kills its own worker after the grace time."""
         for job in self.jobs:
             if not job.done():
                 with suppress(ProcessLookupError):
                     os.kill(int(job.job_id), signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_S + 5
-        while self.alive() and time.monotonic() < deadline:
-            time.sleep(POLL_S)
 
 
 @dataclass(frozen=True)
@@ -167,13 +163,8 @@ class DebugArray:
         return [] if code is None else [code if code >= 0 else None]
 
     def stop(self) -> None:
-        """Tell the worker to stop; kill it after the grace time."""
+        """Tell the worker to stop."""
         self.process.terminate()
-        try:
-            self.process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def submission_folder(jobs: Path) -> Path:

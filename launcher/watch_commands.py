@@ -1,0 +1,138 @@
+"""The commands that look at sweeps and steer them, wherever their workers run: `status`, `logs`, `cancel`, `retry`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from launcher.server import database_with_sweeps
+from launcher.text_table import text_table
+from launcher.worker_logs import follow, logs_of, tail
+from trainer.contract.errors import UserError
+from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
+from trainer.contract.paths import OutputsRoot, run_name
+
+WATCH_S = 2.0
+
+
+def status(args: argparse.Namespace) -> None:
+    """`launcher status`."""
+    with database_with_sweeps() as url, Ledger(url) as ledger:
+        while True:
+            text = _as_json(ledger) if args.json else status_table(ledger)
+            if args.watch and sys.stdout.isatty():
+                sys.stdout.write("\x1b[H\x1b[2J")
+            print(text, flush=True)  # noqa: T201
+            if not args.watch:
+                return
+            try:
+                time.sleep(WATCH_S)
+            except KeyboardInterrupt:
+                return
+
+
+def status_table(ledger: Ledger) -> str:
+    """Every sweep, and the workers that live or hold a slot."""
+    sweeps = ledger.all_progress()
+    if not sweeps:
+        return "no sweeps yet"
+    header = ["sweep", "trials", "failed", "running", "workers", "best", "run", "state"]
+    rows = [
+        [
+            sweep.batch_id,
+            f"{sweep.done}/{sweep.n_trials}",
+            sweep.failed,
+            sweep.running,
+            sweep.live_workers,
+            None if sweep.best_value is None else f"{sweep.best_value:.4f}",
+            None if sweep.best_run_id is None else run_name(sweep.best_run_id),
+            state(sweep),
+        ]
+        for sweep in sweeps
+    ]
+    table = text_table(header, rows)
+    workers = live_workers(ledger, sweeps)
+    if not workers:
+        return f"{table}\n\nno workers"
+    header = ["worker", "sweep", "slot", "host", "pid", "job", "seen"]
+    now = max(worker.seen_at for worker in workers)
+    at_work = [
+        [w.worker_id, w.batch_id, w.slot, w.host, w.pid, w.job_id, f"{(now - w.seen_at).total_seconds():.0f} s ago"]
+        for w in workers
+    ]
+    return f"{table}\n\n{text_table(header, at_work)}"
+
+
+def state(sweep: SweepProgress) -> str:
+    """One word for how a sweep stands."""
+    if sweep.complete:
+        return "complete"
+    if sweep.cancelled:
+        return "cancelled"
+    if not sweep.open:
+        return "failed"
+    return "running" if sweep.live_workers else "waiting" if sweep.started_at is None else "stopped"
+
+
+def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]:
+    """Workers with a running lease, and those that hold a slot without one (the next claim takes it from them)."""
+    busy = [sweep.batch_id for sweep in sweeps if sweep.live_workers or sweep.running]
+    return [w for batch_id in busy for w in ledger.workers(batch_id) if w.live or w.slot is not None]
+
+
+def logs(args: argparse.Namespace) -> None:
+    """`launcher logs`."""
+    with database_with_sweeps() as url, Ledger(url) as ledger:
+        outputs = OutputsRoot(Path(ledger.spec(args.batch_id).config.paths.outputs))
+        workers = ledger.workers(args.batch_id)
+        if args.worker is not None and args.worker not in {worker.worker_id for worker in workers}:
+            numbers = ", ".join(str(worker.worker_id) for worker in workers) or "none"
+            raise UserError(f"--worker {args.worker}: {args.batch_id} has no such worker. It has had: {numbers}")
+        if args.follow:
+            follow(ledger, args.batch_id, outputs, args.worker)
+            return
+        found = logs_of(ledger, args.batch_id, outputs, args.worker)
+        if not found:
+            raise UserError(f"{args.batch_id}: no worker has written a log in {outputs.sweep(args.batch_id).jobs} yet")
+        for name, path in found.items():
+            print(f"==> {name}: {path}\n{tail(path, None if args.worker is not None else 20)}")  # noqa: T201
+
+
+def cancel(args: argparse.Namespace) -> None:
+    """`launcher cancel`."""
+    with database_with_sweeps() as url, Ledger(url) as ledger:
+        chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
+        unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
+        for sweep in unfinished:
+            ledger.cancel(sweep.batch_id)
+            print(f"{sweep.batch_id}: cancelled with {sweep.done} of {sweep.n_trials} trials done")  # noqa: T201
+        if not unfinished:
+            print("nothing to cancel: no sweep has open slots")  # noqa: T201
+        elif any(sweep.live_workers for sweep in unfinished):
+            print(f"its workers give back their slots within {LEASE_S / 4:.0f} s")  # noqa: T201
+
+
+def retry(args: argparse.Namespace) -> None:
+    """`launcher retry`."""
+    with database_with_sweeps() as url, Ledger(url) as ledger:
+        before = ledger.progress(args.batch_id)
+        ledger.retry(args.batch_id)
+        opened = f"{before.failed} failed slots get new attempts"
+        taken_back = ", and it is cancelled no more" if before.cancelled else ""
+        print(f"{args.batch_id}: {opened}{taken_back}")  # noqa: T201
+        if before.failed or before.cancelled:
+            print("the command that started the sweep, run again, goes on with it")  # noqa: T201
+
+
+def _as_json(ledger: Ledger) -> str:
+    sweeps = ledger.all_progress()
+    data: dict[str, Any] = {
+        "sweeps": [{**msgspec.to_builtins(sweep), "state": state(sweep)} for sweep in sweeps],
+        "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
+    }
+    return msgspec.json.format(msgspec.json.encode(data)).decode()
