@@ -81,6 +81,7 @@ def _add_download(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("download", help="download NBA game logs with nba_api and import them")
     parser.add_argument("--seasons", required=True, metavar="FIRST:LAST", help="for example 2015-16:2023-24")
     parser.add_argument("--into", type=Path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--base-url", metavar="URL", help="another server with the same interface")
     parser.set_defaults(handler=_download)
 
 
@@ -93,4 +94,4 @@ def _demo(args: argparse.Namespace) -> None:
 def _download(args: argparse.Namespace) -> None:
     from trainer.data.download import download
 
-    _say(args.into, download(args.seasons, args.into, say=_print))
+    _say(args.into, download(args.seasons, args.into, _print, base_url=args.base_url))

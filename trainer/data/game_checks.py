@@ -29,7 +29,9 @@ def check_team_rows(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     Raises:
         DataError: naming the game and what is wrong with it.
     """
-    rows = _unique(_set_aside(rows, "team", repairs), ("game_id", "team_id"), "team", repairs)
+    rows = _set_aside(rows, "team", repairs)
+    rows = _unique(rows, ("game_id", "team_id"), "team", repairs)
+    rows = _under_one_id(rows, rows["game_id"], "team", repairs)
     rows = _with_result(rows, repairs)
     _two_rows_a_game(rows)
     for column in BOX:
@@ -61,6 +63,7 @@ def check_player_rows(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: lis
     rows = _set_aside(rows, "player", repairs)
     rows = _played(rows, repairs)
     rows = _unique(rows, ("game_id", "player_id"), "player", repairs)
+    rows = _under_one_id(rows, team_games["game_id"], "player", repairs)
     for column in BOX:
         _refuse_null(rows, column)
     rows = _of_known_games(rows, team_games, repairs)
@@ -84,7 +87,7 @@ def _set_aside(rows: pl.DataFrame, kind: str, repairs: list[str]) -> pl.DataFram
 
 
 def _unique(rows: pl.DataFrame, key: tuple[str, ...], kind: str, repairs: list[str]) -> pl.DataFrame:
-    """Drop rows that are the same in all columns, then those that differ by their game id alone."""
+    """Drop rows that are the same in all columns; rows of the same key that differ are an error."""
     before = rows.height
     rows = rows.unique(maintain_order=True)
     if rows.height < before:
@@ -95,8 +98,14 @@ def _unique(rows: pl.DataFrame, key: tuple[str, ...], kind: str, repairs: list[s
             f"{kind} rows: game {twice['game_id'][0]}, {key[1]} {twice[key[1]][0]}: two rows that differ "
             f"({_difference(twice)}); {twice.height} such rows. Keep one of each"
         )
+    return rows
+
+
+def _under_one_id(rows: pl.DataFrame, known: pl.Series, kind: str, repairs: list[str]) -> pl.DataFrame:
+    """Drop rows that differ by their game id alone, those of `known` games last."""
     before = rows.height
-    rows = rows.sort("game_id").unique(subset=[c for c in rows.columns if c != "game_id"], keep="first")
+    rows = rows.sort(~pl.col("game_id").is_in(known.implode()), "game_id")
+    rows = rows.unique(subset=[c for c in rows.columns if c != "game_id"], keep="first", maintain_order=True)
     if rows.height < before:
         repairs.append(f"{kind} rows: {before - rows.height} rows dropped that repeat a game under another game id")
     return rows
