@@ -6,28 +6,13 @@ The surprising one: `timeout_min` has no default. submitit's own is 5 minutes, w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
+from launcher.containers import ContainerSettings
 from trainer.contract import yaml_config
 from trainer.contract.config import Count, Positive, Section
-from trainer.contract.errors import ConfigError
-
-Runtime = Literal["none", "docker", "podman", "apptainer", "charliecloud", "pyxis"]
-
-
-class Container(Section, frozen=True):
-    """What the worker runs in. The job around it, and with it every call of SLURM, stays outside."""
-
-    runtime: Runtime = "none"
-    image: str = ""
-    """What the runtime calls an image: a name with a tag, a `.sif` file, a folder, a `.sqsh` file."""
-    binds: tuple[str, ...] = ()
-    """Folders to show inside, `OUTSIDE:INSIDE` or one path for both. Outputs, cache and data are shown anyway."""
-    env: tuple[str, ...] = ()
-    """Names of variables to pass in, beside those that the project needs."""
 
 
 class Finisher(Section, frozen=True):
@@ -68,9 +53,10 @@ class ClusterProfile(Section, frozen=True):
     """Shell lines before the worker starts, for example `module load cuda`."""
     python: str | None = None
     """The Python that has this project, as the nodes see it; None: the one that runs the launcher."""
-    sbatch: dict[str, str | int | bool] = {}
+    sbatch: dict[str, str | int | bool] = {}  # noqa: RUF012 - msgspec copies it
     """Further options of sbatch, by their long names without dashes; `true` for one without a value."""
-    container: Container = Container()
+    container: ContainerSettings = ContainerSettings()
+    """What the worker runs in; the job around it, and with it every call of SLURM, stays outside."""
     shared_folder: str | None = None
     """Where job files and logs go, on a file system that all nodes see; None: beside the sweep's results."""
     finisher: Finisher = Finisher()
@@ -84,16 +70,16 @@ class ClusterProfile(Section, frozen=True):
                 f"signal_delay_s ({self.signal_delay_s}) and SLURM's 60 s leave nothing of timeout_min "
                 f"({self.timeout_min} min): a worker would be told to stop as soon as it starts"
             )
-        if self.container.runtime != "none" and not self.container.image:
-            raise ValueError(f"container.runtime {self.container.runtime} needs container.image")
         if own := sorted(set(self.sbatch) & OWN_OPTIONS):
-            raise ValueError(f"sbatch: {', '.join(own)}: the launcher sets this itself, or the profile has a key for it")
+            raise ValueError(
+                f"sbatch: {', '.join(own)}: the launcher sets this itself, or the profile has a key for it"
+            )
 
 
 OWN_OPTIONS = {
-    "account", "array", "chdir", "comment", "constraint", "cpus-per-task", "dependency", "error", "export", "gpus-per-node",
-    "gres", "job-name", "kill-on-invalid-dep", "mem", "nodes", "ntasks", "ntasks-per-node", "open-mode", "output",
-    "partition", "qos", "requeue", "no-requeue", "signal", "time",
+    "account", "array", "chdir", "comment", "constraint", "cpus-per-task", "dependency", "error", "export",
+    "gpus-per-node", "gres", "job-name", "kill-on-invalid-dep", "mem", "nodes", "no-requeue", "ntasks",
+    "ntasks-per-node", "open-mode", "output", "partition", "qos", "requeue", "signal", "time",
 }  # fmt: skip
 """Options that `ClusterProfile.sbatch` may not carry."""
 

@@ -90,7 +90,10 @@ def _run(plan: Plan, args: argparse.Namespace) -> int:
     )
 
     if args.executor == "slurm":
-        raise UserError("--executor slurm: not there yet. Allowed: local, debug")
+        from launcher.slurm_submit import run  # noqa: PLC0415
+
+        print(run(plan, args.cluster, args.order, dry_run=args.dry_run))  # noqa: T201
+        return 0
     if args.dry_run:
         first, *later = (spec.batch_id for spec in plan.sweeps)
         command = trainer_command(first, threads_per_worker(plan.n_jobs), later)

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import NamedTuple, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -72,18 +73,24 @@ def queue(suffix: str) -> list[QueuedJob]:
     return [job for job in jobs if job.name.endswith(suffix)]
 
 
-def ended(job_ids: Iterable[str]) -> dict[str, str]:
-    """How jobs ended, by job id, in one call; what accounting does not know, or is not there to know, is left out."""
+def ended(job_ids: Iterable[str]) -> dict[str, list[str]]:
+    """How jobs ended, by job id, in one call; what accounting does not know, or is not there to know, is left out.
+
+    A job that was requeued has ended more than once, under one id.
+    """
     ids = sorted({job_id.partition("_")[0] for job_id in job_ids})
     if not ids:
         return {}
-    columns = ["--noheader", "--parsable2", "--allocations", "--format=JobID,State"]
+    columns = ["--noheader", "--parsable2", "--allocations", "--duplicates", "--format=JobID,State"]
     try:
         text = call("sacct", *columns, f"--jobs={','.join(ids)}")
     except SlurmError:
         return {}
-    rows = [line.split("|") for line in text.splitlines() if line.count("|") == 1]
-    return {job_id: state.split(" ")[0] for row, state in rows for job_id in elements(row)}
+    found: dict[str, list[str]] = {}
+    for row, state in (line.split("|") for line in text.splitlines() if line.count("|") == 1):
+        for job_id in elements(row):
+            found.setdefault(job_id, []).append(state.partition(" ")[0])
+    return found
 
 
 def elements(job_id: str) -> list[str]:
@@ -99,6 +106,7 @@ def elements(job_id: str) -> list[str]:
     return [f"{found.group(1)}_{i}" for low, _, high in ranges for i in range(int(low), int(high or low) + 1)]
 
 
+@cache
 def max_array_size() -> int:
     """The most elements that the cluster allows an array."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"), re.MULTILINE)

@@ -1,0 +1,211 @@
+"""Submits jobs to SLURM through submitit: names, resources, and submissions that can be repeated.
+
+Surprising: a job's name is all that has to be remembered. It says which sweep of which outputs root the job serves, so
+a launcher that died between sbatch and writing anything down finds its job again by asking the queue.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import submitit
+from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmissionError, JobPaths
+
+from launcher import slurm_commands, slurm_environment
+from launcher.cluster import ClusterProfile
+from launcher.job import WorkerJob, thread_environment
+from launcher.slurm_commands import QueuedJob
+from launcher.slurm_jobs import ArrayWorker, Site, requeue_lines
+from launcher.submission import submission_folder, trainer_command
+from trainer.contract.errors import UserError
+
+Kind = Literal["work", "finish", "analysis"]
+Call = Callable[[], None]
+
+PATIENCE_S = 120.0
+GRACE_S = 15
+"""Seconds between the last moment for a worker to stop by itself and the end of its walltime."""
+
+
+class JobName(NamedTuple):
+    """Which job of which sweep of which outputs root."""
+
+    batch_id: str
+    kind: Kind
+    token: str
+
+    def __str__(self) -> str:
+        """As SLURM shows it.
+
+        >>> str(JobName("phase1_ndcg4_final_rank", "work", "3fa9c21b"))
+        'phase1_ndcg4_final_rank.work.3fa9c21b'
+        """
+        return ".".join(self)
+
+
+class Submission(NamedTuple):
+    """What one call of sbatch is made from."""
+
+    name: JobName
+    jobs: Path
+    """Where a folder for its files is made."""
+    calls: Sequence[Call]
+    """One for each element of the array."""
+    parameters: dict[str, Any]
+    """For submitit."""
+    python: str
+    shared: Path | None
+    """Where the folder for its files really lies, when not in `jobs`."""
+
+
+def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str]) -> list[Submission]:
+    """Arrays of `n_workers` workers in all, each as large as the cluster allows."""
+    largest = slurm_commands.max_array_size()
+    sizes = [min(largest, n_workers - start) for start in range(0, n_workers, largest)]
+    at_once = site.profile.array_parallelism or n_workers
+    parameters = {
+        **worker_parameters(site.profile),
+        **_common(site, after),
+        # srun does not take this over from sbatch.
+        "srun_args": [f"--cpus-per-task={site.profile.cpus}"],
+        "teardown": list(requeue_lines(site.profile.max_tries)),
+    }
+    return [
+        _submission(
+            site,
+            JobName(batch_id, "work", site.token),
+            [ArrayWorker(worker_job(site, batch_id)) for _ in range(size)],
+            {**parameters, "array_parallelism": max(1, at_once * size // n_workers)},
+        )
+        for size in sizes
+    ]
+
+
+def finisher(site: Site, name: JobName, call: Call, after: Sequence[str]) -> Submission:
+    """A small job on one node, outside any container, that itself may submit jobs."""
+    parameters = {**finisher_parameters(site.profile), **_common(site, after), "use_srun": False}
+    return _submission(site, name, [call], parameters)
+
+
+def worker_job(site: Site, batch_id: str) -> WorkerJob:
+    """The worker of a sweep, by the same command as on any machine."""
+    threads = site.profile.cpus
+    command = [site.profile.python or sys.executable, *trainer_command(batch_id, threads)[1:]]
+    return WorkerJob(command, thread_environment(threads), max(1, site.profile.signal_delay_s - GRACE_S))
+
+
+def worker_parameters(profile: ClusterProfile) -> dict[str, Any]:
+    """What a worker's job asks for, as sbatch calls it."""
+    wanted = {
+        "partition": profile.partition,
+        "qos": profile.qos,
+        "constraint": profile.constraint,
+        "gres": profile.gres,
+        "gpus_per_node": profile.gpus or None,
+        "cpus_per_task": profile.cpus,
+        "mem": _megabytes(profile.mem_gb),
+        "time": profile.timeout_min,
+        "signal_delay_s": profile.signal_delay_s,
+        "ntasks_per_node": 1,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def finisher_parameters(profile: ClusterProfile) -> dict[str, Any]:
+    """What a finisher's job asks for, as sbatch calls it."""
+    own = profile.finisher
+    wanted = {
+        "partition": own.partition or profile.partition,
+        "qos": own.qos or profile.qos,
+        "cpus_per_task": own.cpus,
+        "mem": _megabytes(own.mem_gb),
+        "time": own.timeout_min,
+        "ntasks_per_node": 1,
+    }
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def submit(submission: Submission, patience_s: float = PATIENCE_S) -> str:
+    """Submit a job or an array once, however often SLURM does not answer. Returns its id.
+
+    Raises:
+        SlurmError: SLURM refuses it.
+        SlurmAwayError: SLURM did not answer for `patience_s` seconds.
+    """
+    folder = _make_folder(submission)
+    asked = False
+
+    def once() -> str:
+        nonlocal asked
+        if asked:  # sbatch may have done its work although its answer was lost
+            for job in slurm_commands.queue(str(submission.name)):
+                if job.comment == folder.name:
+                    complete(submission, job)
+                    return job.array_id
+        asked = True
+        return _sbatch(submission, folder)
+
+    return slurm_commands.patiently(once, patience_s)
+
+
+def complete(submission: Submission, job: QueuedJob) -> None:
+    """Give a job of an interrupted submission the file that it waits for; does nothing when it is there."""
+    folder = submission.jobs / job.comment
+    if not job.comment or not folder.is_dir():
+        return
+    for job_id in slurm_commands.elements(job.job_id):
+        path = JobPaths(folder, job_id).submitted_pickle
+        if not path.exists():
+            delayed = DelayedSubmission(submission.calls[0])
+            delayed.set_timeout(submission.parameters["time"], 0)
+            delayed.dump(path)
+
+
+def _submission(site: Site, name: JobName, calls: Sequence[Call], parameters: dict[str, Any]) -> Submission:
+    outputs = site.outputs
+    jobs = outputs.sweep(name.batch_id).jobs if name.kind == "work" else outputs.cluster.jobs
+    shared = Path(site.profile.shared_folder).absolute() / site.token if site.profile.shared_folder else None
+    return Submission(name, jobs, calls, parameters, site.profile.python or sys.executable, shared)
+
+
+def _make_folder(submission: Submission) -> Path:
+    folder = submission_folder(submission.jobs)
+    submission.jobs.mkdir(parents=True, exist_ok=True)
+    if submission.shared:
+        real = submission.shared / folder.name
+        real.mkdir(parents=True)
+        folder.symlink_to(real)
+    return folder
+
+
+def _megabytes(gigabytes: float) -> str:
+    return f"{round(gigabytes * 1024)}M"
+
+
+def _common(site: Site, after: Sequence[str]) -> dict[str, Any]:
+    profile = site.profile
+    options = {"export": "NIL", "requeue": True, "kill-on-invalid-dep": "yes", **profile.sbatch}
+    common = {
+        "setup": slurm_environment.setup_lines(site.outputs.cluster.environment, profile.setup),
+        "stderr_to_stdout": True,
+        "additional_parameters": options,
+        **({"account": profile.account} if profile.account else {}),
+    }
+    return common | ({"dependency": f"afterany:{':'.join(after)}"} if after else {})
+
+
+def _sbatch(submission: Submission, folder: Path) -> str:
+    os.environ.pop("SBATCH_EXPORT", None)  # it would win over what the script says
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=0, python=submission.python)
+    try:
+        executor.update_parameters(job_name=str(submission.name), comment=folder.name, **submission.parameters)
+        jobs = executor.submit_array(submission.calls)
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise slurm_commands.failure("sbatch", str(error)) from None
+    except RuntimeError as error:
+        raise UserError(f"--executor slurm: {error}") from None
+    return str(jobs[0].job_id.partition("_")[0])

@@ -1,0 +1,225 @@
+"""A plan on SLURM: everything is submitted at once, and from then on SLURM's dependencies and the ledger carry it.
+
+Each sweep is an array of workers and, after it (`afterany`), a finisher: a small job that writes the sweep's results
+and, when trials are missing, submits another array and another finisher and hands its own place in the chain to that
+one, before it ends. The next sweep waits for the finisher, so it starts after the sweep has ended, complete or not. The
+last job writes the analysis, and submits again what was lost with its whole chain.
+
+Why not one job that submits the next link? Then nothing of the plan would be in the queue but that link, and losing it
+would stop the plan. Here a lost finisher costs its own sweep's results until the last job, or a repeated command,
+finds them missing. Surprising: submitting, healing and continuing are all `_ensure`, because it asks the queue and
+the ledger what is there already; nothing about SLURM's jobs is written down anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from launcher import slurm_arrays, slurm_commands
+from launcher.analysis import write_analysis
+from launcher.plan import Plan
+from launcher.results import write_sweep_results
+from launcher.run_plan import exclusively
+from launcher.slurm_arrays import JobName
+from launcher.slurm_commands import QueuedJob
+from launcher.slurm_jobs import PlanFinisher, Site, SweepFinisher
+from trainer.contract import run_ids
+from trainer.contract.database import database_url
+from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.objectives import Phase
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.sweep import SweepSpec
+
+PATIENCE_IN_JOB_S = 600.0
+PLAN = "plan"
+"""Stands for the batch id in the name of a plan's last job."""
+
+
+UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
+"""States that do not say why a worker is gone."""
+
+
+class Placed(NamedTuple):
+    """What is in the queue for a sweep after a submission."""
+
+    batch_id: str
+    arrays: list[str]
+    """Ids of arrays submitted now."""
+    finisher: str | None
+    """The job that ends the sweep; None when there is nothing left to do."""
+
+
+def token(outputs: OutputsRoot) -> str:
+    """Tells the jobs of one outputs root from those of another."""
+    return run_ids.outputs_id(outputs)[:8]
+
+
+def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], str]:
+    """Register the plan's sweeps and submit what is not in the queue yet. Returns that, and the last job's id.
+
+    Raises:
+        SweepChangedError: a batch id is known with another configuration.
+        SlurmError: SLURM refused a job; what was submitted before stays, and repeating the command adds the rest.
+        UserError: another launcher is at one of the sweeps.
+    """
+    with exclusively(plan, ledger):
+        for spec in plan.sweeps:
+            _register(ledger, spec, plan.outputs)
+        return _submit_all(site, ledger, site.profile.max_tries)
+
+
+def finish_sweep(job: SweepFinisher) -> int:
+    """What a sweep's finisher does. Returns its exit code; run a second time, it finds its work done."""
+    site, batch_id = job.site, job.batch_id
+    with Ledger(database_url()) as ledger:
+        _explain_lost_workers(ledger, batch_id)
+        write_sweep_results(ledger, batch_id, site.outputs)
+        write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
+        progress = ledger.progress(batch_id)
+        if not progress.open or progress.cancelled:
+            return int(not progress.complete)
+        tries = _tries_left(site, job.tries, closed=_closed(progress) > job.closed)
+        if not tries:
+            _say(f"{batch_id}: given up with {progress.open} trials open: {site.profile.max_tries} arrays did none")
+            return 1
+        with _alone(ledger, [batch_id]):
+            _heal(site, progress, tries)
+    return 0
+
+
+def finish_plan(job: PlanFinisher) -> int:
+    """What the last job of a plan does. Returns its exit code."""
+    site = job.site
+    with Ledger(database_url()) as ledger:
+        for sweep in site.sweeps:
+            write_sweep_results(ledger, sweep.batch_id, site.outputs)
+        write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
+        now = [ledger.progress(sweep.batch_id) for sweep in site.sweeps]
+        if any(progress.open and not progress.cancelled for progress in now) and job.tries > 1:
+            with _alone(ledger, [sweep.batch_id for sweep in site.sweeps]):
+                _submit_all(site, ledger, job.tries - 1)
+            return 0
+    incomplete = [progress.batch_id for progress in now if not progress.complete]
+    _say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
+    return int(bool(incomplete))
+
+
+def cancel(outputs: OutputsRoot, batch_ids: Sequence[str]) -> list[str]:
+    """End every job of some sweeps; running workers give back their slots. Returns the ids of the jobs.
+
+    One call names finishers and arrays together: a finisher left alone would submit the sweep again, were it not
+    cancelled in the ledger too.
+    """
+    jobs = [job for job in _queue(outputs) if _name(job).batch_id in batch_ids]
+    jobs.sort(key=lambda job: _name(job).kind != "finish")
+    ids = list(dict.fromkeys(job.array_id for job in jobs))
+    slurm_commands.cancel(ids)
+    return ids
+
+
+def _submit_all(site: Site, ledger: Ledger, tries: int) -> tuple[list[Placed], str]:
+    jobs = _queue(site.outputs)
+    placed: list[Placed] = []
+    for sweep in site.sweeps:
+        ends = [earlier.finisher for earlier in placed if earlier.finisher]
+        after = ends if sweep.phase is Phase.ROLLING else ends[-1:] if site.sequential else []
+        placed.append(_ensure(site, ledger.progress(sweep.batch_id), jobs, after, tries))
+    last = next((job.array_id for job in _of(jobs, PLAN, "analysis") if job.array_id != _own_id()), None)
+    if last is None:
+        ends = [sweep.finisher for sweep in placed if sweep.finisher]
+        name = JobName(PLAN, "analysis", site.token)
+        last = slurm_arrays.submit(slurm_arrays.finisher(site, name, PlanFinisher(site, tries), ends))
+    return placed, last
+
+
+def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: Sequence[str], tries: int) -> Placed:
+    """Bring a sweep's array and finisher into the queue, unless they are there or there is nothing left to do."""
+    batch_id = progress.batch_id
+    call = SweepFinisher(site, batch_id, tries, _closed(progress))
+    name = JobName(batch_id, "finish", site.token)
+    finishers = [job for job in _of(jobs, batch_id, "finish") if job.array_id != _own_id()]
+    if finishers:
+        slurm_arrays.complete(slurm_arrays.finisher(site, name, call, after), finishers[0])
+        return Placed(batch_id, [], finishers[0].array_id)
+    live = _of(jobs, batch_id, "work")
+    for job in live:
+        slurm_arrays.complete(slurm_arrays.workers(site, batch_id, 1, after)[0], job)
+    arrays = list(dict.fromkeys(job.array_id for job in live))
+    submitted: list[str] = []
+    if not arrays:
+        if not progress.open or progress.cancelled:
+            return Placed(batch_id, [], None)
+        wanted = slurm_arrays.workers(site, batch_id, min(site.n_jobs, progress.open), after)
+        arrays = submitted = [slurm_arrays.submit(array) for array in wanted]
+    return Placed(batch_id, submitted, slurm_arrays.submit(slurm_arrays.finisher(site, name, call, arrays)))
+
+
+def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
+    """Send a sweep's missing work back to the queue, and let whoever waits for this job wait for the new finisher."""
+    jobs = slurm_commands.patiently(lambda: _queue(site.outputs), PATIENCE_IN_JOB_S)
+    placed = _ensure(site, progress, jobs, [], tries)
+    own = _own_id()
+    _say(f"{progress.batch_id}: {progress.open} trials open: arrays {placed.arrays}, then job {placed.finisher}")
+    for job in jobs:
+        if own and placed.finisher and job.state == "PENDING" and own in slurm_commands.waits_for(job):
+            slurm_commands.move_dependency(job, own, placed.finisher)
+
+
+def _register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
+    ledger.register(spec, outputs)
+    if ledger.cancelled(spec.batch_id):
+        ledger.retry(spec.batch_id)
+
+
+@contextmanager
+def _alone(ledger: Ledger, batch_ids: Sequence[str]) -> Iterator[None]:
+    """Wait until no launcher is at these sweeps, and keep others from them."""
+    with ExitStack() as stack:
+        for batch_id in batch_ids:
+            while not stack.enter_context(ledger.building(f"launcher:{batch_id}")):
+                time.sleep(1)
+        yield
+
+
+def _queue(outputs: OutputsRoot) -> list[QueuedJob]:
+    return slurm_commands.queue(f".{token(outputs)}")
+
+
+def _of(jobs: Sequence[QueuedJob], batch_id: str, kind: str) -> list[QueuedJob]:
+    return [job for job in jobs if _name(job).batch_id == batch_id and _name(job).kind == kind]
+
+
+def _name(job: QueuedJob) -> JobName:
+    return JobName(*job.name.rsplit(".", 2))  # type: ignore[arg-type]
+
+
+def _explain_lost_workers(ledger: Ledger, batch_id: str) -> None:
+    """Write down what SLURM says of workers that ended without a word."""
+    lost = {
+        w.worker_id: w.job_id for w in ledger.workers(batch_id) if w.job_id and not (w.stopped_at or w.live or w.reason)
+    }
+    states = slurm_commands.ended(lost.values())
+    for worker_id, job_id in lost.items():
+        if bad := [state for state in states.get(job_id, []) if state not in UNTELLING]:
+            ledger.explain_worker(worker_id, f"SLURM: {', '.join(bad)}")
+
+
+def _tries_left(site: Site, before: int, *, closed: bool) -> int:
+    """Tries are counted anew when the last array got something done."""
+    return site.profile.max_tries if closed else before - 1
+
+
+def _closed(progress: SweepProgress) -> int:
+    return progress.done + progress.failed
+
+
+def _own_id() -> str | None:
+    return os.environ.get("SLURM_JOB_ID")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the job's log

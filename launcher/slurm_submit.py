@@ -1,0 +1,90 @@
+"""`--executor slurm`: checks what can be checked here, submits the plan, says what was submitted, and leaves.
+
+Nothing stays behind on the login node but, where there is no other database, the server that was started by hand.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from launcher import embedded_postgres, slurm_arrays, slurm_environment
+from launcher.cluster import ClusterProfile, load_profile
+from launcher.plan import Plan
+from launcher.server import PROJECT, configured
+from launcher.slurm_jobs import Site, Sweep
+from launcher.slurm_plan import Placed, submit_plan, token
+from launcher.text_table import text_table
+from trainer.contract import database
+from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.ledger import Ledger
+from trainer.contract.paths import OutputsRoot
+
+
+def run(plan: Plan, cluster: Path | None, order: str, *, dry_run: bool) -> str:
+    """Submit a plan, or with `dry_run` only say what would be submitted. Returns what to print.
+
+    Raises:
+        UserError: what is wrong and what to do next; nothing was submitted, or the command can be repeated.
+    """
+    profile = load_profile(_given(cluster))
+    if dry_run:
+        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, 'the root'))}"
+    url = _database()
+    slurm_environment.check_reachable(url)
+    site = _site(plan, profile, order, token(plan.outputs))
+    passed = tuple(entry for entry in profile.container.env if "=" not in entry)
+    slurm_environment.write(site.outputs.cluster, PROJECT, passed)
+    with Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
+        placed, last = submit_plan(plan, site, ledger)
+    return f"{plan.table()}\n\n{_summary(placed, last)}"
+
+
+def describe(site: Site) -> str:
+    """What a worker's and a finisher's job ask for and run."""
+    batch_id = site.sweeps[0].batch_id
+    job = slurm_arrays.worker_job(site, batch_id)
+    lines = [f"{len(site.sweeps)} arrays of {site.n_jobs} workers, {'in order' if site.sequential else 'at once'}"]
+    for what, wanted in (
+        ("each worker", slurm_arrays.worker_parameters(site.profile)),
+        ("the job after each array", slurm_arrays.finisher_parameters(site.profile)),
+    ):
+        lines.append(f"{what} asks for {', '.join(f'{key}={value}' for key, value in wanted.items())}")
+    return "\n".join([*lines, f"each worker of the first sweep runs: {shlex.join(job.command)}"])
+
+
+def _given(cluster: Path | None) -> Path:
+    if cluster is None:
+        known = ", ".join(sorted(str(path) for path in Path("slurm/profiles").glob("*.yaml"))) or "none here"
+        raise ConfigError(f"--executor slurm needs --cluster FILE, the profile of your cluster. Examples: {known}")
+    return cluster
+
+
+def _site(plan: Plan, profile: ClusterProfile, order: str, root_token: str) -> Site:
+    outputs = OutputsRoot(plan.outputs.root.absolute())
+    sweeps = tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps)
+    return Site(profile, outputs, root_token, plan.n_jobs, sweeps, order == "sequential")
+
+
+def _database() -> str:
+    """The database's URL; a server that only this command would keep alive is not started."""
+    if not configured() and not embedded_postgres.status(PROJECT).running:
+        raise DatabaseError(
+            "No database for the cluster's jobs. Serve one with `python -m launcher db up --listen` on a machine that "
+            "the nodes reach, or from a job (`sbatch slurm/postgres.sbatch`), or set DATABASE_URL to a server."
+        )
+    url = database.database_url(PROJECT)
+    database.check(url)
+    return url
+
+
+def _summary(placed: list[Placed], last: str) -> str:
+    rows = []
+    for sweep in placed:
+        work = ", ".join(sweep.arrays) or ("in the queue already" if sweep.finisher else "nothing left to do")
+        rows.append([sweep.batch_id, work, sweep.finisher])
+    table = text_table(["sweep", "array of workers", "then"], rows)
+    return (
+        f"{table}\n\nat the end: job {last}, the analysis. Nothing runs here; `python -m launcher status` shows how it "
+        "goes, and the same command submits again what gets lost."
+    )
