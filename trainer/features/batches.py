@@ -19,12 +19,14 @@ from trainer.contract.errors import DataError
 from trainer.contract.objectives import Target
 from trainer.data.league import League
 from trainer.features.context import team_context
-from trainer.features.players import player_features, player_log
+from trainer.features.last_season import last_seasons
+from trainer.features.players import player_log
 from trainer.features.ratings import elo
+from trainer.features.roster import player_columns, player_features, roster_worth, season_roster
 from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
 from trainer.features.targets import target_ranks
 
-BUILDER_VERSION = "1"
+BUILDER_VERSION = "2"
 """Names the content of the features: raised whenever the same league would give other arrays."""
 
 
@@ -74,32 +76,48 @@ def build_batches(league: League, windows: Sequence[int], roster_size: int, firs
         DataError: when a season has no game day from `first_day` on, or a team has no player before a date.
     """
     seasons = season_games(league)
-    conferences = tuple(sorted({str(name) for games in seasons for name in games.conference}))
     truth = target_ranks(league)
     log = player_log(league, [games.season for games in seasons])
     parts = []
-    for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
-        listed = games.days >= games.days[0] + first_day
-        if not listed.any():
-            raise DataError(
-                f"{games.season}: no game day {first_day} days after its first game or later, so it has no lists. "
-                "Choose a smaller evaluation.first_day, or leave the season out"
+    for i, (games, rating, last) in enumerate(zip(seasons, elo(seasons), last_seasons(seasons, truth), strict=True)):
+        roster = season_roster(log, i, games, games.days)
+        context = team_context(games, rating, roster_worth(roster), last, windows)
+        listed = _listed(games, first_day)
+        players, mask = player_features(log, roster.since(listed), windows, roster_size)
+        _check_rosters(games, games.days[listed:], mask)
+        parts.append(
+            _SeasonArrays(
+                games=games,
+                days=games.days[listed:],
+                context={name: values[listed:] for name, values in context.items()},
+                players=players,
+                player_mask=mask,
+                ranks=_ranks(truth, games),
             )
-        context_columns, context = team_context(games, rating, windows)
-        days = games.days[listed]
-        player_columns, players, mask = player_features(
-            log, i, days, games.team_id, windows=windows, roster_size=roster_size
         )
-        _check_rosters(games, days, mask)
-        parts.append(_SeasonArrays(games, days, context[listed], players, mask, _ranks(truth, games)))
-    return _assemble(parts, conferences, player_columns, context_columns)
+    return _assemble(parts, player_columns(windows))
+
+
+def _listed(games: SeasonGames, first_day: int) -> int:
+    """Index of the first day that has lists.
+
+    Raises:
+        DataError: when no day has.
+    """
+    first = int(np.searchsorted(games.days, games.days[0] + first_day))
+    if first == len(games.days):
+        raise DataError(
+            f"{games.season}: no game day {first_day} days after its first game or later, so it has no lists. Choose a "
+            "smaller evaluation.first_day, or leave the season out"
+        )
+    return first
 
 
 @dataclass(frozen=True)
 class _SeasonArrays:
     games: SeasonGames
     days: Ints
-    context: Floats
+    context: dict[str, Floats]
     players: Floats
     player_mask: Bools
     ranks: dict[Target, Floats]
@@ -124,20 +142,16 @@ def _iso(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def _assemble(
-    parts: Sequence[_SeasonArrays],
-    conferences: tuple[str, ...],
-    player_columns: tuple[str, ...],
-    context_columns: tuple[str, ...],
-) -> Batches:
+def _assemble(parts: Sequence[_SeasonArrays], columns: tuple[str, ...]) -> Batches:
     """Cut every date into its conferences and stack all lists."""
+    conferences = tuple(sorted({str(name) for part in parts for name in part.games.conference}))
     n_teams = max(int((part.games.conference == name).sum()) for part in parts for name in conferences)
     n_lists = sum(len(part.days) for part in parts) * len(conferences)
     roster_size = parts[0].players.shape[2]
     batches = Batches(
-        players=np.zeros((n_lists, n_teams, roster_size, len(player_columns)), dtype=np.float32),
+        players=np.zeros((n_lists, n_teams, roster_size, len(columns)), dtype=np.float32),
         player_mask=np.zeros((n_lists, n_teams, roster_size), dtype=np.bool_),
-        context=np.zeros((n_lists, n_teams, len(context_columns)), dtype=np.float32),
+        context=np.zeros((n_lists, n_teams, len(parts[0].context)), dtype=np.float32),
         team_mask=np.zeros((n_lists, n_teams), dtype=np.bool_),
         ranks={target: np.zeros((n_lists, n_teams), dtype=np.float32) for target in Target},
         team_id=np.zeros((n_lists, n_teams), dtype=np.int64),
@@ -146,8 +160,8 @@ def _assemble(
         conference=np.zeros(n_lists, dtype=np.int8),
         seasons=tuple(part.games.season for part in parts),
         conferences=conferences,
-        player_columns=player_columns,
-        context_columns=context_columns,
+        player_columns=columns,
+        context_columns=tuple(parts[0].context),
     )
     first = 0
     for i, part in enumerate(parts):
@@ -163,7 +177,7 @@ def _assemble(
 def _fill(batches: Batches, rows: slice, places: slice, part: _SeasonArrays, teams: Ints) -> None:
     batches.players[rows, places] = part.players[:, teams]
     batches.player_mask[rows, places] = part.player_mask[:, teams]
-    batches.context[rows, places] = part.context[:, teams]
+    batches.context[rows, places] = np.stack([values[:, teams] for values in part.context.values()], axis=-1)
     batches.team_mask[rows, places] = True
     batches.team_id[rows, places] = part.games.team_id[teams]
     for target, ranks in part.ranks.items():

@@ -1,6 +1,7 @@
-"""Team ratings that know the opponent: Elo by results, and least squares by points.
+"""Team ratings that know the opponent: Elo by results, and weighted least squares by points.
 
-Surprising: both carry over from season to season, so a team's first game already has an opinion behind it.
+Surprising: Elo carries last season's opinion of the team over the summer; the point rating carries an opinion of the
+players who are there now.
 """
 
 from __future__ import annotations
@@ -16,6 +17,15 @@ ELO_STEP = 20.0
 ELO_HOME = 70.0
 ELO_KEEP = 0.75
 """Share of the distance from the mean that a rating keeps over the summer."""
+ELO_PER_POINT = 28.0
+"""Elo points that are worth one point of expected margin."""
+
+HOME_POINTS = 2.5
+"""Points by which the home team is expected to win more."""
+PRIOR_GAMES = 12.0
+"""Games that the prior opinion counts for in `point_rating`."""
+GAME_HALF_LIFE = 50.0
+"""Days after which a game counts half in `point_rating`; a break counts for a week at most."""
 
 
 def elo(seasons: Sequence[SeasonGames]) -> list[Floats]:
@@ -35,6 +45,48 @@ def elo(seasons: Sequence[SeasonGames]) -> list[Floats]:
         result.append(_elo_season(games, current))
         rating.update(zip(games.team_id.tolist(), current.tolist(), strict=True))
     return result
+
+
+def point_rating(games: SeasonGames, prior: Floats) -> Floats:
+    """Points by which each team would beat an average one, strictly before each regular-season day.
+
+    Ridge least squares of the game margins (less home advantage) on the two teams' ratings, as Massey's, with recent
+    games weighing more and the ratings drawn towards `prior`.
+
+    Args:
+        games: the season.
+        prior: [D, T] what is thought of each team apart from its games; need not be centred.
+
+    Returns:
+        [D, T], mean 0 on each day.
+    """
+    n_teams = prior.shape[1]
+    matrix, margins = np.zeros((n_teams, n_teams)), np.zeros(n_teams)
+    systems, sides = np.empty((len(games.days), n_teams, n_teams)), np.empty((len(games.days), n_teams))
+    for i, day in enumerate(games.days):
+        if i:
+            _add_day(games, int(games.days[i - 1]), matrix, margins)
+            fade = 0.5 ** (min(int(day - games.days[i - 1]), 7) / GAME_HALF_LIFE)
+            matrix, margins = matrix * fade, margins * fade
+        systems[i], sides[i] = matrix, margins
+    systems += PRIOR_GAMES * np.eye(n_teams)
+    rating = np.linalg.solve(systems, (sides + PRIOR_GAMES * (prior - prior.mean(axis=1, keepdims=True)))[..., None])[
+        ..., 0
+    ]
+    centred: Floats = rating - rating.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _add_day(games: SeasonGames, day: int, matrix: Floats, margins: Floats) -> None:
+    """Add a day's games to the normal equations, in place."""
+    today = np.flatnonzero((games.date == day) & games.regular)
+    home, away, lead = games.home[today], games.away[today], games.margin[today] - HOME_POINTS
+    np.add.at(matrix, (home, home), 1.0)
+    np.add.at(matrix, (away, away), 1.0)
+    np.add.at(matrix, (home, away), -1.0)
+    np.add.at(matrix, (away, home), -1.0)
+    np.add.at(margins, home, lead)
+    np.add.at(margins, away, -lead)
 
 
 def _elo_season(games: SeasonGames, rating: Floats) -> Floats:

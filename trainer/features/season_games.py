@@ -82,6 +82,18 @@ class TeamLog:
         """[D, T] games of each team strictly before each day."""
         return np.stack([np.searchsorted(dates, self.days, side="left") for dates in self.date], axis=1)
 
+    def games_before(self, team: Ints, date: Ints) -> Ints:
+        """[Q] games of each asked team strictly before the asked date.
+
+        Args:
+            team: [Q] index of the team.
+            date: [Q] days since 1970-01-01.
+        """
+        first, last = int(self.days[0]), int(self.days[-1])
+        calendar = np.arange(first, last + 2)
+        counts = np.stack([np.searchsorted(dates, calendar, side="left") for dates in self.date])
+        return counts[team, np.clip(date, first, last + 1) - first]
+
     def last(self, window: int | None) -> tuple[Floats, Ints]:
         """Sums over each team's last `window` games (None: all of the season) strictly before each day.
 
