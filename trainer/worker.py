@@ -18,9 +18,9 @@ from types import FrameType
 from trainer import run_folder
 from trainer.contract import provenance
 from trainer.contract.database import database_url
-from trainer.contract.errors import DataError
+from trainer.contract.errors import DataError, UserError
 from trainer.contract.league import read_manifest
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import LEASE_S, Ledger
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot, RunPaths
 from trainer.contract.sweep import SweepSpec
@@ -31,6 +31,8 @@ from trainer.threads import use_threads
 from trainer.training_run import Trial, open_store, train_into
 
 EXIT_STOPPED = 85
+LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
+"""Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger(__name__)
@@ -53,15 +55,18 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _stop_on_signals()
     threads = use_threads(threads)
+    lease_s = _lease_s()
     with Ledger(database_url()) as ledger:
         for batch_id in batch_ids:
-            worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id())
+            worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), lease_s)
             reason = "crashed"
             try:
                 spec = ledger.spec(batch_id)
                 _check_data(spec)
                 trials = _Trials(ledger, threads, share)
-                result = drain(ledger, batch_id, worker_id, trials.run, stop, on_superseded=mark_superseded)
+                result = drain(
+                    ledger, batch_id, worker_id, trials.run, stop, lease_s=lease_s, on_superseded=mark_superseded
+                )
                 reason = result.reason
                 log.info("%s: %s", batch_id, result)
             finally:
@@ -121,6 +126,17 @@ def _proceed(job: TrialJob, folder: RunFolder) -> None:
     else:
         return
     raise TrialStopped("told to stop")
+
+
+def _lease_s() -> float:
+    text = os.environ.get(LEASE_VARIABLE, str(LEASE_S))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds < 1:
+        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, at least 1")
+    return seconds
 
 
 def _check_data(spec: SweepSpec) -> None:
