@@ -18,6 +18,10 @@ from typing import Literal
 
 import msgspec
 
+COMMIT_VARIABLE = "TRUESTRENGTH_COMMIT"
+IMAGE_VARIABLE = "TRUESTRENGTH_IMAGE"
+DIGEST_VARIABLE = "TRUESTRENGTH_IMAGE_DIGEST"
+
 RunState = Literal["running", "complete", "failed", "released", "superseded", "dead"]
 
 PACKAGES = ("truestrength", "torch", "xgboost-cpu", "scikit-learn", "numpy", "polars", "optuna", "safetensors")
@@ -101,4 +105,13 @@ def git_state() -> tuple[str | None, bool | None]:
             return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         pass
-    return os.environ.get("TRUESTRENGTH_COMMIT"), None
+    return os.environ.get(COMMIT_VARIABLE) or None, None
+
+
+def image(environment: Mapping[str, str] = os.environ) -> tuple[str | None, str | None]:
+    """Name and digest of the container image this process runs in, as whoever started the container says.
+
+    >>> image({"TRUESTRENGTH_IMAGE": "truestrength:1.0"})
+    ('truestrength:1.0', None)
+    """
+    return environment.get(IMAGE_VARIABLE) or None, environment.get(DIGEST_VARIABLE) or None

@@ -1,0 +1,119 @@
+"""The container around one worker, as its job sees it: started with a secret file, gone when the job is.
+
+Surprising: killing the client of docker or podman leaves the container running, so it is removed by its name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from launcher.container_checks import image_digest
+from launcher.container_runtimes import removal, wrap
+from launcher.containers import SECRET, Container, ContainerSettings, Launch, Start
+from trainer.contract import provenance
+from trainer.contract.database import FILE_VARIABLE, URL_VARIABLE
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths import EmbeddedServerPaths
+
+PASSED_ON = (
+    "CUDA_VISIBLE_DEVICES",
+    "SLURM_JOB_ID",
+    "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",
+    "SUBMITIT_LOCAL_JOB_ID",
+    "USER",
+)
+"""Of the job's environment; beside what the job sets itself and what the settings name."""
+OUTPUTS_LABEL = "truestrength.outputs"
+REMOVAL_TIMEOUT_S = 60
+
+
+@contextmanager
+def contained(container: Container, command: Sequence[str], environment: Mapping[str, str | None]) -> Iterator[Launch]:
+    """Give what to start instead of `command`, and afterwards remove whatever a killed client left behind.
+
+    Args:
+        container: Where the worker shall run.
+        command: The worker as it is started without a container.
+        environment: What the job adds for it; None removes a variable.
+
+    Raises:
+        DatabaseError: no database is configured.
+    """
+    for mount in container.mounts:
+        if not mount.read_only:
+            mount.source.mkdir(parents=True, exist_ok=True)
+    name = f"truestrength-{secrets.token_hex(6)}"
+    with _secret(_job(environment), container.workdir) as secret:
+        launch = wrap(container, _start(container, command, environment, name, secret))
+        try:
+            yield Launch(launch.arguments, {**environment, URL_VARIABLE: None, **launch.environment})
+        finally:
+            if remove := removal(container.settings, name):
+                subprocess.run(remove, capture_output=True, check=False, timeout=REMOVAL_TIMEOUT_S)
+
+
+def preview(container: Container, command: Sequence[str], environment: Mapping[str, str | None]) -> list[str]:
+    """The arguments that `contained` would start, for `--dry-run`. Touches nothing."""
+    job = _job(environment)
+    secret = Path("DATABASE_URL_FILE") if job.get(URL_VARIABLE) else _secret_file(job, container.workdir)
+    return wrap(container, _start(container, command, environment, "truestrength-NAME", secret)).arguments
+
+
+def wants_gpus(settings: ContainerSettings, driver: Path = Path("/dev/nvidiactl")) -> bool:
+    """Whether the container gets this machine's GPUs."""
+    return settings.gpus == "all" or (settings.gpus == "auto" and driver.exists())
+
+
+def _start(
+    container: Container, command: Sequence[str], environment: Mapping[str, str | None], name: str, secret: Path
+) -> Start:
+    settings = container.settings
+    job = _job(environment)
+    digest = container.digest or image_digest(settings)
+    given = dict(entry.split("=", 1) for entry in settings.env if "=" in entry)
+    passed = (*PASSED_ON, *environment, *(entry for entry in settings.env if "=" not in entry))
+    own = {FILE_VARIABLE: str(SECRET), provenance.IMAGE_VARIABLE: settings.image}
+    return Start(
+        name=name,
+        command=command,
+        environment={
+            **{name: job[name] for name in passed if name in job},
+            **given,
+            **own,
+            **({provenance.DIGEST_VARIABLE: digest} if digest else {}),
+        },
+        secret=secret,
+        gpus=wants_gpus(settings),
+        labels={OUTPUTS_LABEL: str(container.mounts[0].source)},
+    )
+
+
+def _job(environment: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+
+
+@contextmanager
+def _secret(job: Mapping[str, str], workdir: Path) -> Iterator[Path]:
+    """A file with the database's URL; where only a variable has it, one that is there as long as the worker."""
+    if job.get(URL_VARIABLE):
+        with tempfile.NamedTemporaryFile("w", prefix="truestrength-", encoding="utf-8") as file:
+            file.write(job[URL_VARIABLE])
+            file.flush()
+            yield Path(file.name)
+        return
+    path = _secret_file(job, workdir)
+    if not path.is_file():
+        raise DatabaseError(f"No database for a container: {URL_VARIABLE} is not set and {path} is not there")
+    yield path
+
+
+def _secret_file(job: Mapping[str, str], workdir: Path) -> Path:
+    named = job.get(FILE_VARIABLE)
+    return Path(named).absolute() if named else EmbeddedServerPaths.of(workdir).url
