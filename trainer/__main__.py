@@ -53,10 +53,7 @@ def _run(args: argparse.Namespace) -> None:
 def _work(args: argparse.Namespace) -> int:
     from trainer.worker import work  # noqa: PLC0415
 
-    for batch_id in args.batch_id:
-        if code := work(batch_id, threads=args.threads, share=not args.no_share):
-            return code
-    return 0
+    return work(args.batch_id, threads=args.threads, share=not args.no_share)
 
 
 def _holdout(args: argparse.Namespace) -> None:
