@@ -146,19 +146,23 @@ def _refuse_null(rows: pl.DataFrame, column: str) -> None:
 
 def _sums(rows: pl.DataFrame, kind: str, repairs: list[str]) -> tuple[pl.DataFrame, pl.Series]:
     """Make REB and PTS the sums of their parts. Also returns the games whose points were repaired."""
-    parts = {"reb": pl.col("oreb") + pl.col("dreb"), "pts": 2 * pl.col("fgm") + pl.col("fg3m") + pl.col("ftm")}
-    formula = {"reb": "OREB + DREB", "pts": "2 FGM + FG3M + FTM"}
-    bad = rows.filter(pl.lit(value=False))
-    for column, total in parts.items():
-        bad = rows.filter(pl.col(column) != total)
-        if bad.height > max(1, MOST_REPAIRED * rows.height):
-            raise DataError(
-                f"{kind} rows: {column.upper()} is not {formula[column]} in {bad.height} of {rows.height} rows, first "
-                f"in game {bad['game_id'][0]}, team {bad['team_id'][0]}: is one of these columns something else?"
-            )
-        if bad.height:
-            repairs.append(f"{kind} rows: {column.upper()} set to {formula[column]} in {bad.height} rows")
-    return rows.with_columns(total.cast(pl.Int32).alias(column) for column, total in parts.items()), bad["game_id"]
+    rebounds = pl.col("oreb") + pl.col("dreb")
+    points = 2 * pl.col("fgm") + pl.col("fg3m") + pl.col("ftm")
+    _few_wrong(rows, rows.filter(pl.col("reb") != rebounds), f"{kind} rows: REB", "OREB + DREB", repairs)
+    wrong = rows.filter(pl.col("pts") != points)
+    _few_wrong(rows, wrong, f"{kind} rows: PTS", "2 FGM + FG3M + FTM", repairs)
+    return rows.with_columns(reb=rebounds, pts=points), wrong["game_id"]
+
+
+def _few_wrong(rows: pl.DataFrame, wrong: pl.DataFrame, label: str, formula: str, repairs: list[str]) -> None:
+    """Say in how many rows a column is not the sum of its parts; too many are an error."""
+    if wrong.height > max(1, MOST_REPAIRED * rows.height):
+        raise DataError(
+            f"{label} is not {formula} in {wrong.height} of {rows.height} rows, first in game {wrong['game_id'][0]}, "
+            f"team {wrong['team_id'][0]}: is one of these columns something else?"
+        )
+    if wrong.height:
+        repairs.append(f"{label} set to {formula} in {wrong.height} rows")
 
 
 def _opponents(rows: pl.DataFrame) -> pl.DataFrame:

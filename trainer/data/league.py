@@ -85,7 +85,7 @@ def load_league(folder: Path) -> League:
     manifest = read_manifest(folder)
     paths = LeaguePaths(folder)
     try:
-        return League(
+        league = League(
             team_games=pl.read_parquet(paths.team_games),
             player_games=pl.read_parquet(paths.player_games),
             teams=pl.read_parquet(paths.teams),
@@ -93,3 +93,6 @@ def load_league(folder: Path) -> League:
         )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder}: the league cannot be read: {error}. Import it again") from None
+    if read_manifest(folder) != manifest:
+        raise DataError(f"{folder}: another league was imported while this one was read. Start again")
+    return league

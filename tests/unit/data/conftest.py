@@ -7,8 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from trainer.contract.paths import LeaguePaths
+from trainer.data.demo import DemoLogs, demo
 from trainer.data.importer import import_logs
-from trainer.data.league import BOX, Manifest
+from trainer.data.league import BOX, League, Manifest, load_league
 
 Logs = tuple[pl.DataFrame, pl.DataFrame]
 ImportLogs = Callable[..., Manifest]
@@ -71,3 +73,30 @@ def import_small(tmp_path: Path) -> ImportLogs:
         return import_logs(*paths, tmp_path / "league", teams)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo league of three seasons, seed 11."""
+    folder = tmp_path_factory.mktemp("demo") / "league"
+    demo(folder, seed=11, seasons=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_league(demo_folder: Path) -> League:
+    """The demo league as the importer left it."""
+    return load_league(demo_folder)
+
+
+@pytest.fixture(scope="session")
+def demo_logs(demo_folder: Path) -> DemoLogs:
+    """The demo league as it was simulated, play-in included."""
+    paths = LeaguePaths(demo_folder)
+    return DemoLogs(*(pl.read_parquet(p) for p in (paths.logs.team_logs, paths.logs.player_logs, paths.truth)))
+
+
+@pytest.fixture(scope="session")
+def regular_games(demo_league: League) -> pl.DataFrame:
+    """The demo league's regular-season team rows."""
+    return demo_league.team_games.filter(pl.col("season_type") == "regular")
