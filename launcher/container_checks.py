@@ -6,6 +6,7 @@ asked at the start of each worker, because a tag can move in between.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import shutil
@@ -14,7 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.container_runtimes import program
-from launcher.containers import SECRET, Container, ContainerSettings, parse_bind
+from launcher.containers import SECRET, Container, ContainerSettings, container, parse_bind
+from trainer.contract.config import Paths
 from trainer.contract.errors import UserError
 
 Which = Callable[[str], str | None]
@@ -34,18 +36,36 @@ def ask(command: Sequence[str]) -> tuple[int, str, str]:
     return found.returncode, found.stdout, found.stderr
 
 
-def check(container: Container, which: Which = shutil.which, run: Ask = ask) -> None:
+def checked(settings: ContainerSettings, paths: Paths, root: Path) -> Container | None:
+    """The container of every worker of a plan, after everything that can be checked here was; None for plain processes.
+
+    Args:
+        settings: From the profile or the command line.
+        paths: Of the main configuration.
+        root: The folder that the launcher was started in.
+
+    Raises:
+        UserError: a runtime, an image or a folder is missing, and what to do next.
+    """
+    if settings.runtime == "none":
+        return None
+    found = container(settings, paths, root)
+    check(found)
+    return dataclasses.replace(found, digest=image_digest(settings) if Path(settings.image).is_file() else None)
+
+
+def check(wanted: Container, which: Which = shutil.which, run: Ask = ask) -> None:
     """Refuse what could not start.
 
     Args:
-        container: What workers will run in.
+        wanted: What workers will run in.
         which: Finds a program on the search path.
         run: Asks the runtime.
 
     Raises:
         UserError: a runtime, an image or a folder is missing, and what to do next.
     """
-    settings = container.settings
+    settings = wanted.settings
     if settings.runtime == "none":
         return
     for bind in map(parse_bind, settings.binds):
@@ -64,7 +84,7 @@ def check(container: Container, which: Which = shutil.which, run: Ask = ask) -> 
         case "apptainer":
             _check_file(settings, "apptainer build truestrength.sif docker-daemon://truestrength:latest")
         case "charliecloud":
-            _check_folder(container)
+            _check_folder(wanted)
         case "pyxis":
             _check_pyxis(settings, run)
 
@@ -104,14 +124,14 @@ def _check_file(settings: ContainerSettings, how: str) -> None:
         raise UserError(f"container.image {settings.image}: there is no such file. Make it with `{how}`. {ELSEWHERE}")
 
 
-def _check_folder(container: Container) -> None:
-    image = Path(container.settings.image)
+def _check_folder(wanted: Container) -> None:
+    image = Path(wanted.settings.image)
     if not (image / "ch/environment").is_file():
         raise UserError(
             f"container.image {image}: not a Charliecloud image (no {image}/ch/environment). "
             f"Make it as docker/README.md says. {ELSEWHERE}"
         )
-    inside = [image / target.relative_to("/") for target in (*(m.target for m in container.mounts), SECRET)]
+    inside = [image / target.relative_to("/") for target in (*(m.target for m in wanted.mounts), SECRET)]
     missing = [str(path) for path in inside if not path.exists()]
     if missing:
         raise UserError(

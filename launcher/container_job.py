@@ -35,17 +35,22 @@ REMOVAL_TIMEOUT_S = 60
 
 
 @contextmanager
-def contained(container: Container, command: Sequence[str], environment: Mapping[str, str | None]) -> Iterator[Launch]:
+def contained(
+    container: Container | None, command: Sequence[str], environment: Mapping[str, str | None]
+) -> Iterator[Launch]:
     """Give what to start instead of `command`, and afterwards remove whatever a killed client left behind.
 
     Args:
-        container: Where the worker shall run.
+        container: Where the worker shall run; None: a plain process.
         command: The worker as it is started without a container.
         environment: What the job adds for it; None removes a variable.
 
     Raises:
         DatabaseError: no database is configured.
     """
+    if container is None:
+        yield Launch(list(command), dict(environment))
+        return
     for mount in container.mounts:
         if not mount.read_only:
             mount.source.mkdir(parents=True, exist_ok=True)

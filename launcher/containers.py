@@ -146,14 +146,13 @@ def parse_bind(text: str) -> Mount:
     return Mount(paths[0], paths[-1], read_only)
 
 
-def container(settings: ContainerSettings, paths: Paths, root: Path, digest: str | None = None) -> Container:
+def container(settings: ContainerSettings, paths: Paths, root: Path) -> Container:
     """The container of every worker of a plan, run by the caller's own uid.
 
     Args:
         settings: From the profile or the command line.
         paths: Of the main configuration; relative ones are relative to `root`.
         root: The folder that the launcher was started in.
-        digest: Of the image, where it is known already.
 
     Raises:
         ConfigError: a path cannot be written in a runtime's argument list.
@@ -168,4 +167,4 @@ def container(settings: ContainerSettings, paths: Paths, root: Path, digest: str
     for path in (root, *(mount.source for mount in mounts)):
         if {",", ":"} & set(str(path)):
             raise ConfigError(f"{path}: a path with ',' or ':' cannot be passed to a container: move or rename it")
-    return Container(settings, mounts, root, os.getuid(), os.getgid(), digest)
+    return Container(settings, mounts, root, os.getuid(), os.getgid())

@@ -16,6 +16,9 @@ from types import FrameType
 
 from submitit.core.utils import DelayedSubmission, UncompletedJobError
 
+from launcher.container_job import contained
+from launcher.containers import Container
+
 PR_SET_PDEATHSIG = 1
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -34,26 +37,35 @@ class WorkerJob:
         command: The worker, for example `python -m trainer work --batch-id B`.
         environment: Added to the job's environment; None removes a variable.
         grace_s: Seconds that the worker gets to stop by itself before it is killed.
+        container: What the worker runs in; None: a plain process.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str | None], grace_s: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str | None],
+        grace_s: float,
+        container: Container | None = None,
+    ) -> None:
         self.command = tuple(command)
         self.environment = dict(environment)
         self.grace_s = grace_s
+        self.container = container
         self._child: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None
 
     def __call__(self) -> int:
         """Run the worker to its end; SIGTERM (a stop, `scancel`) is passed on to it."""
         signal.signal(signal.SIGTERM, self._stop)
-        self._child = start_tethered(self.command, self.environment)
-        try:
-            return self._wait(self._child)
-        except UncompletedJobError:
-            # submitit was told to stop (SIGUSR2) and `checkpoint` found that there was nothing left to continue.
-            if self._child.returncode == 0:
-                return 0
-            raise
+        with contained(self.container, self.command, self.environment) as launch:
+            self._child = start_tethered(launch.arguments, launch.environment)
+            try:
+                return self._wait(self._child)
+            except UncompletedJobError:
+                # submitit was told to stop (SIGUSR2) and `checkpoint` found that there was nothing left to continue.
+                if self._child.returncode == 0:
+                    return 0
+                raise
 
     def checkpoint(self) -> DelayedSubmission | None:
         """Called by submitit on preemption or when the time is up: stop the worker; None when all work was done.
@@ -63,7 +75,7 @@ class WorkerJob:
         self._stop()
         if self._child is not None and self._wait(self._child) == 0:
             return None
-        return DelayedSubmission(WorkerJob(self.command, self.environment, self.grace_s))
+        return DelayedSubmission(WorkerJob(self.command, self.environment, self.grace_s, self.container))
 
     def _stop(self, _signum: int = 0, _frame: FrameType | None = None) -> None:
         if self._deadline is None:

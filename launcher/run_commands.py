@@ -82,7 +82,11 @@ def _budget(args: argparse.Namespace) -> Budget:
 
 
 def _run(plan: Plan, args: argparse.Namespace) -> int:
-    from launcher.submission import (  # noqa: PLC0415 - what follows is not needed to print a plan
+    from launcher.container_checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
+    from launcher.container_job import preview  # noqa: PLC0415
+    from launcher.containers import container, parse_container  # noqa: PLC0415
+    from launcher.job import thread_environment  # noqa: PLC0415
+    from launcher.submission import (  # noqa: PLC0415
         DebugExecutor,
         LocalExecutor,
         threads_per_worker,
@@ -92,20 +96,27 @@ def _run(plan: Plan, args: argparse.Namespace) -> int:
     if args.executor == "slurm":
         from launcher.slurm_submit import run  # noqa: PLC0415
 
-        print(run(plan, args.cluster, args.order, dry_run=args.dry_run))  # noqa: T201
+        print(run(plan, args.cluster, args.order, args.container, dry_run=args.dry_run))  # noqa: T201
         return 0
+    settings = parse_container(args.container or "none")
     if args.dry_run:
         first, *later = (spec.batch_id for spec in plan.sweeps)
-        command = trainer_command(first, threads_per_worker(plan.n_jobs), later)
+        threads = threads_per_worker(plan.n_jobs)
+        command = trainer_command(first, threads, later)
+        if settings.runtime != "none":
+            command = preview(container(settings, plan.config.paths, Path()), command, thread_environment(threads))
         print(f"{plan.table()}\n\neach worker runs: {shlex.join(command)}")  # noqa: T201
         return 0
+    inside = checked(settings, plan.config.paths, Path())
 
     from launcher.progress import display  # noqa: PLC0415
     from launcher.run_plan import run_plan  # noqa: PLC0415
     from launcher.server import database_for_command  # noqa: PLC0415
     from trainer.contract.ledger import Ledger  # noqa: PLC0415
 
-    executor = DebugExecutor() if args.executor == "debug" else LocalExecutor(plan.n_jobs)
+    if args.executor == "debug" and inside:
+        raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
+    executor = DebugExecutor() if args.executor == "debug" else LocalExecutor(plan.n_jobs, container=inside)
     with _terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(screen.say) as url, Ledger(url) as ledger:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from launcher.cluster import ClusterProfile
+from launcher.containers import Container
+from launcher.containers import Container
 from launcher.job import WorkerJob
 from trainer.contract.objectives import Phase
 from trainer.contract.paths import OutputsRoot
@@ -39,8 +41,14 @@ class Site:
     token: str
     """Of the outputs root; part of every job's name."""
     n_jobs: int
+    plan: str
+    """`slurm_names.plan_name`."""
     sweeps: tuple[Sweep, ...]
     sequential: bool
+    container: Container | None
+    """What workers run in; None: plain processes."""
+    container: Container | None = None
+    """What workers run in; None: plain processes."""
 
 
 class ArrayWorker:

@@ -8,8 +8,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import msgspec
+
 from launcher import embedded_postgres, slurm_arrays, slurm_environment
 from launcher.cluster import ClusterProfile, load_profile
+from launcher.container_checks import checked
+from launcher.container_job import preview
+from launcher.containers import Container, container, parse_container
 from launcher.plan import Plan
 from launcher.server import PROJECT, configured
 from launcher.slurm_jobs import Site, Sweep
@@ -21,15 +26,22 @@ from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
 
-def run(plan: Plan, cluster: Path | None, order: str, *, dry_run: bool) -> str:
+def run(plan: Plan, cluster: Path | None, order: str, image: str | None = None, *, dry_run: bool) -> str:
     """Submit a plan, or with `dry_run` only say what would be submitted. Returns what to print.
+
+    Args:
+        plan: What to submit.
+        cluster: The profile's file.
+        order: Of the sweeps: "sequential" or "parallel".
+        image: RUNTIME:IMAGE instead of the profile's.
+        dry_run: Touch nothing.
 
     Raises:
         UserError: what is wrong and what to do next; nothing was submitted, or the command can be repeated.
     """
-    profile = load_profile(_given(cluster))
+    profile = _with_image(load_profile(_given(cluster)), image)
     if dry_run:
-        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, 'the root'))}"
+        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, 'the root', dry_run=True))}"
     url = _database()
     slurm_environment.check_reachable(url)
     site = _site(plan, profile, order, token(plan.outputs))
@@ -50,7 +62,8 @@ def describe(site: Site) -> str:
         ("the job after each array", slurm_arrays.finisher_parameters(site.profile)),
     ):
         lines.append(f"{what} asks for {', '.join(f'{key}={value}' for key, value in wanted.items())}")
-    return "\n".join([*lines, f"each worker of the first sweep runs: {shlex.join(job.command)}"])
+    command = preview(job.container, job.command, job.environment) if job.container else job.command
+    return "\n".join([*lines, f"each worker of the first sweep runs: {shlex.join(command)}"])
 
 
 def _given(cluster: Path | None) -> Path:
@@ -60,10 +73,22 @@ def _given(cluster: Path | None) -> Path:
     return cluster
 
 
-def _site(plan: Plan, profile: ClusterProfile, order: str, root_token: str) -> Site:
+def _with_image(profile: ClusterProfile, image: str | None) -> ClusterProfile:
+    if image is None:
+        return profile
+    named = parse_container(image)
+    inside = msgspec.structs.replace(profile.container, runtime=named.runtime, image=named.image)
+    return msgspec.structs.replace(profile, container=inside)
+
+
+def _site(plan: Plan, profile: ClusterProfile, order: str, root_token: str, *, dry_run: bool = False) -> Site:
     outputs = OutputsRoot(plan.outputs.root.absolute())
     sweeps = tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps)
-    return Site(profile, outputs, root_token, plan.n_jobs, sweeps, order == "sequential")
+    if dry_run and profile.container.runtime != "none":
+        inside: Container | None = container(profile.container, plan.config.paths, PROJECT)
+    else:
+        inside = checked(profile.container, plan.config.paths, PROJECT)
+    return Site(profile, outputs, root_token, plan.n_jobs, sweeps, order == "sequential", inside)
 
 
 def _database() -> str:

@@ -21,6 +21,7 @@ from typing import Protocol
 import submitit
 from submitit.core.utils import pickle_load
 
+from launcher.containers import Container
 from launcher.job import WorkerJob, start_tethered, thread_environment
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.provenance import host
@@ -73,6 +74,8 @@ class LocalExecutor:
     n_jobs: int
     """Workers of a full array: a smaller one (after a crash) gets no more threads, so results stay the same."""
     command: WorkerCommand = trainer_command
+    container: Container | None = None
+    """What workers run in; None: plain processes."""
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
@@ -85,6 +88,7 @@ class LocalExecutor:
                 self.command(batch_ids[0], threads, batch_ids[1:]),
                 {**thread_environment(threads), **gpu_environment(i)},
                 GRACE_S,
+                self.container,
             )
             for i in range(n_workers)
         ]
