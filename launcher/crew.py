@@ -57,13 +57,12 @@ class Crew:
 
     def strangers(self, workers: Sequence[WorkerRow]) -> int:
         """Live workers of the sweep that somebody else submitted: an earlier launcher, or a person."""
-        self._strangers = sum(
+        return sum(
             worker.live
             and not self._here.knows_dead(worker.place, worker.pid)
             and not any(array.owns(worker) for array in self.arrays)
             for worker in workers
         )
-        return self._strangers
 
     def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow], later: Sequence[str] = ()) -> int:
         """Submit the workers that are missing. Returns how many were submitted.
@@ -76,9 +75,11 @@ class Crew:
         Raises:
             WorkersFailedError: none is left, and trying again would be in vain.
         """
-        at_work = self.alive() + self.strangers(workers)
+        self._notice(progress)
+        self._strangers = self.strangers(workers)
+        at_work = self.alive() + self._strangers
         missing = (self.n_jobs if later else min(self.n_jobs, progress.open)) - at_work
-        if missing <= 0 or not self._worth_trying(progress, at_work):
+        if missing <= 0 or not self._worth_trying(progress.batch_id, at_work):
             return 0
         jobs = self._outputs.sweep(progress.batch_id).jobs
         self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
@@ -106,22 +107,26 @@ class Crew:
         if self.alive():
             self.stop()
 
-    def _worth_trying(self, progress: SweepProgress, at_work: int) -> bool:
+    def _notice(self, progress: SweepProgress) -> None:
+        """Begin to count anew when a slot was closed, or another sweep has come."""
         now, closed = time.monotonic(), progress.done + progress.failed
-        if (progress.batch_id, closed) != (self._batch_id, self._closed):
-            # Workers of an earlier launcher need a moment from one sweep to the next.
-            moving = self._strangers > 0 and progress.batch_id != self._batch_id
-            self._batch_id, self._closed, self._fruitless = progress.batch_id, closed, 0
-            self._not_before = now + MOVING_S if moving else now
+        if (progress.batch_id, closed) == (self._batch_id, self._closed):
+            return
+        # Workers of an earlier launcher need a moment from one sweep to the next.
+        moving = self._strangers > 0 and progress.batch_id != self._batch_id
+        self._batch_id, self._closed, self._fruitless = progress.batch_id, closed, 0
+        self._not_before = now + MOVING_S if moving else now
+
+    def _worth_trying(self, batch_id: str, at_work: int) -> bool:
         refused = self._fruitless > 0 and EXIT_USER_ERROR in self.arrays[-1].exit_codes()
         if refused or self._fruitless > MOST_FRUITLESS:
             if at_work:
                 return False
-            raise WorkersFailedError(self._failure(progress.batch_id))
-        if now < self._not_before:
+            raise WorkersFailedError(self._failure(batch_id))
+        if time.monotonic() < self._not_before:
             return False
         self._fruitless += 1
-        self._not_before = now + 2.0 ** (self._fruitless - 1)
+        self._not_before = time.monotonic() + 2.0 ** (self._fruitless - 1)
         return True
 
     def _failure(self, batch_id: str) -> str:

@@ -1,0 +1,116 @@
+"""What is shown while a plan runs."""
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+from rich.live import Live
+
+from launcher import progress as module
+from launcher.plan import Budget, Cell, expand_sweep
+from launcher.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
+from trainer.contract.config import Config
+from trainer.contract.ledger import SweepProgress
+from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.search_space import Fixed
+
+
+@pytest.fixture
+def sweeps(tmp_path):
+    (tmp_path / "league.json").write_text('{"source": "stub", "fingerprint": "f00d", "seasons": []}')
+    config = Config(search_spaces={Phase.PHASE1: {"max_depth": Fixed(3)}})
+    config = msgspec.structs.replace(config, paths=msgspec.structs.replace(config.paths, data=str(tmp_path)))
+    cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
+    return [expand_sweep(config, Budget(), cell, name).sweeps[0] for name in ("a", "b")]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 100.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def seen(batch_id, *, done=0, failed=0, running=0, best=None, run=None):
+    return SweepProgress(
+        batch_id=batch_id,
+        objective=Objective.SPEARMAN,
+        target=Target.FINAL_RANK,
+        phase=Phase.PHASE1,
+        method=Method.OPTUNA,
+        n_trials=12,
+        pending=12 - done - failed - running,
+        running=running,
+        done=done,
+        failed=failed,
+        best_value=best,
+        best_run_id=run,
+        mean_seconds=None,
+        started_at=None,
+        last_finished_at=None,
+        live_workers=0,
+        cancelled=False,
+    )
+
+
+def test_time_left_is_the_pace_of_this_launcher_and_not_of_an_earlier_one(sweeps, clock):
+    plan = PlanProgress(sweeps)
+    plan.see(seen("a", done=6))
+    plan.see(seen("b"))
+    assert plan.seconds_left(plan.slots_left()) is None
+    clock.now += 30
+    plan.see(seen("a", done=8, failed=1))
+    assert plan.slots_left() == 15
+    assert plan.seconds_left(15) == pytest.approx(150)
+
+
+def test_plain_lines_are_one_per_change_and_have_no_colours(sweeps, capsys):
+    plan, lines = PlanProgress(sweeps), PlainLines()
+    states = [
+        (seen("a"), 0),
+        (seen("a", running=2), 2),
+        (seen("a", done=1, running=2, best=0.8123, run=25), 2),
+        (seen("a", done=1, running=1, best=0.8123, run=25), 2),
+        (seen("a", done=11, failed=1, best=0.9, run=31), 0),
+    ]
+    for now, workers in states:
+        plan.see(now)
+        lines.show(plan, now, workers)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    first, second, last = out.splitlines()
+    assert first.startswith("sweep 1 of 2  a  0 of 12 trials  no value yet")
+    assert "1 of 12 trials  best spearman 0.8123 (run_025)  2 running, 2 workers" in second
+    assert "11 of 12 trials  1 failed  best spearman 0.9000 (run_031)  finished" in last
+
+
+def test_the_live_display_shows_sweep_plan_best_and_workers(sweeps, clock):
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    plan = PlanProgress(sweeps)
+    with Live(console=screen, auto_refresh=False) as live:
+        shown = LiveDisplay(live)
+        for now in (seen("b"), seen("b", done=3, running=2, best=0.8123, run=25)):
+            plan.see(now)
+            shown.show(plan, now, 2)
+            clock.now += 60
+        shown.say("[not markup] a message")
+    text = screen.file.getvalue()
+    for expected in ["sweep 2 of 2", "3 of 12 trials", "3 of 24 trials", "best spearman 0.8123 (run_025)", "2 workers"]:
+        assert expected in text
+    assert "[not markup] a message" in text
+
+
+def test_a_pipe_gets_plain_lines():
+    with display() as shown:
+        assert isinstance(shown, PlainLines)
+
+
+def test_durations_are_said_as_people_say_them():
+    assert [duration(s) for s in (0.4, 42, 200, 5000, 7500)] == ["0 s", "42 s", "3 min", "83 min", "2 h 05 min"]
