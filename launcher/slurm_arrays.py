@@ -1,7 +1,7 @@
-"""Submits jobs to SLURM through submitit: names, resources, and submissions that can be repeated.
+"""Submits jobs to SLURM through submitit: resources, files, and submissions that can be repeated.
 
-Surprising: a job's name is all that has to be remembered. It says which sweep of which outputs root the job serves, so
-a launcher that died between sbatch and writing anything down finds its job again by asking the queue.
+Surprising: submitit gives an array its work after sbatch has answered. A launcher that dies in between leaves an array
+whose elements wait for a minute and fail; `complete` gives them their work when the command is repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import submitit
 from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmissionError, JobPaths
@@ -20,31 +20,17 @@ from launcher.cluster import ClusterProfile
 from launcher.job import WorkerJob, thread_environment
 from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import ArrayWorker, Site, requeue_lines
+from launcher.slurm_names import JobName
 from launcher.submission import submission_folder, trainer_command
 from trainer.contract.errors import UserError
 
-Kind = Literal["work", "finish", "analysis"]
 Call = Callable[[], None]
 
 PATIENCE_S = 120.0
+"""For a person at the login node."""
+PATIENCE_IN_JOB_S = 900.0
 GRACE_S = 15
 """Seconds between the last moment for a worker to stop by itself and the end of its walltime."""
-
-
-class JobName(NamedTuple):
-    """Which job of which sweep of which outputs root."""
-
-    batch_id: str
-    kind: Kind
-    token: str
-
-    def __str__(self) -> str:
-        """As SLURM shows it.
-
-        >>> str(JobName("phase1_ndcg4_final_rank", "work", "3fa9c21b"))
-        'phase1_ndcg4_final_rank.work.3fa9c21b'
-        """
-        return ".".join(self)
 
 
 class Submission(NamedTuple):
@@ -95,7 +81,8 @@ def worker_job(site: Site, batch_id: str) -> WorkerJob:
     """The worker of a sweep, by the same command as on any machine."""
     threads = site.profile.cpus
     command = [site.profile.python or sys.executable, *trainer_command(batch_id, threads)[1:]]
-    return WorkerJob(command, thread_environment(threads), max(1, site.profile.signal_delay_s - GRACE_S))
+    grace_s = max(1, site.profile.signal_delay_s - GRACE_S)
+    return WorkerJob(command, thread_environment(threads), grace_s, site.container)
 
 
 def worker_parameters(profile: ClusterProfile) -> dict[str, Any]:
@@ -129,12 +116,17 @@ def finisher_parameters(profile: ClusterProfile) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value is not None}
 
 
-def submit(submission: Submission, patience_s: float = PATIENCE_S) -> str:
+def patience_s() -> float:
+    """How long to wait for a SLURM that does not answer."""
+    return PATIENCE_IN_JOB_S if "SLURM_JOB_ID" in os.environ else PATIENCE_S
+
+
+def submit(submission: Submission) -> str:
     """Submit a job or an array once, however often SLURM does not answer. Returns its id.
 
     Raises:
         SlurmError: SLURM refuses it.
-        SlurmAwayError: SLURM did not answer for `patience_s` seconds.
+        SlurmAwayError: SLURM did not answer for `patience_s()` seconds.
     """
     folder = _make_folder(submission)
     asked = False
@@ -142,14 +134,14 @@ def submit(submission: Submission, patience_s: float = PATIENCE_S) -> str:
     def once() -> str:
         nonlocal asked
         if asked:  # sbatch may have done its work although its answer was lost
-            for job in slurm_commands.queue(str(submission.name)):
+            for job in slurm_commands.queue():
                 if job.comment == folder.name:
                     complete(submission, job)
                     return job.array_id
         asked = True
         return _sbatch(submission, folder)
 
-    return slurm_commands.patiently(once, patience_s)
+    return slurm_commands.patiently(once, patience_s())
 
 
 def complete(submission: Submission, job: QueuedJob) -> None:

@@ -62,15 +62,14 @@ class QueuedJob(NamedTuple):
 _COLUMNS = "%i|%F|%j|%T|%r|%N|%E|%k"
 
 
-def queue(suffix: str) -> list[QueuedJob]:
-    """This user's live jobs whose names end in `suffix`, in one call.
+def queue() -> list[QueuedJob]:
+    """This user's live jobs, in one call.
 
     Raises:
         SlurmAwayError: the controller does not answer.
     """
     text = call("squeue", "--noheader", f"--user={os.getuid()}", f"--format={_COLUMNS}")
-    jobs = [QueuedJob(*line.split("|", 7)) for line in text.splitlines() if line.count("|") >= 7]
-    return [job for job in jobs if job.name.endswith(suffix)]
+    return [QueuedJob(*line.split("|", 7)) for line in text.splitlines() if line.count("|") >= 7]
 
 
 def ended(job_ids: Iterable[str]) -> dict[str, list[str]]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from launcher.cluster import ClusterProfile
 from launcher.containers import Container
-from launcher.containers import Container
 from launcher.job import WorkerJob
 from trainer.contract.objectives import Phase
 from trainer.contract.paths import OutputsRoot
@@ -45,8 +44,6 @@ class Site:
     """`slurm_names.plan_name`."""
     sweeps: tuple[Sweep, ...]
     sequential: bool
-    container: Container | None
-    """What workers run in; None: plain processes."""
     container: Container | None = None
     """What workers run in; None: plain processes."""
 

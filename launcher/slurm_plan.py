@@ -24,20 +24,15 @@ from launcher.analysis import write_analysis
 from launcher.plan import Plan
 from launcher.results import write_sweep_results
 from launcher.run_plan import exclusively
-from launcher.slurm_arrays import JobName
 from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import PlanFinisher, Site, SweepFinisher
-from trainer.contract import run_ids
+from launcher.slurm_names import JobName
+from launcher.slurm_queue import of, own_jobs
 from trainer.contract.database import database_url
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.objectives import Phase
 from trainer.contract.paths import OutputsRoot
 from trainer.contract.sweep import SweepSpec
-
-PATIENCE_IN_JOB_S = 600.0
-PLAN = "plan"
-"""Stands for the batch id in the name of a plan's last job."""
-
 
 UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
 """States that do not say why a worker is gone."""
@@ -51,11 +46,6 @@ class Placed(NamedTuple):
     """Ids of arrays submitted now."""
     finisher: str | None
     """The job that ends the sweep; None when there is nothing left to do."""
-
-
-def token(outputs: OutputsRoot) -> str:
-    """Tells the jobs of one outputs root from those of another."""
-    return run_ids.outputs_id(outputs)[:8]
 
 
 def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], str]:
@@ -108,30 +98,17 @@ def finish_plan(job: PlanFinisher) -> int:
     return int(bool(incomplete))
 
 
-def cancel(outputs: OutputsRoot, batch_ids: Sequence[str]) -> list[str]:
-    """End every job of some sweeps; running workers give back their slots. Returns the ids of the jobs.
-
-    One call names finishers and arrays together: a finisher left alone would submit the sweep again, were it not
-    cancelled in the ledger too.
-    """
-    jobs = [job for job in _queue(outputs) if _name(job).batch_id in batch_ids]
-    jobs.sort(key=lambda job: _name(job).kind != "finish")
-    ids = list(dict.fromkeys(job.array_id for job in jobs))
-    slurm_commands.cancel(ids)
-    return ids
-
-
 def _submit_all(site: Site, ledger: Ledger, tries: int) -> tuple[list[Placed], str]:
-    jobs = _queue(site.outputs)
+    jobs = slurm_commands.patiently(lambda: own_jobs({site.token}), slurm_arrays.patience_s())
     placed: list[Placed] = []
     for sweep in site.sweeps:
         ends = [earlier.finisher for earlier in placed if earlier.finisher]
         after = ends if sweep.phase is Phase.ROLLING else ends[-1:] if site.sequential else []
         placed.append(_ensure(site, ledger.progress(sweep.batch_id), jobs, after, tries))
-    last = next((job.array_id for job in _of(jobs, PLAN, "analysis") if job.array_id != _own_id()), None)
+    last = next((job.array_id for job in of(jobs, site.plan, "analysis") if job.array_id != _own_id()), None)
     if last is None:
         ends = [sweep.finisher for sweep in placed if sweep.finisher]
-        name = JobName(PLAN, "analysis", site.token)
+        name = JobName(site.plan, "analysis", site.token)
         last = slurm_arrays.submit(slurm_arrays.finisher(site, name, PlanFinisher(site, tries), ends))
     return placed, last
 
@@ -141,11 +118,11 @@ def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: S
     batch_id = progress.batch_id
     call = SweepFinisher(site, batch_id, tries, _closed(progress))
     name = JobName(batch_id, "finish", site.token)
-    finishers = [job for job in _of(jobs, batch_id, "finish") if job.array_id != _own_id()]
+    finishers = [job for job in of(jobs, batch_id, "finish") if job.array_id != _own_id()]
     if finishers:
         slurm_arrays.complete(slurm_arrays.finisher(site, name, call, after), finishers[0])
         return Placed(batch_id, [], finishers[0].array_id)
-    live = _of(jobs, batch_id, "work")
+    live = of(jobs, batch_id, "work")
     for job in live:
         slurm_arrays.complete(slurm_arrays.workers(site, batch_id, 1, after)[0], job)
     arrays = list(dict.fromkeys(job.array_id for job in live))
@@ -160,7 +137,7 @@ def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: S
 
 def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
     """Send a sweep's missing work back to the queue, and let whoever waits for this job wait for the new finisher."""
-    jobs = slurm_commands.patiently(lambda: _queue(site.outputs), PATIENCE_IN_JOB_S)
+    jobs = slurm_commands.patiently(lambda: own_jobs({site.token}), slurm_arrays.patience_s())
     placed = _ensure(site, progress, jobs, [], tries)
     own = _own_id()
     _say(f"{progress.batch_id}: {progress.open} trials open: arrays {placed.arrays}, then job {placed.finisher}")
@@ -183,18 +160,6 @@ def _alone(ledger: Ledger, batch_ids: Sequence[str]) -> Iterator[None]:
             while not stack.enter_context(ledger.building(f"launcher:{batch_id}")):
                 time.sleep(1)
         yield
-
-
-def _queue(outputs: OutputsRoot) -> list[QueuedJob]:
-    return slurm_commands.queue(f".{token(outputs)}")
-
-
-def _of(jobs: Sequence[QueuedJob], batch_id: str, kind: str) -> list[QueuedJob]:
-    return [job for job in jobs if _name(job).batch_id == batch_id and _name(job).kind == kind]
-
-
-def _name(job: QueuedJob) -> JobName:
-    return JobName(*job.name.rsplit(".", 2))  # type: ignore[arg-type]
 
 
 def _explain_lost_workers(ledger: Ledger, batch_id: str) -> None:

@@ -18,9 +18,10 @@ from launcher.containers import Container, container, parse_container
 from launcher.plan import Plan
 from launcher.server import PROJECT, configured
 from launcher.slurm_jobs import Site, Sweep
-from launcher.slurm_plan import Placed, submit_plan, token
+from launcher.slurm_names import plan_name, token_of
+from launcher.slurm_plan import Placed, submit_plan
 from launcher.text_table import text_table
-from trainer.contract import database
+from trainer.contract import database, run_ids
 from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
@@ -41,10 +42,10 @@ def run(plan: Plan, cluster: Path | None, order: str, image: str | None = None, 
     """
     profile = _with_image(load_profile(_given(cluster)), image)
     if dry_run:
-        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, 'the root', dry_run=True))}"
+        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, '', dry_run=True))}"
     url = _database()
     slurm_environment.check_reachable(url)
-    site = _site(plan, profile, order, token(plan.outputs))
+    site = _site(plan, profile, order, token_of(run_ids.outputs_id(plan.outputs)))
     passed = tuple(entry for entry in profile.container.env if "=" not in entry)
     slurm_environment.write(site.outputs.cluster, PROJECT, passed)
     with Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
@@ -81,14 +82,23 @@ def _with_image(profile: ClusterProfile, image: str | None) -> ClusterProfile:
     return msgspec.structs.replace(profile, container=inside)
 
 
-def _site(plan: Plan, profile: ClusterProfile, order: str, root_token: str, *, dry_run: bool = False) -> Site:
+def _site(plan: Plan, profile: ClusterProfile, order: str, token: str, *, dry_run: bool = False) -> Site:
     outputs = OutputsRoot(plan.outputs.root.absolute())
     sweeps = tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps)
     if dry_run and profile.container.runtime != "none":
         inside: Container | None = container(profile.container, plan.config.paths, PROJECT)
     else:
         inside = checked(profile.container, plan.config.paths, PROJECT)
-    return Site(profile, outputs, root_token, plan.n_jobs, sweeps, order == "sequential", inside)
+    return Site(
+        profile=profile,
+        outputs=outputs,
+        token=token,
+        n_jobs=plan.n_jobs,
+        plan=plan_name(plan.digest),
+        sweeps=sweeps,
+        sequential=order == "sequential",
+        container=inside,
+    )
 
 
 def _database() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from launcher import slurm_queue
 from launcher.server import database_with_sweeps
 from launcher.text_table import text_table
 from launcher.worker_logs import follow, logs_of, tail
@@ -23,8 +24,9 @@ WATCH_S = 2.0
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
     with database_with_sweeps() as url, Ledger(url) as ledger:
+        slurm = _slurm(ledger)
         while True:
-            text = _as_json(ledger) if args.json else status_table(ledger)
+            text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
             if args.watch and sys.stdout.isatty():
                 sys.stdout.write("\x1b[H\x1b[2J")
             print(text, flush=True)  # noqa: T201
@@ -36,9 +38,11 @@ def status(args: argparse.Namespace) -> None:
                 return
 
 
-def status_table(ledger: Ledger) -> str:
-    """Every sweep, and the workers that live or hold a slot."""
+def status_table(ledger: Ledger, slurm: slurm_queue.SlurmWatch | None = None) -> str:
+    """Every sweep, the workers that live or hold a slot, and what is in SLURM's queue."""
     sweeps = ledger.all_progress()
+    jobs = slurm.look() if slurm else []
+    queued = {job.batch_id for job in jobs}
     if not sweeps:
         return "no sweeps yet"
     header = ["sweep", "trials", "failed", "running", "workers", "best", "run", "state"]
@@ -51,11 +55,13 @@ def status_table(ledger: Ledger) -> str:
             sweep.live_workers,
             None if sweep.best_value is None else f"{sweep.best_value:.4f}",
             None if sweep.best_run_id is None else run_name(sweep.best_run_id),
-            state(sweep),
+            state(sweep, queued=sweep.batch_id in queued),
         ]
         for sweep in sweeps
     ]
     table = text_table(header, rows)
+    if slurm:
+        table += f"\n\n{slurm.problem or slurm_queue.table(jobs)}"
     workers = live_workers(ledger, sweeps)
     if not workers:
         return f"{table}\n\nno workers"
@@ -68,14 +74,16 @@ def status_table(ledger: Ledger) -> str:
     return f"{table}\n\n{text_table(header, at_work)}"
 
 
-def state(sweep: SweepProgress) -> str:
-    """One word for how a sweep stands."""
+def state(sweep: SweepProgress, *, queued: bool = False) -> str:
+    """One word for how a sweep stands; `queued`: it has jobs in SLURM's queue."""
     if sweep.complete:
         return "complete"
     if sweep.cancelled:
         return "cancelled"
     if not sweep.open:
         return "failed"
+    if queued and not sweep.live_workers:
+        return "queued"
     return "running" if sweep.live_workers else "waiting" if sweep.started_at is None else "stopped"
 
 
@@ -111,6 +119,9 @@ def cancel(args: argparse.Namespace) -> None:
         for sweep in unfinished:
             ledger.cancel(sweep.batch_id)
             print(f"{sweep.batch_id}: cancelled with {sweep.done} of {sweep.n_trials} trials done")  # noqa: T201
+        if tokens := slurm_queue.tokens(ledger):
+            jobs = slurm_queue.cancel(tokens, [sweep.batch_id for sweep in chosen], plans=args.all)
+            print(f"jobs ended in SLURM: {', '.join(jobs) or 'none'}")  # noqa: T201
         if not unfinished:
             print("nothing to cancel: no sweep has open slots")  # noqa: T201
         elif any(sweep.live_workers for sweep in unfinished):
@@ -129,10 +140,21 @@ def retry(args: argparse.Namespace) -> None:
             print("the command that started the sweep, run again, goes on with it")  # noqa: T201
 
 
-def _as_json(ledger: Ledger) -> str:
+def _slurm(ledger: Ledger) -> slurm_queue.SlurmWatch | None:
+    tokens = slurm_queue.tokens(ledger)
+    return slurm_queue.SlurmWatch(tokens) if tokens else None
+
+
+def _as_json(ledger: Ledger, slurm: slurm_queue.SlurmWatch | None) -> str:
     sweeps = ledger.all_progress()
+    jobs = slurm.look() if slurm else []
+    queued = {job.batch_id for job in jobs}
     data: dict[str, Any] = {
-        "sweeps": [{**msgspec.to_builtins(sweep), "state": state(sweep)} for sweep in sweeps],
+        "sweeps": [
+            {**msgspec.to_builtins(sweep), "state": state(sweep, queued=sweep.batch_id in queued)} for sweep in sweeps
+        ],
+        "jobs": [job._asdict() for job in jobs],
+        "slurm_problem": slurm.problem if slurm else "",
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()

@@ -27,6 +27,7 @@ from trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,
+    KnownRoot,
     Observation,
     OpenSlots,
     Renewal,
@@ -193,6 +194,10 @@ class Ledger:
         """
         outcome = {"outcome": AttemptState.RELEASED, "reason": reason, "final": False}
         self._fenced("give_up", claim, patience_s, **outcome)
+
+    def outputs_roots(self) -> list[KnownRoot]:
+        """The outputs roots of all sweeps."""
+        return self._rows("outputs_roots", KnownRoot)
 
     def progress(self, batch_id: str) -> SweepProgress:
         """One sweep at a glance.

@@ -252,6 +252,9 @@ SELECT sweeps.batch_id, sweeps.root_id, outputs_roots.path AS outputs, sweeps.di
 FROM truestrength.sweeps JOIN truestrength.outputs_roots USING (root_id)
 WHERE sweeps.batch_id = %(batch_id)s;
 
+-- name: outputs_roots
+SELECT root_id, path FROM truestrength.outputs_roots ORDER BY created_at, root_id;
+
 -- name: batch_ids
 SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
 

@@ -114,6 +114,14 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
         return self.done == self.n_trials
 
 
+class KnownRoot(msgspec.Struct, frozen=True):
+    """An outputs root that sweeps of this ledger belong to."""
+
+    root_id: str
+    path: str
+    """Where it was when a sweep was registered last."""
+
+
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
     """A slot and its last attempt."""
 
