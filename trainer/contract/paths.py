@@ -7,6 +7,7 @@ their run folders in different places and only one of them may have `run_025`.
 from __future__ import annotations
 
 import glob
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -337,8 +338,8 @@ class EmbeddedServerPaths:
 
     @classmethod
     def of(cls, project: Path) -> EmbeddedServerPaths:
-        """The one place where a project keeps its server."""
-        return cls(project.absolute() / ".postgres")
+        """The one place where a project keeps its server; `TRUESTRENGTH_POSTGRES` names another (in the image)."""
+        return cls(Path(os.environ.get("TRUESTRENGTH_POSTGRES") or project.absolute() / ".postgres"))
 
     @property
     def data(self) -> Path:

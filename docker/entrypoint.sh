@@ -1,0 +1,50 @@
+#!/bin/sh
+# The container's command, as the user who owns the results: `phase1 …` and the launcher's other commands, `trainer …`,
+# `database` (compose's server), or a program such as `python …`.
+set -eu
+outputs=/app/outputs4
+
+# PostgreSQL's initdb wants a name for its uid. This file is read after /etc/passwd and, by its module, only for uids
+# from 500 on, so that being able to write to it makes nobody root.
+name_user() {
+    getent passwd "$1" >/dev/null \
+        || { echo "caller:x:$1:$2::/tmp:/usr/sbin/nologin" >>/var/lib/extrausers/passwd; } 2>/dev/null \
+        || true
+}
+
+if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$outputs")" != 0 ]; then
+    uid=$(stat -c %u "$outputs") gid=$(stat -c %g "$outputs")
+    name_user "$uid" "$gid"
+    chown "$uid:$gid" /var/lib/truestrength
+    exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --inh-caps=-all --no-new-privs -- "$0" "$@"
+fi
+name_user "$(id -u)" "$(id -g)"
+
+serve_database() {
+    trap 'python -m launcher db down; exit 0' INT TERM
+    python -m launcher db up --listen
+    tail --pid="$(head -1 "$TRUESTRENGTH_POSTGRES/data/postmaster.pid")" --follow /dev/null &
+    wait $!
+    echo "error: PostgreSQL has ended by itself, see $TRUESTRENGTH_POSTGRES/data/server.log" >&2
+    exit 1
+}
+
+case "${1:---help}" in
+    python | python3 | sh | bash | */*) exec "$@" ;;
+    database) serve_database ;;
+    trainer) exec python -m "$@" ;;
+    launcher) ;;
+    *) set -- launcher "$@" ;;
+esac
+
+case "${2:-}" in
+    phase1 | sweep)
+        # The only folder that has to be mounted holds everything: the database and the cache beside the results.
+        mkdir -p "$outputs/.cache" 2>/dev/null || {
+            echo "error: uid $(id -u) cannot write to $outputs. Mount a folder of your own, and make it before docker" \
+                "makes it as root's: mkdir -p outputs4; docker run -v \"\$PWD/outputs4:$outputs\" …" >&2
+            exit 2
+        }
+        ;;
+esac
+exec python -m "$@"
