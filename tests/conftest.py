@@ -5,16 +5,30 @@
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import sql
 
 from launcher import embedded_postgres
+from trainer.contract import config as configuration
 from trainer.contract import database, study
 from trainer.contract.ledger import Ledger
+from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.paths import OutputsRoot
+from trainer.contract.sweep import SweepSpec
+
+CONFIG = Path(__file__).parents[1] / "config" / "outputs4_phase1.yaml"
+WORKERS = Path(__file__).parent / "integration" / "null_workers.py"
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +49,8 @@ def database_template(postgres_server: str) -> Iterator[str]:
         url = database.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
-        study.storage(url, new=True)
+        with study.opened(url, new=True):
+            pass
         yield name
 
 
@@ -59,6 +74,94 @@ def project_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.delenv(database.FILE_VARIABLE, raising=False)
     monkeypatch.setenv(database.URL_VARIABLE, database_url)
     return database_url
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> OutputsRoot:
+    """An empty outputs root."""
+    return OutputsRoot(tmp_path / "outputs")
+
+
+@pytest.fixture
+def sweep_spec(outputs: OutputsRoot) -> Callable[..., SweepSpec]:
+    """Make a small sweep into `outputs`; arguments change its fields, dotted ones its configuration."""
+
+    def make(config: dict[str, Any] | None = None, **fields: Any) -> SweepSpec:
+        loaded = configuration.load_config(CONFIG)
+        spec = SweepSpec(
+            batch_id="phase1_spearman_final_rank",
+            objective=Objective.SPEARMAN,
+            target=Target.FINAL_RANK,
+            phase=Phase.PHASE1,
+            method=Method.OPTUNA,
+            n_trials=6,
+            config=configuration.replace(loaded, {"paths.outputs": str(outputs.root), **(config or {})}),
+            data_fingerprint="league-1",
+        )
+        return msgspec.structs.replace(spec, **fields)
+
+    return make
+
+
+class Crew:
+    """Null workers on one sweep, started by fork and addressed by pid."""
+
+    def __init__(self, url: str, batch_id: str, seconds: float, lease_s: float, log: Path) -> None:
+        self._log = log.open("ab")
+        self._nursery = subprocess.Popen(
+            [sys.executable, str(WORKERS), batch_id, str(seconds), str(lease_s)],
+            env={**os.environ, database.URL_VARIABLE: url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        self.pids: list[int] = []
+
+    def start(self, count: int = 1) -> list[int]:
+        """Start workers and return their pids."""
+        assert self._nursery.stdin
+        assert self._nursery.stdout
+        started = []
+        for _ in range(count):
+            self._nursery.stdin.write("\n")
+            self._nursery.stdin.flush()
+            started.append(int(self._nursery.stdout.readline()))
+        self.pids += started
+        return started
+
+    def alive(self) -> list[int]:
+        """The pids of the workers that have not ended."""
+        return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
+
+    def wait(self, seconds: float = 90) -> None:
+        """Wait until all workers have ended."""
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            assert time.monotonic() < deadline, "workers do not end"
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        for pid in self.alive():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._nursery.communicate()
+        self._log.close()
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
+    """Make a crew of null workers for a sweep."""
+    crews: list[Crew] = []
+
+    def make(url: str, batch_id: str, seconds: float = 0.1, lease_s: float = 60.0) -> Crew:
+        crews.append(Crew(url, batch_id, seconds, lease_s, tmp_path / "workers.log"))
+        return crews[-1]
+
+    yield make
+    for made in crews:
+        made.close()
 
 
 @contextmanager

@@ -102,9 +102,17 @@ def is_passing(error: BaseException) -> bool:
     return False
 
 
+def driver_error(error: BaseException) -> BaseException:
+    """The driver's error inside SQLAlchemy's, inside Optuna's; any other error as it is."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, psycopg.Error):
+        found = getattr(found, "orig", None) or found.__cause__
+    return found or error
+
+
 def explain(error: psycopg.Error, url: str) -> DatabaseError:
     """What a database error means to the person who runs a command, and what to do next."""
-    said = " ".join(redact(str(error)).split())
+    said = " ".join(redact(str(error)).split()).rstrip(".?")
     where = redact(url)
     match error:
         case psycopg.errors.InsufficientPrivilege():

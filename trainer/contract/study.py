@@ -6,9 +6,12 @@ registers the sweep, under the ledger's lock; Optuna itself crashes when many ma
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from trainer.contract.database import sqlalchemy_url
+from trainer.contract.errors import SweepChangedError
 from trainer.contract.objectives import Direction
 
 if TYPE_CHECKING:
@@ -16,46 +19,69 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
 
-def storage(url: str, *, new: bool = False) -> RDBStorage:
-    """Optuna's storage with at most one connection per process, opened when needed.
+_prepared: set[str] = set()
+
+
+@contextmanager
+def opened(url: str, *, new: bool = False) -> Iterator[RDBStorage]:
+    """Optuna's storage with one connection, closed at the end.
 
     Args:
         url: the database.
         new: make Optuna's tables where they are missing, and check their version.
     """
     import optuna  # noqa: PLC0415 - not before it is needed
-    from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.storages.RDBStorage(
+    storage = optuna.storages.RDBStorage(
         sqlalchemy_url(url),
-        engine_kwargs={"poolclass": NullPool} if new else {"pool_size": 1, "max_overflow": 0, "pool_pre_ping": True},
+        # While it checks its tables, Optuna wants a second connection for a moment.
+        engine_kwargs={"pool_size": 1, "max_overflow": 1, "pool_pre_ping": True},
         skip_table_creation=not new,
         skip_compatibility_check=not new,
     )
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
-def create_study(url: str, batch_id: str, direction: Direction) -> Study:
-    """Make the study, or return the one that is there. Not safe against itself: call it under a lock."""
-    import optuna  # noqa: PLC0415 - not before it is needed
+def create_study(url: str, batch_id: str, direction: Direction) -> int:
+    """Make the study where it is missing, and say how many trials it has. Call it under a lock.
 
-    return optuna.create_study(
-        study_name=batch_id, storage=storage(url, new=True), direction=direction.value, load_if_exists=True
-    )
+    Raises:
+        SweepChangedError: the study is there and goes the other way.
+    """
+    import optuna  # noqa: PLC0415
+
+    with opened(url, new=url not in _prepared) as storage:
+        _prepared.add(url)
+        study = optuna.create_study(
+            study_name=batch_id, storage=storage, direction=direction.value, load_if_exists=True
+        )
+        if study.direction.name.lower() != direction:
+            raise SweepChangedError(
+                f"the database has an Optuna study {batch_id!r} to {study.direction.name.lower()}, not to {direction}. "
+                "Use another --batch-id, or remove the study."
+            )
+        return len(study.get_trials(deepcopy=False))
 
 
 def load_study(url: str, batch_id: str) -> Study:
-    """Load the study of a registered sweep, for reading (`study.trials`, importances)."""
-    import optuna  # noqa: PLC0415 - not before it is needed
+    """The study of a registered sweep, read once: a copy in memory, for reports (`trials`, importances)."""
+    import optuna  # noqa: PLC0415
 
-    return optuna.load_study(study_name=batch_id, storage=storage(url))
+    with opened(url) as storage:
+        stored = optuna.load_study(study_name=batch_id, storage=storage)
+        copy = optuna.create_study(study_name=batch_id, direction=stored.direction)
+        copy.add_trials(stored.get_trials(deepcopy=False))
+    return copy
 
 
 def delete_study(url: str, batch_id: str) -> None:
     """Remove the study with all its trials; a study that is not there is no error."""
-    import optuna  # noqa: PLC0415 - not before it is needed
+    import optuna  # noqa: PLC0415
 
-    try:
-        optuna.delete_study(study_name=batch_id, storage=storage(url))
-    except KeyError:
-        return
+    with opened(url, new=True) as storage, suppress(KeyError):
+        optuna.delete_study(study_name=batch_id, storage=storage)

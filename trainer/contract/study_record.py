@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg
-
-from trainer.contract import database, study
+from trainer.contract import study
 from trainer.contract.patience import patiently
 
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ class StudyRecord:
         self._url = url
         self._batch_id = batch_id
         self._patience_s = patience_s
-        self._storage = study.storage(url)
+        self._trial_ids: dict[int, int] = {}
+        self._open = ExitStack()
+        self._storage = self._patiently(lambda: self._open.enter_context(study.opened(url)))
         self._study_id = self._patiently(lambda: self._storage.get_study_id_from_name(batch_id))
 
     def __enter__(self) -> StudyRecord:
@@ -53,8 +54,7 @@ class StudyRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        self._open.close()
 
     def start(
         self, encoded: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], marks: Mapping[str, Any]
@@ -74,7 +74,9 @@ class StudyRecord:
 
         def make() -> int:
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-            return self._storage.get_trial_number_from_id(trial_id)
+            number = self._storage.get_trial_number_from_id(trial_id)
+            self._trial_ids[number] = trial_id
+            return number
 
         return self._patiently(make)
 
@@ -104,7 +106,7 @@ class StudyRecord:
         from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
 
         def tell() -> None:
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            trial_id = self._trial_id(number)
             try:
                 self._storage.set_trial_state_values(trial_id, state, values)
             except UpdateFinishedTrialError:
@@ -116,14 +118,14 @@ class StudyRecord:
 
         self._patiently(tell)
 
+    def _trial_id(self, number: int) -> int:
+        if number not in self._trial_ids:
+            found = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._trial_ids[number] = found
+        return self._trial_ids[number]
+
     def _patiently(self, task: Callable[[], T]) -> T:
-        try:
-            return patiently(task, self._patience_s, _driver_error)
-        except Exception as error:
-            cause = _driver_error(error)
-            if isinstance(cause, psycopg.Error):
-                raise database.explain(cause, self._url) from error
-            raise
+        return patiently(task, self._url, self._patience_s)
 
 
 def reconcile(ledger: Ledger, record: StudyRecord, batch_id: str) -> None:
@@ -142,13 +144,3 @@ def reconcile(ledger: Ledger, record: StudyRecord, batch_id: str) -> None:
     if slots.running == slots.reported == 0:
         for number in orphans:
             record.fail(number)
-
-
-def _driver_error(error: BaseException) -> BaseException:
-    """The driver's error inside SQLAlchemy's inside Optuna's."""
-    while not isinstance(error, psycopg.Error):
-        below = getattr(error, "orig", None) or error.__cause__
-        if below is None:
-            break
-        error = below
-    return error

@@ -46,10 +46,7 @@ class Connection:
             DatabaseError: the trouble does not pass by itself, or lasted longer than `patience_s`.
         """
         patience = self.patience_s if patience_s is None else patience_s
-        try:
-            return patiently(lambda: self._once(task), patience)
-        except psycopg.Error as error:
-            raise database.explain(error, self.url) from error
+        return patiently(lambda: self._once(task), self.url, patience)
 
     def close(self) -> None:
         """Close the connection; the next operation opens it anew."""
