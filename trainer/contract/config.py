@@ -97,9 +97,10 @@ class ModelA(Section, frozen=True):
     """Attention deep set over the roster's players."""
 
     epochs: Count = 20
-    learning_rate: Positive = 3e-3
-    weight_decay: Annotated[float, Meta(ge=0)] = 1e-4
-    hidden: Count = 32
+    learning_rate: Positive = 1e-2
+    weight_decay: Annotated[float, Meta(ge=0)] = 4.0
+    """Share of the learning rate by which the network's weights shrink in a step; the linear term's do not."""
+    hidden: Count = 8
     """Width of the player encoder."""
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     lists_per_step: Count = 10

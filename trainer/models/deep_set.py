@@ -3,11 +3,10 @@
 The surprising one: there is no module. All fits (the folds and the final one) are rows of one matrix of weights and go
 through one batched matrix product per layer, so six trainings cost little more than one.
 
-A player goes through two layers; attention heads pool the roster; beside that goes the team's own summary
-(minutes-weighted means of the player statistics, and the context) through a linear term, so the network learns what a
-line does not say.
+Each player goes through a layer; attention heads, which start from the minutes he plays, pool the roster; beside that
+goes the team's context, through a layer and through a linear term, so the network learns what a line does not say.
 
-Shapes: F fits, L lists, T teams, P players, S player statistics, U summary columns, H hidden, K heads, D weights.
+Shapes: F fits, L lists, T teams, P players, S player statistics, C context columns, H hidden, K heads, D weights.
 """
 
 from __future__ import annotations
@@ -28,34 +27,30 @@ class Architecture:
     """Widths of the network, from which the weights' layout follows."""
 
     stats: int
-    summary: int
+    context: int
     hidden: int
 
     @property
     def layout(self) -> dict[str, tuple[int, int]]:
         """Name -> (inputs, outputs) of each matrix; a bias is a matrix with one input."""
-        joined = HEADS * self.hidden + self.summary
         return {
             "player": (self.stats, self.hidden),
             "player_bias": (1, self.hidden),
-            "deeper": (self.hidden, self.hidden),
-            "deeper_bias": (1, self.hidden),
             "attention": (self.hidden, HEADS),
-            "team": (joined, self.hidden),
+            "team": (self.joined, self.hidden),
             "team_bias": (1, self.hidden),
             "score": (self.hidden, 1),
-            "linear": (self.summary, 1),
+            "linear": (self.context, 1),
         }
 
     @property
-    def n_weights(self) -> int:
-        """D."""
-        return sum(inputs * outputs for inputs, outputs in self.layout.values())
+    def joined(self) -> int:
+        """Units that describe a team: K * H pooled ones, then its context."""
+        return HEADS * self.hidden + self.context
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """The matrices of `flat` [F, D], each [F, inputs, outputs], without a copy."""
-        sizes = [inputs * outputs for inputs, outputs in self.layout.values()]
-        parts = torch.split(flat, sizes, dim=1)
+        parts = torch.split(flat, self._sizes, dim=1)
         return {name: part.view(-1, *shape) for (name, shape), part in zip(self.layout.items(), parts, strict=True)}
 
     def initial(self, generator: torch.Generator) -> Tensor:
@@ -65,40 +60,56 @@ class Architecture:
         """
         parts = []
         for name, (inputs, outputs) in self.layout.items():
-            zero = name.endswith("_bias") or name in {"linear", "score", "attention"}
-            scale = 0.0 if zero else math.sqrt(2 / inputs)
+            layer = name in {"player", "team"}
+            scale = math.sqrt(2 / inputs) if layer else 0.0
             parts.append(scale * torch.randn(inputs * outputs, generator=generator))
         return torch.cat(parts)
 
+    def decayed(self) -> Tensor:
+        """[D] 1 for the weights that decay: all but the linear term's, which the context alone should not lose to."""
+        return torch.cat(
+            [torch.full((size,), float(name != "linear")) for name, size in zip(self.layout, self._sizes, strict=True)]
+        )
 
-def score_teams(
-    weights: Mapping[str, Tensor], players: Tensor, player_mask: Tensor, summary: Tensor, keep: Tensor | None = None
-) -> Tensor:
+    @property
+    def _sizes(self) -> list[int]:
+        return [inputs * outputs for inputs, outputs in self.layout.values()]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the network reads."""
+
+    players: Tensor
+    """[F, L, T, P, S] standardised statistics, 0 where masked."""
+    minutes: Tensor
+    """[F, L, T, P] logarithm of the minutes a game; a large negative number where there is no player."""
+    context: Tensor
+    """[F, L, T, C] standardised, 0 where masked."""
+
+
+def score_teams(weights: Mapping[str, Tensor], inputs: Inputs, keep: Tensor | None = None) -> Tensor:
     """Scores of all teams under all fits.
 
     Args:
         weights: as `Architecture.views` gives them.
-        players: [F, L, T, P, S] standardised statistics, 0 where masked.
-        player_mask: [F, L, T, P]; a team may have no player.
-        summary: [F, L, T, U] standardised.
-        keep: [F, L * T, K * H + U] factors of the pooled units and the summary (dropout, in training only).
+        inputs: the lists of each fit.
+        keep: [F, L * T, K * H + C] factors of the units that describe a team (dropout, in training only).
 
     Returns:
-        [F, L, T] float32; a higher score is a better team.
+        [F, L, T] float32; a higher score is a better team. Teams that are not there have scores too; mask them.
     """
-    n_fits, n_lists, n_teams, n_players, _ = players.shape
-    hidden = silu(torch.baddbmm(weights["player_bias"], players.flatten(1, 3), weights["player"]))
-    hidden = hidden + silu(torch.baddbmm(weights["deeper_bias"], hidden, weights["deeper"]))
-    logits = torch.bmm(hidden, weights["attention"]).view(n_fits, -1, n_players, HEADS).float()
-    absent = ~player_mask.view(n_fits, -1, n_players, 1)
-    # A large finite number, not -inf: a team without players then has even attention on zeros instead of NaN.
-    attention = logits.masked_fill(absent, -1e9).softmax(dim=2).masked_fill(absent, 0.0)
-    by_team = hidden.view(n_fits * n_lists * n_teams, n_players, -1)
-    pooled = torch.bmm(attention.flatten(0, 1).mT.to(by_team.dtype), by_team).view(n_fits, n_lists * n_teams, -1)
-    flat_summary = summary.flatten(1, 2)
-    joined = torch.cat([pooled, flat_summary.to(pooled.dtype)], dim=-1)
+    n_fits, n_lists, n_teams, n_players = inputs.minutes.shape
+    hidden = silu(torch.baddbmm(weights["player_bias"], inputs.players.flatten(1, 3), weights["player"]))
+    logits = torch.bmm(hidden, weights["attention"]).view(n_fits, -1, n_players, HEADS)
+    attention = (logits.float() + inputs.minutes.flatten(1, 2)[..., None]).softmax(dim=2)
+    by_team = hidden.view(n_fits, -1, n_players, hidden.shape[-1])
+    # Products and sums, not a matrix product: thousands of products of 2 x 15 by 15 x 8 take longer.
+    pooled = [(attention[..., head : head + 1] * by_team).sum(2) for head in range(HEADS)]
+    context = inputs.context.flatten(1, 2)
+    joined = torch.cat([*pooled, context], dim=-1)
     if keep is not None:
         joined = joined * keep
     team = silu(torch.baddbmm(weights["team_bias"], joined, weights["team"]))
-    score = torch.bmm(team, weights["score"]).float() + torch.bmm(flat_summary, weights["linear"]).float()
+    score = torch.bmm(team, weights["score"]).float() + torch.bmm(context, weights["linear"]).float()
     return score.view(n_fits, n_lists, n_teams)

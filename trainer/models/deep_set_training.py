@@ -24,9 +24,9 @@ from torch import Tensor
 from trainer.contract.errors import UserError
 from trainer.features.batches import Batches
 from trainer.models import losses
-from trainer.models.deep_set import HEADS, Architecture, score_teams
+from trainer.models.deep_set import Architecture, Inputs, score_teams
 from trainer.models.fits import Ints, Task
-from trainer.models.lists_as_tensors import Inputs, Standardisation, inputs, stacked, standardisation
+from trainer.models.lists_as_tensors import Standardisation, inputs, stacked, standardisation
 from trainer.models.precision import Precision
 from trainer.models.settings import DeepSetSettings
 
@@ -101,11 +101,11 @@ def score_lists(
     views = architecture.views(weights)
     with torch.no_grad():
         parts = [
-            score_teams(views, players, mask, summary)
-            for players, mask, summary in zip(
+            score_teams(views, Inputs(*part))
+            for part in zip(
                 torch.split(ranked.players, lists_at_once, 1),
-                torch.split(ranked.player_mask, lists_at_once, 1),
-                torch.split(ranked.summary, lists_at_once, 1),
+                torch.split(ranked.minutes, lists_at_once, 1),
+                torch.split(ranked.context, lists_at_once, 1),
                 strict=True,
             )
         ]
@@ -114,7 +114,7 @@ def score_lists(
 
 def score(model: Mapping[str, Array], hidden: int, batches: Batches, lists: Ints) -> Array:
     """[L, T] scores by one fitted network: its weights [D] and the rows of its standardisation; 0 where masked."""
-    scale = Standardisation.of_arrays({name: model[name][None] for name in Standardisation.names()})
+    scale = Standardisation.of_arrays({name: row[None] for name, row in model.items()})
     with one_thread():
         scores = score_lists(
             scale.architecture(hidden),
@@ -146,9 +146,9 @@ class _Trainer:
         start = {"weights": first, "average": first} if before is None else _tensors(before, "weights", "average")
         self._weights = start["weights"].clone().to(device).requires_grad_()
         self.average = start["average"].clone().to(device)
-        self._optimiser = torch.optim.AdamW(
-            [self._weights], lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=False
-        )
+        self._optimiser = torch.optim.Adam([self._weights], lr=settings.learning_rate, foreach=False)
+        decay = min(1.0, settings.learning_rate * settings.weight_decay)
+        self._kept = 1 - decay * architecture.decayed().to(device)
         self._scaler = torch.amp.GradScaler(device, enabled=precision.autocast == "fp16")
         if before is not None:
             self._resume(before)
@@ -198,9 +198,9 @@ class _Trainer:
         with torch.autocast(self._precision.device, self._dtype, self._precision.autocast is not None):
             scores = score_teams(
                 self._architecture.views(self._weights),
-                data.inputs.players[fit, lists],
-                data.inputs.player_mask[fit, lists],
-                data.inputs.summary[fit, lists],
+                Inputs(
+                    data.inputs.players[fit, lists], data.inputs.minutes[fit, lists], data.inputs.context[fit, lists]
+                ),
                 keep,
             )
         by_list = _loss(settings.loss, scores, data.ranks[fit, lists], mask)
@@ -212,6 +212,8 @@ class _Trainer:
         assert self._weights.grad is not None
         norm = self._weights.grad.norm(dim=1, keepdim=True)
         self._weights.grad.mul_((settings.grad_clip / norm.clamp(min=1e-12)).clamp(max=1.0))
+        with torch.no_grad():
+            self._weights.mul_(self._kept)
         self._scaler.step(self._optimiser)
         self._scaler.update()
         with torch.no_grad():
@@ -231,13 +233,12 @@ class _Trainer:
         return torch.from_numpy(order).to(self._precision.device)
 
     def _keep(self, order: Tensor, epoch: int) -> Tensor | None:
-        """[steps, F, B * T, K * H + U] dropout factors of an epoch."""
+        """[steps, F, B * T, K * H + C] dropout factors of an epoch."""
         share = self._settings.dropout
         if share == 0:
             return None
         n_teams = self._data.ranks.shape[-1]
-        n_units = HEADS * self._architecture.hidden + self._architecture.summary
-        shape = (*order.shape[:2], order.shape[2] * n_teams, n_units)
+        shape = (*order.shape[:2], order.shape[2] * n_teams, self._architecture.joined)
         drawn = torch.rand(shape, generator=_generator(self._settings.seed, epoch + 1))
         return ((drawn >= share) / (1 - share)).to(self._precision.device)
 

@@ -46,7 +46,7 @@ class FittedModels:
     """The final fits of the three models and the stack."""
 
     model_a: Mapping[str, Array]
-    """weights [D] and the standardisation's rows [S] and [U]."""
+    """weights [D] and the standardisation's rows [S] and [C]."""
     model_b: Array
     """Bytes of XGBoost's model; may have more rounds than `description.rounds`."""
     model_c: Mapping[str, Array]

@@ -110,7 +110,7 @@ class ModelStages:
         return build(None) if self.store is None else self.store.fetch(stage, identity, build, depth)
 
 
-_STANDARDISATION = ("player_mean", "player_deviation", "summary_mean", "summary_deviation")
+_STANDARDISATION = ("player_mean", "player_deviation", "context_mean", "context_deviation")
 
 
 def _digest_of(*parts: Array) -> str:
