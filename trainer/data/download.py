@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from trainer.contract.errors import DataError, UserError
 from trainer.contract.files import replacing, write_bytes
@@ -128,9 +128,9 @@ def season_names(seasons: str) -> list[str]:
     >>> season_names("1998-99:2000-01")
     ['1998-99', '1999-00', '2000-01']
     """
-    first, _, last = seasons.partition(":")
+    first, colon, last = seasons.partition(":")
     years = []
-    for name in (first, last or first):
+    for name in (first, last if colon else first):
         found = re.fullmatch(r"(\d{4})-(\d{2})", name)
         if not found or (int(found[1]) + 1) % 100 != int(found[2]):
             raise DataError(f"--seasons {seasons}: {name!r} is not a season. Write 2015-16, or 2015-16:2023-24")
@@ -182,11 +182,11 @@ def _fetch(ask: Ask, question: Question, path: Path, manners: Manners) -> int:
     retrying = Retrying(
         retry=retry_if_exception_type(NoAnswerError),
         stop=stop_after_attempt(manners.attempts),
-        wait=wait_exponential_jitter(manners.backoff_s, 60.0, jitter=manners.backoff_s / 4),
+        wait=wait_exponential(multiplier=manners.backoff_s, max=60) + wait_random(0, manners.backoff_s / 4),
         reraise=True,
     )
     try:
-        return retrying(_try, ask, question, path, manners.timeout_s)
+        return retrying(_ask_once, ask, question, path, manners.timeout_s)
     except NoAnswerError as error:
         raise NoAnswerError(
             f"{question}: no game logs after {manners.attempts} attempts; the last time: {error}. The same command "
@@ -194,11 +194,13 @@ def _fetch(ask: Ask, question: Question, path: Path, manners: Manners) -> int:
         ) from None
 
 
-def _try(ask: Ask, question: Question, path: Path, timeout_s: float) -> int:
+def _ask_once(ask: Ask, question: Question, path: Path, timeout_s: float) -> int:
     status, text = ask(question, timeout_s)
     if status != 200:
         raise NoAnswerError(f"the server answered with status {status}: {text[:200]!r}")
     table = _table(text.encode(), question.rows_of)
+    if not table.rowSet and question.season_type == SEASON_TYPES[0]:
+        raise DataError(f"{question}: the server has none. Take the season out of --seasons")
     write_bytes(path, text.encode())
     return len(table.rowSet)
 

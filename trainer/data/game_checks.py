@@ -33,6 +33,8 @@ def check_team_rows(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     rows = _unique(rows, ("game_id", "team_id"), "team", repairs)
     rows = _under_one_id(rows, rows["game_id"], "team", repairs)
     rows = _with_result(rows, repairs)
+    if rows.is_empty():
+        raise DataError(f"team rows: no finished regular-season or playoff game is left ({'; '.join(repairs)})")
     _two_rows_a_game(rows)
     for column in BOX:
         _refuse_null(rows, column)
@@ -62,6 +64,8 @@ def check_player_rows(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: lis
     """
     rows = _set_aside(rows, "player", repairs)
     rows = _played(rows, repairs)
+    if rows.is_empty():
+        raise DataError(f"player rows: none of a regular-season or playoff game is left ({'; '.join(repairs)})")
     rows = _unique(rows, ("game_id", "player_id"), "player", repairs)
     rows = _under_one_id(rows, team_games["game_id"], "player", repairs)
     for column in BOX:
@@ -217,16 +221,15 @@ def _plus_minus(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
 def _home(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     """`home` from MATCHUP: "BOS vs. MIA" is at Boston, "BOS @ MIA" at Miami, whichever team's row it stands in."""
     sides = pl.col("matchup").str.extract_groups(r"^\s*(\S+)\s+(vs\.?|@)\s+(\S+)\s*$").struct
-    rows = rows.with_columns(own=sides.field("1"), sign=sides.field("2"))
+    rows = rows.with_columns(sign=sides.field("2"), second=sides.field("3"))
     bad = rows.filter(pl.col("sign").is_null())
     if bad.height:
         raise DataError(
             f"team rows: game {bad['game_id'][0]}: MATCHUP {bad['matchup'][0]!r} is not written like 'BOS vs. MIA' or "
             f"'BOS @ MIA'; {bad.height} such rows"
         )
-    first_is_home = pl.col("sign") != "@"
-    first_is_own = (pl.col("own") == pl.col("abbreviation")) | ~pl.col("matchup").str.contains(pl.col("abbreviation"))
-    rows = rows.with_columns(home=first_is_home == first_is_own)
+    is_first = pl.col("second") != pl.col("abbreviation")
+    rows = rows.with_columns(home=is_first == (pl.col("sign") != "@"))
     neutral = rows.filter(pl.col("home").sum().over("game_id") != 1)
     if neutral.height:
         games = neutral["game_id"].n_unique()

@@ -55,6 +55,8 @@ def read_team_logs(path: Path, repairs: list[str]) -> pl.DataFrame:
         DataError: naming the file, the column, the first bad row and its value.
     """
     raw = read_table(path, TEAM_COLUMNS)
+    if "PLAYER_ID" in raw.columns:
+        raise DataError(f"{path}: has a column PLAYER_ID, so it is no list of team rows. Are the two files swapped?")
     columns = [
         *_game_columns(raw, path, repairs),
         text(raw, "TEAM_ABBREVIATION", path).alias("abbreviation"),

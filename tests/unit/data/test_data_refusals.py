@@ -76,6 +76,16 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
     ),
     "no season": (lambda t: t.drop("SEASON_ID"), SAME, ["SEASON_ID is missing", "season, season_type"]),
     "no rows": (lambda t: t.clear(), SAME, ["has a header and no rows"]),
+    "no finished game": (
+        each(WL=pl.lit(None, pl.String)),
+        SAME,
+        ["no finished regular-season or playoff game is left (team rows: 39 games without a result"],
+    ),
+    "no player who played": (
+        SAME,
+        each(SEASON_ID=pl.lit("12020")),
+        ["player rows: none of a regular-season or playoff game is left (player rows: 390 of 39 preseason games"],
+    ),
     "text": (SAME, at(7, "AST", "many", pl.String), ["player_logs.parquet: column AST, row 8: 'many' is not a number"]),
     "fraction": (at(2, "STL", 1.5, pl.Float64), SAME, ["column STL, row 3: 1.5 is not a whole number"]),
     "negative": (at(2, "STL", -1), SAME, ["column STL, row 3: -1 is not a count"]),
@@ -148,6 +158,24 @@ class TestTheFolder:
         with pytest.raises(DataError, match="neither W nor L"):
             import_small((at(0, "WL", "D")(small_logs[0]), small_logs[1]))
         assert load_league(tmp_path / "league").manifest == before
+
+    def test_a_failed_write_leaves_the_old_league(
+        self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = import_small(small_logs)
+        files = set((tmp_path / "league").iterdir())
+        write_parquet = pl.DataFrame.write_parquet
+
+        def full_disk(table: pl.DataFrame, path: Path) -> None:
+            if "player_games" in path.name:
+                raise OSError(28, "No space left on device")
+            write_parquet(table, path)
+
+        monkeypatch.setattr(pl.DataFrame, "write_parquet", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            import_logs(tmp_path / "team_logs.parquet", tmp_path / "player_logs.parquet", tmp_path / "league")
+        assert load_league(tmp_path / "league").manifest == before
+        assert set((tmp_path / "league").iterdir()) == files
 
     def test_another_folder_is_refused(self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path) -> None:
         (tmp_path / "league").mkdir()
