@@ -23,7 +23,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from trainer.contract.errors import DataError, UserError
 from trainer.contract.files import replacing, write_bytes
 from trainer.contract.paths import LeaguePaths, LogPaths
-from trainer.data.importer import import_logs, refuse_foreign_folder
+from trainer.data.importer import import_logs, refuse_foreign_folder, writing
 from trainer.data.league import Manifest
 from trainer.data.log_files import PLAYER_COLUMNS, TEAM_COLUMNS
 
@@ -110,7 +110,7 @@ def download(
     open_questions = [question for question in questions if not _is_final(question.kept_in(paths), question.season)]
     if len(open_questions) < len(questions):
         say(f"{len(questions) - len(open_questions)} of {len(questions)} answers are here already")
-    with _asking(base_url) as ask:
+    with writing(into), _asking(base_url) as ask:
         for number, question in enumerate(open_questions):
             time.sleep(manners.pause_s if number else 0)
             rows = _fetch(ask, question, question.kept_in(paths), manners)

@@ -6,7 +6,8 @@ folder is touched, and the manifest is taken away first and put back last, so no
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -66,14 +67,24 @@ def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) 
     tables = {paths.team_games: league.team_games, paths.player_games: league.player_games, paths.teams: league.teams}
     if truth is not None:
         tables[paths.truth] = truth
-    with ExitStack() as stack:
+    with writing(into), ExitStack() as stack:
         for path, table in tables.items():
             table.write_parquet(stack.enter_context(replacing(path)))
         # From here to the end of the block there is no league: whoever is stopped in it leaves none, not a mixture.
         paths.manifest.unlink(missing_ok=True)
         if truth is None:
             paths.truth.unlink(missing_ok=True)
-    write_json(paths.manifest, league.manifest)
+    with writing(into):
+        write_json(paths.manifest, league.manifest)
+
+
+@contextmanager
+def writing(into: Path) -> Iterator[None]:
+    """Turn a full disk, a missing right or a file in the way into a DataError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{into}: cannot be written: {error.strerror or error}") from None
 
 
 def refuse_foreign_folder(into: Path) -> None:

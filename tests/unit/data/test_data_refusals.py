@@ -172,7 +172,7 @@ class TestTheFolder:
             write_parquet(table, path)
 
         monkeypatch.setattr(pl.DataFrame, "write_parquet", full_disk)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(DataError, match="league: cannot be written: No space left on device"):
             import_logs(tmp_path / "team_logs.parquet", tmp_path / "player_logs.parquet", tmp_path / "league")
         assert load_league(tmp_path / "league").manifest == before
         assert set((tmp_path / "league").iterdir()) == files
@@ -188,6 +188,12 @@ class TestTheFolder:
         (tmp_path / "league").write_text("")
         with pytest.raises(DataError, match="is a file"):
             import_small(small_logs)
+
+    def test_a_folder_under_a_file_is_refused(self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path) -> None:
+        import_small(small_logs)
+        logs = tmp_path / "team_logs.parquet", tmp_path / "player_logs.parquet"
+        with pytest.raises(DataError, match="league: cannot be written: Not a directory"):
+            import_logs(*logs, tmp_path / "team_logs.parquet" / "league")
 
 
 class TestOtherTeams:

@@ -22,7 +22,7 @@ from trainer.data.demo.playoffs import play_in, play_rounds, standings
 from trainer.data.demo.population import Floats
 from trainer.data.demo.schedule import plan
 from trainer.data.demo.season import DAYS, Season, new_coaches, prepare_season
-from trainer.data.importer import read_league, refuse_foreign_folder, write_league
+from trainer.data.importer import read_league, refuse_foreign_folder, write_league, writing
 from trainer.data.league import Manifest
 
 FIRST_SEASON = 2015
@@ -50,10 +50,11 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
     refuse_foreign_folder(into)
     made = simulate(seed, seasons)
     paths = LeaguePaths(into).logs
-    for path, table in ((paths.team_logs, made.team_logs), (paths.player_logs, made.player_logs)):
-        with replacing(path) as temporary:
-            table.write_parquet(temporary)
-    write_bytes(paths.teams, CLUBS.read_bytes())
+    with writing(into):
+        for path, table in ((paths.team_logs, made.team_logs), (paths.player_logs, made.player_logs)):
+            with replacing(path) as temporary:
+                table.write_parquet(temporary)
+        write_bytes(paths.teams, CLUBS.read_bytes())
     league = read_league(paths.team_logs, paths.player_logs, paths.teams, f"demo (synthetic), seed {seed}")
     write_league(league, into, made.truth)
     return league.manifest

@@ -39,7 +39,7 @@ class Season:
     seen: Floats
     """[N] value as coaches see it."""
     injured: Flags
-    """[D, N]"""
+    """[D, N] whether he cannot play that day."""
     coach: Floats
     """[T] points a game that no player shows."""
     offence: Floats
@@ -108,16 +108,16 @@ def rotation(season: Season, day: Ints, team: Ints, playoffs: bool, rng: np.rand
     ranks = _ranks(fit)
     plan = (PLAYOFF_MINUTES if playoffs else MINUTES)[ranks]
     plan = plan * np.exp(rng.normal(0.0, 0.16, roster.shape))
-    able = np.maximum((~out).sum(axis=1, keepdims=True), LEAST_ABLE)
     # One more of the bench gets on the court in some games.
-    garbage = np.where((ranks == 11) & (rng.random(roster.shape) < 0.4), 4.0, plan)
-    plan = np.where((ranks < able) & (garbage > 3.0), garbage, 0.0)
+    plan = np.where((ranks == 11) & (rng.random(roster.shape) < 0.4), 4.0, plan)
+    able = np.maximum((~out).sum(axis=1, keepdims=True), LEAST_ABLE)
+    plan = np.where((ranks < able) & (plan > 3.0), plan, 0.0)
     for _ in range(3):
         plan = np.minimum(plan * (240 / plan.sum(axis=1, keepdims=True)), 44.0)
     return roster, np.round(plan * (240 / plan.sum(axis=1, keepdims=True)), 6)
 
 
 def new_coaches(coach: Floats | None, rng: np.random.Generator) -> Floats:
-    """[T] effect of coaching and fit, half of it kept from the season before."""
+    """[T] effect of coaching and fit; a part of it is left from the season before."""
     fresh = rng.normal(0.0, 1.0, N_TEAMS)
     return fresh if coach is None else 0.6 * coach + 0.8 * fresh
