@@ -6,7 +6,7 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -24,8 +24,30 @@ from trainer.contract.sweep import SweepSpec
 EXIT_INCOMPLETE = 1
 
 
-def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -> int:
+def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
+    """Write the tables of one sweep, and the analysis of the plan anew."""
+    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from launcher.results import write_sweep_results  # noqa: PLC0415
+
+    write_sweep_results(ledger, batch_id, plan.outputs)
+    write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
+
+
+def run_plan(
+    plan: Plan,
+    ledger: Ledger,
+    executor: Executor,
+    display: Display,
+    report: Callable[[Plan, Ledger, str], None] = write_reports,
+) -> int:
     """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
+
+    Args:
+        plan: The sweeps, in order.
+        ledger: Where they are registered.
+        executor: Where the workers run.
+        display: Where progress and messages are shown.
+        report: Called after each sweep that is not yet in the tables.
 
     Returns:
         0, or 1 when a sweep is not complete.
@@ -49,7 +71,13 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display) -
         names = [spec.batch_id for spec in plan.sweeps]
         for i, name in enumerate(names):
             outcome = run_sweep(name, ledger, crew, show, later=names[i + 1 :])
-            outcomes.append(_ended(outcome, plan, ledger, display))
+            if outcome.progress.failed and not outcome.problem:
+                outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
+            if outcome.problem:
+                display.say(outcome.problem)
+            if outcome.submitted or not _written(plan.outputs, outcome.progress):
+                report(plan, ledger, name)
+            outcomes.append(outcome)
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 
@@ -65,22 +93,6 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
             crew.stop()
         raise
     crew.leave()
-
-
-def _ended(outcome: Outcome, plan: Plan, ledger: Ledger, display: Display) -> Outcome:
-    """Write the sweep's tables and the analysis, and say what went wrong."""
-    progress = outcome.progress
-    if progress.failed and not outcome.problem:
-        outcome = replace(outcome, problem=failed_slots(ledger, progress, plan.outputs))
-    if outcome.problem:
-        display.say(outcome.problem)
-    if outcome.submitted or not _written(plan.outputs, progress):
-        from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-        from launcher.results import write_sweep_results  # noqa: PLC0415
-
-        write_sweep_results(ledger, progress.batch_id, plan.outputs)
-        write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
-    return outcome
 
 
 def _written(outputs: OutputsRoot, progress: SweepProgress) -> bool:

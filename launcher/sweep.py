@@ -46,6 +46,8 @@ def run_sweep(
         at_work = crew.alive() + crew.strangers(workers)
         show(progress, at_work)
         if progress.cancelled:
+            if not later:
+                crew.stop()
             return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
             return Outcome(progress, None, submitted)

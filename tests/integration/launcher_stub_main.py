@@ -33,7 +33,8 @@ def main():
     config_file, n_trials, n_jobs, *batch_ids = sys.argv[1:]
     plan = stub_plan(Path(config_file), batch_ids, int(n_trials), int(n_jobs))
     with Ledger(database_url(), patience_s=20) as ledger:
-        return run_plan(plan, ledger, LocalExecutor(plan.n_jobs, stub_command), PlainLines())
+        executor = LocalExecutor(plan.n_jobs, stub_command)
+        return run_plan(plan, ledger, executor, PlainLines(), report=lambda *_: None)
 
 
 if __name__ == "__main__":
