@@ -43,6 +43,11 @@ def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="for programs")
     plan.set_defaults(handler=_handler("launcher.run_commands", "print_plan"))
 
+    report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
+    _add_config(report)
+    report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
+    report.set_defaults(handler=_handler("launcher.report_commands", "report"))
+
     _add_watching(commands)
     if arguments[:1] == ["db"]:
         from launcher.db_cli import add_db_commands  # noqa: PLC0415 - the database's driver is slow to import

@@ -80,20 +80,26 @@ def failure_section(sweeps: Sequence[Sweep]) -> str:
 
 
 def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
-    """Commands that train the best runs again, as runs of their own."""
-    commands = [
-        f"python -m trainer run --config {_shown(outputs.sweep(best.batch_id).run(best.run_id).config)}  # {target}"
-        for target, best in _best_runs(sweeps)
-        if best.run_id is not None
+    """Commands that train the best runs again, as runs of their own, and that read the held-out season."""
+    best_runs = [
+        (target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in _best_runs(sweeps)
     ]
+    commands = [f"python -m trainer run --config {_shown(paths.config)}  # {target}" for target, paths, _ in best_runs]
+    held_out = [f"python -m trainer holdout --run {_shown(p.folder)}" for _, p, best in best_runs if not best.holdout]
     return section(
         [
             "## Repeating a run by hand",
             "Every run folder holds its resolved `config.yaml`. A repeated run gets a run id and a folder of its own; "
             "on the same data, versions and kind of device its figures are the same.",
-            "```sh\n" + "\n".join(commands) + "\n```" if commands else "No complete trial yet.",
+            _commands(commands) or "No complete trial yet.",
+            "The held-out season is read once, when everything else is decided:" if held_out else "",
+            _commands(held_out),
         ]
     )
+
+
+def _commands(lines: Sequence[str]) -> str:
+    return "```sh\n" + "\n".join(lines) + "\n```" if lines else ""
 
 
 def _best_runs(sweeps: Sequence[Sweep]) -> list[tuple[Target, Trial]]:

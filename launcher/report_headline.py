@@ -81,7 +81,7 @@ def _said_held_out(held_out: RunMetrics) -> str:
 def _no_held_out(sweeps: Sequence[Sweep], target: Target) -> str:
     others = [trial for trial in trials_of_target(sweeps, target) if trial.holdout]
     if not others:
-        return "The held-out season has not been read yet."
+        return 'The held-out season has not been read yet (see "Repeating a run by hand").'
     return f"The held-out season was read for another run, the best one then: {'; '.join(map(_other, others))}."
 
 

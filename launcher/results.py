@@ -37,6 +37,7 @@ from trainer.contract.ledger.rows import AttemptRow, AttemptState
 from trainer.contract.metrics import RunMetrics, Table
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot, SweepPaths
+from trainer.contract.patience import patiently
 from trainer.contract.run_ids import outputs_id
 from trainer.contract.search_space import config_key
 from trainer.contract.study import load_study
@@ -128,7 +129,7 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     write_text(paths.results, results_csv(sweep))
     write_json(paths.summary, summary(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    study = load_study(ledger.url, batch_id)
+    study = patiently(lambda: load_study(ledger.url, batch_id), ledger.url, ledger.connection.patience_s)
     write_json(paths.study, study_as_data(study))
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))

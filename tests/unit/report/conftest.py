@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from launcher.report_trials import BASELINES, Importances, Sweep, Trial
-from trainer.contract.config import load_config, replace
+from trainer.contract.config import Config, load_config, replace
 from trainer.contract.metrics import RunMetrics, Scores, StageCount
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.search_space import Choice, Fixed, FloatRange, IntRange
@@ -64,6 +65,11 @@ def make_metrics(
     )
 
 
+@cache
+def read_config(target: Target) -> Config:
+    return replace(load_config(CONFIG), {"training.listmle_target": target})
+
+
 def make_spec(
     objective: Objective = Objective.SPEARMAN,
     target: Target = Target.FINAL_RANK,
@@ -79,7 +85,7 @@ def make_spec(
         phase=phase,
         method=method,
         n_trials=n_trials,
-        config=replace(load_config(CONFIG), {"training.listmle_target": target}),
+        config=read_config(target),
         data_fingerprint="f" * 64,
     )
 

@@ -102,7 +102,11 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     assert "On the held-out season (2023-24) it **LOSES to a plain baseline on all 6 objectives**." in mine
     rows = tables(mine)[1]
     assert [row["stack"] for row in rows] == [number(held_out.objectives.of(objective)) for objective in Objective]
-    assert "The held-out season has not been read yet." in part(text, "## Best run for `playoff_outcome`")
+    assert "The held-out season has not been read yet" in part(text, "## Best run for `playoff_outcome`")
+    commands = part(text, "## Repeating a run by hand")
+    other = best_of_target(sweeps, Target.PLAYOFF_OUTCOME)
+    assert commands.count("trainer holdout") == 1
+    assert f"python -m trainer holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
 
 
 def test_a_holdout_of_another_run_is_not_taken_for_the_best_ones(build):
