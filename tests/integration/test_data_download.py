@@ -163,7 +163,9 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 def test_a_bad_answer_is_asked_for_again(kind: str, server: Server, tmp_path: Path) -> None:
     fault, _ = FAULTS[kind]
     server.faults = [fault, fault]
-    download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    said: list[str] = []
+    download(SEASON, tmp_path / "nba", said.append, HASTY, server.url)
+    assert [line.endswith("; asking again") for line in said] == [True, True, False, False, False, False]
     assert server.asked[:3] == [(SEASON, "Regular Season", "T")] * 3
     assert len(server.asked) == 6
 

@@ -67,6 +67,7 @@ def _say(into: Path, manifest: Manifest) -> None:
 
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _add_demo(subparsers: Subparsers[argparse.ArgumentParser]) -> None:

@@ -34,6 +34,7 @@ COLUMNS = {
     "team": ("SEASON_ID", "TEAM_NAME", "MIN", "PLUS_MINUS", *TEAM_COLUMNS),
     "player": ("SEASON_ID", "TEAM_NAME", "TEAM_ABBREVIATION", "MATCHUP", "WL", "PLUS_MINUS", *PLAYER_COLUMNS),
 }
+Say = Callable[[str], None]
 STALE_AFTER = timedelta(hours=12)
 
 
@@ -87,7 +88,7 @@ class Answer(msgspec.Struct):
 def download(
     seasons: str,
     into: Path,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = lambda _: None,
     manners: Manners = Manners(),
     base_url: str | None = None,
 ) -> Manifest:
@@ -96,7 +97,7 @@ def download(
     Args:
         seasons: first and last season.
         into: a new or empty folder, or a league folder.
-        say: gets a line per answer.
+        say: gets a line per answer, and per failed attempt.
         manners: pauses, timeout and retries.
         base_url: of another server with the same interface, such as "http://localhost:8000"; None: the NBA's.
 
@@ -113,7 +114,7 @@ def download(
     with writing(into), _asking(base_url) as ask:
         for number, question in enumerate(open_questions):
             time.sleep(manners.pause_s if number else 0)
-            rows = _fetch(ask, question, question.kept_in(paths), manners)
+            rows = _fetch(ask, question, question.kept_in(paths), manners, say)
             say(f"{question}: {rows}")
     for rows_of, target in (("team", paths.team_logs), ("player", paths.player_logs)):
         kept = [question.kept_in(paths) for question in questions if question.rows_of == rows_of]
@@ -177,12 +178,13 @@ def _asking(base_url: str | None) -> Iterator[Ask]:
             client.set_session(None)
 
 
-def _fetch(ask: Ask, question: Question, path: Path, manners: Manners) -> int:
+def _fetch(ask: Ask, question: Question, path: Path, manners: Manners, say: Say) -> int:
     """Ask until there is a whole answer, keep it in `path`, and return its number of rows."""
     retrying = Retrying(
         retry=retry_if_exception_type(NoAnswerError),
         stop=stop_after_attempt(manners.attempts),
         wait=wait_exponential(multiplier=manners.backoff_s, max=60) + wait_random(0, manners.backoff_s / 4),
+        before_sleep=lambda state: say(f"{question}: {state.outcome and state.outcome.exception()}; asking again"),
         reraise=True,
     )
     try:
