@@ -24,6 +24,7 @@ from torch import Tensor
 from trainer.contract.errors import UserError
 from trainer.features.batches import Batches
 from trainer.models import losses
+from trainer.models.adam import Adam
 from trainer.models.deep_set import Architecture, Inputs, score_teams
 from trainer.models.fits import Ints, Task
 from trainer.models.lists_as_tensors import Standardisation, inputs, stacked, standardisation
@@ -78,6 +79,8 @@ def train(
         for epoch in range(len(history), epochs):
             loss = trainer.run_epoch(epoch)
             scores = _rank(architecture, trainer.average, ranked, task)
+            if not (np.isfinite(loss).all() and np.isfinite(scores).all()):
+                raise UserError(_not_a_number(loss, epoch, settings, precision))
             history.append({"scores": scores, "final_weights": trainer.average[-1].cpu().numpy().copy(), "loss": loss})
         columns = {name: np.stack([entry[name] for entry in history]) for name in history[0]}
         return {**columns, **scale.arrays(), **trainer.state()}
@@ -146,33 +149,22 @@ class _Trainer:
         start = {"weights": first, "average": first} if before is None else _tensors(before, "weights", "average")
         self._weights = start["weights"].clone().to(device).requires_grad_()
         self.average = start["average"].clone().to(device)
-        self._optimiser = torch.optim.Adam([self._weights], lr=settings.learning_rate, foreach=False)
-        decay = min(1.0, settings.learning_rate * settings.weight_decay)
-        self._kept = 1 - decay * architecture.decayed().to(device)
-        self._scaler = torch.amp.GradScaler(device, enabled=precision.autocast == "fp16")
+        self._adam = Adam.new(
+            self._weights.detach(),
+            settings.learning_rate,
+            settings.weight_decay * architecture.decayed().to(device),
+            settings.grad_clip,
+            scaled=precision.autocast == "fp16",
+        )
         if before is not None:
-            self._resume(before)
-
-    def _resume(self, before: Mapping[str, Array]) -> None:
-        state = _tensors(before, "step", "exp_avg", "exp_avg_sq")
-        self._optimiser.state[self._weights] = {
-            name: value.clone().to("cpu" if name == "step" else self._precision.device) for name, value in state.items()
-        }
-        scale, tracker = before["scaler"]
-        if self._scaler.is_enabled():
-            self._scaler.load_state_dict(
-                {**self._scaler.state_dict(), "scale": float(scale), "_growth_tracker": int(tracker)}
-            )
+            self._adam.resume(before)
 
     def state(self) -> dict[str, Array]:
         """What a continuation needs."""
-        moments = {name: value.cpu().numpy().copy() for name, value in self._optimiser.state[self._weights].items()}
-        scaler = self._scaler.state_dict() or {"scale": 1.0, "_growth_tracker": 0}
         return {
             "weights": self._weights.detach().cpu().numpy().copy(),
             "average": self.average.cpu().numpy().copy(),
-            "scaler": np.array([scaler["scale"], scaler["_growth_tracker"]], dtype=np.float64),
-            **moments,
+            **self._adam.state(),
         }
 
     def run_epoch(self, epoch: int) -> Array:
@@ -185,8 +177,6 @@ class _Trainer:
         ]
         weight = (order >= 0).sum(-1).float()
         loss: Array = ((torch.stack(losses_of_steps) * weight).sum(0) / weight.sum(0)).cpu().numpy()
-        if not np.isfinite(loss).all():
-            raise UserError(_not_a_number(loss, epoch, self._settings, self._precision))
         log.debug("epoch %d: loss %s", epoch + 1, np.round(loss, 4))
         return loss
 
@@ -206,17 +196,9 @@ class _Trainer:
         by_list = _loss(settings.loss, scores, data.ranks[fit, lists], mask)
         present = (lists >= 0).float()
         by_fit = (by_list * present).sum(1) / present.sum(1).clamp(min=1)
-        self._optimiser.zero_grad()
-        torch.autograd.backward(self._scaler.scale(by_fit.sum()))
-        self._scaler.unscale_(self._optimiser)
-        assert self._weights.grad is not None
-        norm = self._weights.grad.norm(dim=1, keepdim=True)
-        self._weights.grad.mul_((settings.grad_clip / norm.clamp(min=1e-12)).clamp(max=1.0))
+        (gradient,) = torch.autograd.grad(self._adam.scale * by_fit.sum(), self._weights)
         with torch.no_grad():
-            self._weights.mul_(self._kept)
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
-        with torch.no_grad():
+            self._adam.step(self._weights, gradient)
             self.average.lerp_(self._weights, 1 - min(_AVERAGE_DECAY, (1 + step) / (10 + step)))
         return by_fit.detach()
 
@@ -300,11 +282,10 @@ def _generator(seed: int, stream: int) -> torch.Generator:
 
 
 def _not_a_number(loss: Array, epoch: int, settings: DeepSetSettings, precision: Precision) -> str:
-    fits = ", ".join(
-        "the final fit" if i == len(loss) - 1 else f"fold {i + 1}" for i in np.flatnonzero(~np.isfinite(loss))
-    )
+    wrong = np.flatnonzero(~np.isfinite(loss))
+    fits = ", ".join("the final fit" if i == len(loss) - 1 else f"fold {i + 1}" for i in wrong) or "its last step"
     return (
         f"model A: the loss is not a number in epoch {epoch + 1} ({fits}) with training.loss={settings.loss}, "
-        f"model_a.learning_rate={settings.learning_rate}, model_a.grad_clip={settings.grad_clip}, "
+        f"model_a.learning_rate={settings.learning_rate:g}, model_a.grad_clip={settings.grad_clip:g}, "
         f"precision {precision.name}. Lower model_a.learning_rate, or set training.amp=off"
     )

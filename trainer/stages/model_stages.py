@@ -28,6 +28,7 @@ Array = npt.NDArray[Any]
 
 _COMMON = ("models/fits.py", "models/settings.py")
 _CODE_A = (
+    "models/adam.py",
     "models/deep_set.py",
     "models/deep_set_training.py",
     "models/lists_as_tensors.py",
