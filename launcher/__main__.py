@@ -49,7 +49,7 @@ def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     report.set_defaults(handler=_handler("launcher.report_commands", "report"))
 
     _add_watching(commands)
-    if arguments[:1] == ["db"]:
+    if list(arguments[:1]) == ["db"]:
         from launcher.db_cli import add_db_commands  # noqa: PLC0415 - the database's driver is slow to import
 
         add_db_commands(commands)

@@ -133,7 +133,7 @@ def retry(args: argparse.Namespace) -> None:
     with database_with_sweeps() as url, Ledger(url) as ledger:
         before = ledger.progress(args.batch_id)
         ledger.retry(args.batch_id)
-        opened = f"{before.failed} failed slots get new attempts"
+        opened = f"{before.failed} failed slots get new attempts" if before.failed else "nothing to retry"
         taken_back = ", and it is cancelled no more" if before.cancelled else ""
         print(f"{args.batch_id}: {opened}{taken_back}")  # noqa: T201
         if before.failed or before.cancelled:
