@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -31,7 +32,7 @@ def phase1(args: argparse.Namespace) -> int:
     config = _load_phase1(args)
     if not args.dry_run:
         make_demo_league(config)
-    return _run(expand_phase1(config, _budget(args)), args)
+    return _run(expand_phase1(config, _budget(args)), args, whole=True)
 
 
 def print_plan(args: argparse.Namespace) -> None:
@@ -81,7 +82,8 @@ def _budget(args: argparse.Namespace) -> Budget:
     )
 
 
-def _run(plan: Plan, args: argparse.Namespace) -> int:
+def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
+    """Run a plan; a `whole` one (all of Phase I) ends with the held-out season."""
     from launcher.container_checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.container_job import preview  # noqa: PLC0415
     from launcher.containers import container, parse_container  # noqa: PLC0415
@@ -110,7 +112,7 @@ def _run(plan: Plan, args: argparse.Namespace) -> int:
     inside = checked(settings, plan.config.paths, Path())
 
     from launcher.progress import display  # noqa: PLC0415
-    from launcher.run_plan import run_plan  # noqa: PLC0415
+    from launcher.run_plan import nothing_more, read_held_out_season, run_plan  # noqa: PLC0415
     from launcher.server import database_for_command  # noqa: PLC0415
     from trainer.contract.ledger import Ledger  # noqa: PLC0415
 
@@ -120,7 +122,8 @@ def _run(plan: Plan, args: argparse.Namespace) -> int:
     with _terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(screen.say) as url, Ledger(url) as ledger:
-            return run_plan(plan, ledger, executor, screen)
+            held_out = partial(read_held_out_season, container=inside, say=screen.say) if whole else nothing_more
+            return run_plan(plan, ledger, executor, screen, finish=held_out)
 
 
 @contextmanager

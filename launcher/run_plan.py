@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
+from launcher.containers import Container
 from launcher.crew import Crew
 from launcher.plan import Plan
 from launcher.progress import Display, PlanProgress
@@ -33,12 +34,27 @@ def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
     write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
 
 
+def nothing_more(plan: Plan, ledger: Ledger) -> None:
+    """A plan that ends with its last sweep."""
+
+
+def read_held_out_season(plan: Plan, ledger: Ledger, container: Container | None, say: Callable[[str], None]) -> None:
+    """Read the held-out season for the best runs, unless that was done, and put it into the analysis."""
+    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a plan that fails need not wait
+    from launcher.held_out import read_held_out  # noqa: PLC0415
+
+    if read_held_out(ledger, plan.outputs, container, say):
+        write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
+
+
 def run_plan(
     plan: Plan,
     ledger: Ledger,
     executor: Executor,
     display: Display,
     report: Callable[[Plan, Ledger, str], None] = write_reports,
+    *,
+    finish: Callable[[Plan, Ledger], None] = nothing_more,
 ) -> int:
     """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
 
@@ -48,6 +64,7 @@ def run_plan(
         executor: Where the workers run.
         display: Where progress and messages are shown.
         report: Called after each sweep that is not yet in the tables.
+        finish: Called at the end, when every sweep is complete.
 
     Returns:
         0, or 1 when a sweep is not complete.
@@ -78,6 +95,8 @@ def run_plan(
             if outcome.submitted or not _written(plan.outputs, outcome.progress):
                 report(plan, ledger, name)
             outcomes.append(outcome)
+    if all(outcome.progress.complete for outcome in outcomes):
+        finish(plan, ledger)
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from launcher import slurm_arrays, slurm_commands
 from launcher.analysis import write_analysis
+from launcher.held_out import read_held_out
 from launcher.plan import Plan
 from launcher.results import write_sweep_results
 from launcher.run_plan import exclusively
@@ -93,7 +94,9 @@ def finish_plan(job: PlanFinisher) -> int:
             with _alone(ledger, [sweep.batch_id for sweep in site.sweeps]):
                 _submit_all(site, ledger, job.tries - 1)
             return 0
-    incomplete = [progress.batch_id for progress in now if not progress.complete]
+        incomplete = [progress.batch_id for progress in now if not progress.complete]
+        if not incomplete and read_held_out(ledger, site.outputs, site.container, _say):
+            write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
     _say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
     return int(bool(incomplete))
 
@@ -125,13 +128,12 @@ def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: S
     live = of(jobs, batch_id, "work")
     for job in live:
         slurm_arrays.complete(slurm_arrays.workers(site, batch_id, 1, after)[0], job)
-    arrays = list(dict.fromkeys(job.array_id for job in live))
-    submitted: list[str] = []
+    wanted = 0 if progress.cancelled else min(site.n_jobs, progress.open)
+    missing = wanted - sum(len(slurm_commands.elements(job.job_id)) for job in live)
+    submitted = [slurm_arrays.submit(array) for array in slurm_arrays.workers(site, batch_id, missing, after)]
+    arrays = [*dict.fromkeys(job.array_id for job in live), *submitted]
     if not arrays:
-        if not progress.open or progress.cancelled:
-            return Placed(batch_id, [], None)
-        wanted = slurm_arrays.workers(site, batch_id, min(site.n_jobs, progress.open), after)
-        arrays = submitted = [slurm_arrays.submit(array) for array in wanted]
+        return Placed(batch_id, [], None)
     return Placed(batch_id, submitted, slurm_arrays.submit(slurm_arrays.finisher(site, name, call, arrays)))
 
 

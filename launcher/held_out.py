@@ -1,0 +1,52 @@
+"""Reads the held-out season once, when every sweep of a plan is complete: for the best run of each target.
+
+The trainer does the reading, in the same container as the workers. A target whose held-out season was read before, for
+whatever run, is left alone: choosing again after a look would make the figure worth nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from launcher.container_job import contained
+from launcher.containers import Container
+from launcher.report_trials import best_of_target, trials_of_target
+from launcher.results import read_sweep, registered
+from trainer.contract.ledger import Ledger
+from trainer.contract.objectives import Target
+from trainer.contract.paths import OutputsRoot
+
+
+def read_held_out(ledger: Ledger, outputs: OutputsRoot, container: Container | None, say: Callable[[str], None]) -> int:
+    """Leave `holdout.json` in the folder of the best run of each target.
+
+    Returns:
+        How many runs were evaluated. What goes wrong is said and stops nothing.
+    """
+    read = 0
+    sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in registered(ledger, outputs)]
+    for target in Target:
+        best = best_of_target(sweeps, target)
+        if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
+            continue
+        folder = outputs.sweep(best.batch_id).run(best.run_id).folder
+        say(f"reading the held-out season for {best.run}, the best run for {target}")
+        if problem := _evaluate(folder, container):
+            say(f"the held-out season could not be read for {best.run}:\n{problem}")
+        else:
+            read += 1
+    return read
+
+
+def _evaluate(folder: Path, container: Container | None) -> str | None:
+    """Run the trainer's command; returns what went wrong."""
+    command = [sys.executable, "-m", "trainer", "holdout", "--run", str(folder)]
+    with contained(container, command, {}) as launch:
+        merged = {**os.environ, **launch.environment}
+        environment = {name: value for name, value in merged.items() if value is not None}
+        done = subprocess.run(launch.arguments, env=environment, capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else done.stderr.strip()
