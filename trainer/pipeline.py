@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +105,18 @@ def train(
     with watch.stage("stack"):
         ranked = _rank(task, scores)
     with watch.stage("evaluation"):
-        predictions = _predictions(batches, task.fits.rank[-1], ranked.scores, known.truth, target)
-        metrics = _evaluate(predictions, known, target, split.validation, ranked)
+        validation = task.fits.rank[-1]
+        predictions = _predictions(batches, validation, ranked.scores, known.truth, target)
+        # A stack that lacks a model stands in the place of that model.
+        lacking = _predictions(batches, validation, {**ranked.scores, **ranked.without}, known.truth, target)
+        measured = evaluate(predictions, known.truth, known.baselines, target, split.validation)
+        metrics = RunMetrics(
+            target=target,
+            seasons=split.validation,
+            stack_weights=ranked.stack.as_table(),
+            stack_without=_scores_of(BASE_MODELS, lacking, known, target, split.validation),
+            **vars(measured),
+        )
     models = FittedModels(
         model_a, model_b, model_c, describe(ranked.stack, batches, config.model_a.hidden, settings.depths(config))
     )
@@ -198,32 +208,13 @@ def _predictions(
     )
 
 
-def _evaluate(
-    predictions: pl.DataFrame, known: References, target: Target, seasons: tuple[str, ...], ranked: _Ranked
-) -> RunMetrics:
-    measured = evaluate(predictions, known.truth, known.baselines, target, seasons)
-    return RunMetrics(
-        target=target,
-        seasons=seasons,
-        stack_weights=ranked.stack.as_table(),
-        stack_without=_stack_without(predictions, known, target, seasons, ranked.without),
-        **vars(measured),
-    )
-
-
-def _stack_without(
-    predictions: pl.DataFrame,
-    known: References,
-    target: Target,
-    seasons: tuple[str, ...],
-    without: Mapping[str, npt.NDArray[np.float64]],
+def _scores_of(
+    rankers: Sequence[str], predictions: pl.DataFrame, known: References, target: Target, seasons: tuple[str, ...]
 ) -> dict[str, Scores]:
-    """Scores of the stacks that lack one model, by that model."""
-    # They take the places of the models that they lack.
-    replaced = predictions.with_columns(pl.Series(name, scores) for name, scores in without.items())
-    blocks = season_scores(replaced, known.truth, known.baselines, target, seasons)
+    """Mean scores of some columns of `predictions`."""
+    blocks = season_scores(predictions, known.truth, known.baselines, target, seasons)
     result = {}
-    for name in without:
+    for name in rankers:
         per_season = [
             objectives(block.scores[block.rankers.index(name)], block.rank, block.outcome, block.playoff_team)
             for block in blocks
