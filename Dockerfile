@@ -39,7 +39,7 @@ RUN cd "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("p
 
 FROM dependencies AS code
 WORKDIR /source
-COPY pyproject.toml README.md ./
+COPY pyproject.toml ./
 COPY trainer trainer
 COPY launcher launcher
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=ca_bundle \
@@ -83,5 +83,5 @@ ENV PATH=/opt/venv/bin:/opt/postgresql:$PATH \
     TRUESTRENGTH_IMAGE=truestrength:${VERSION} \
     TRUESTRENGTH_COMMIT=${COMMIT}
 # Root only until the entrypoint has seen whose the mounted outputs are; it never trains as root for another's files.
-ENTRYPOINT ["tini", "--", "truestrength"]
+ENTRYPOINT ["tini", "-g", "--", "truestrength"]
 CMD ["--help"]

@@ -38,13 +38,18 @@ case "${1:---help}" in
 esac
 
 case "${2:-}" in
-    phase1 | sweep)
-        # The only folder that has to be mounted holds everything: the database and the cache beside the results.
-        mkdir -p "$outputs/.cache" 2>/dev/null || {
-            echo "error: uid $(id -u) cannot write to $outputs. Mount a folder of your own, and make it before docker" \
-                "makes it as root's: mkdir -p outputs4; docker run -v \"\$PWD/outputs4:$outputs\" …" >&2
-            exit 2
-        }
-        ;;
+    phase1 | sweep) ;;
+    *) exec python -m "$@" ;;
 esac
-exec python -m "$@"
+# The only folder that has to be mounted holds everything: the database and the cache beside the results.
+mkdir -p "$outputs/.cache" 2>/dev/null || {
+    echo "error: uid $(id -u) cannot write to $outputs. Mount a folder of your own, and make it before docker makes it" \
+        "as root's: mkdir -p outputs4; docker run -v \"\$PWD/outputs4:$outputs\" …" >&2
+    exit 2
+}
+# tini -g sends a signal to the whole group; the shell only has to live until the server is stopped in good order.
+trap : INT TERM
+code=0
+python -m "$@" || code=$?
+[ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] || python -m launcher db down >/dev/null
+exit "$code"

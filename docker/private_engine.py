@@ -34,7 +34,7 @@ PACKAGE_OF = {
 SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 BASE = "python:3.11-slim"
 """The name that the Dockerfile asks for."""
-FOLDER = Path("/dev/shm/truestrength-engine")  # noqa: S108 - of root's, and closed to others
+FOLDER = Path("/dev/shm/truestrength-engine")  # noqa: S108 - of root's
 CONTEXT = Path(__file__).resolve().parents[1]
 GPU_HOOK = "#!/bin/sh\nexec cat >/dev/null\n"
 """Stands for NVIDIA's: with it the engine accepts `--gpus`, and there is still no GPU."""
@@ -67,7 +67,7 @@ def start(folder: Path) -> None:
         raise EngineError(
             f"missing Debian packages: {' '.join(packages)}; `{Path(__file__).name} install` installs them"
         )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     if not _answers(folder):
         _start_daemon(folder)
     if not images(folder, BASE):

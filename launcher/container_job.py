@@ -27,6 +27,7 @@ PASSED_ON = (
     "SLURM_ARRAY_JOB_ID",
     "SLURM_ARRAY_TASK_ID",
     "SUBMITIT_LOCAL_JOB_ID",
+    "TRUESTRENGTH_LEASE_S",
     "USER",
 )
 """Of the job's environment; beside what the job sets itself and what the settings name."""
