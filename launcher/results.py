@@ -38,6 +38,7 @@ from trainer.contract.metrics import RunMetrics, Table
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot, SweepPaths
 from trainer.contract.patience import patiently
+from trainer.contract.provenance import mark_ended
 from trainer.contract.run_ids import outputs_id
 from trainer.contract.search_space import config_key
 from trainer.contract.study import load_study
@@ -125,6 +126,7 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     """
     sweep = read_sweep(ledger, batch_id, outputs)
     paths = outputs.sweep(batch_id)
+    _mark_dead(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.summary, summary(sweep))
@@ -159,6 +161,13 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
         importances=_read(paths.importances, Importances),
     )
+
+
+def _mark_dead(sweep: Sweep, paths: SweepPaths) -> None:
+    """Say in the folder of a run whose worker died what only the ledger knows."""
+    for trial in sweep.incomplete:
+        if trial.state == AttemptState.DEAD and trial.run_id is not None:
+            mark_ended(paths.run(trial.run_id).provenance, "dead", trial.reason or "its worker died")
 
 
 def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:

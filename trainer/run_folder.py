@@ -86,15 +86,6 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
         handler.close()
 
 
-def mark(paths: RunPaths, state: RunState, reason: str) -> None:
-    """Write into the folder of somebody else's ended run what became of it, unless it says so already."""
-    if not paths.provenance.exists():
-        return
-    record = msgspec.json.decode(paths.provenance.read_bytes(), type=Provenance)
-    if record.state == "running":
-        write_json(paths.provenance, msgspec.structs.replace(record, state=state, reason=reason))
-
-
 def _write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir()

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from trainer import run_folder
 from trainer.contract import provenance
 from trainer.contract.database import database_url
 from trainer.contract.errors import DataError, UserError
@@ -27,6 +26,7 @@ from trainer.contract.sweep import SweepSpec
 from trainer.models.settings import deepest
 from trainer.run_folder import RunFolder
 from trainer.search.drain import TrialJob, TrialOutcome, TrialStopped, drain
+from trainer.stages.store import Store
 from trainer.threads import use_threads
 from trainer.training_run import Trial, open_store, train_into
 
@@ -56,6 +56,7 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
     stop = _stop_on_signals()
     threads = use_threads(threads)
     lease_s = _lease_s()
+    stores: dict[str, Store] = {}
     with Ledger(database_url()) as ledger:
         for batch_id in batch_ids:
             worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), lease_s)
@@ -63,7 +64,9 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
             try:
                 spec = ledger.spec(batch_id)
                 _check_data(spec)
-                trials = _Trials(ledger, threads, share)
+                # One store per folder and process: it verifies a file once.
+                store = stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
+                trials = _Trials(store, threads, share)
                 result = drain(
                     ledger, batch_id, worker_id, trials.run, stop, lease_s=lease_s, on_superseded=mark_superseded
                 )
@@ -83,14 +86,14 @@ def run_paths(job: TrialJob) -> RunPaths:
 
 def mark_superseded(job: TrialJob) -> None:
     """Say in the folder of a run that its slot has a later owner, and that its result did not count."""
-    run_folder.mark(run_paths(job), "superseded", "the slot was taken over by a later attempt")
+    provenance.mark_ended(run_paths(job).provenance, "superseded", "the slot was taken over by a later attempt")
 
 
 @dataclass(frozen=True)
 class _Trials:
     """Runs trials in this process."""
 
-    ledger: Ledger
+    store: Store
     threads: int
     share: bool
 
@@ -99,7 +102,7 @@ class _Trials:
             run_paths(job),
             job.run_id,
             job.config,
-            open_store(job.config, self.ledger),
+            self.store,
             threads=self.threads,
             trial=Trial(job.spec.batch_id, job.slot, job.attempt),
             share=self.share,

@@ -114,12 +114,12 @@ def test_an_existing_folder_is_never_reused(tmp_path):
 def test_mark_changes_only_a_running_run(tmp_path):
     paths = RunPaths(tmp_path / "run_025")
     with run_folder.opened(paths, Config(), record()) as folder:
-        run_folder.mark(paths, "dead", "lease expired")
+        provenance.mark_ended(paths.provenance, "dead", "lease expired")
         assert read(paths).state == "dead"
         folder.close("complete")
-        run_folder.mark(paths, "dead", "lease expired")
+        provenance.mark_ended(paths.provenance, "dead", "lease expired")
         assert read(paths).state == "complete"
-    run_folder.mark(RunPaths(tmp_path / "nowhere"), "dead", "never began")
+    provenance.mark_ended(tmp_path / "nowhere", "dead", "never began")
 
 
 def test_git_state_is_this_checkout():

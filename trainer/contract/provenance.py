@@ -18,6 +18,8 @@ from typing import Literal
 
 import msgspec
 
+from trainer.contract.files import write_json
+
 COMMIT_VARIABLE = "TRUESTRENGTH_COMMIT"
 IMAGE_VARIABLE = "TRUESTRENGTH_IMAGE"
 DIGEST_VARIABLE = "TRUESTRENGTH_IMAGE_DIGEST"
@@ -56,6 +58,15 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     threads: int
     versions: dict[str, str]
+
+
+def mark_ended(path: Path, state: RunState, reason: str) -> None:
+    """Write into the record of somebody else's run what became of it, unless it is missing or says so already."""
+    if not path.exists():
+        return
+    record = msgspec.json.decode(path.read_bytes(), type=Provenance)
+    if record.state == "running":
+        write_json(path, msgspec.structs.replace(record, state=state, reason=reason))
 
 
 def utc_now() -> str:
