@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from launcher.report_trials import STACK, is_model
+from launcher.report_trials import STACK, is_model, parameter_names
 from trainer.contract.metrics import Table
 from trainer.contract.objectives import Direction, Objective
 
@@ -255,7 +255,7 @@ def _thirds_panel(axes: Axes, panel: ThirdsPanel, objective: Objective) -> None:
 
 
 def _importances(plot: ImportanceMap) -> Figure:
-    names = sorted({name for shares in plot.shares.values() for name in shares})
+    names = parameter_names(name for shares in plot.shares.values() for name in shares)
     grid = np.array([[shares.get(name, np.nan) for name in names] for shares in plot.shares.values()])
     size = (3.0 + 1.15 * len(names), 1.3 + 0.34 * len(plot.shares))
     figure = Figure(figsize=size, layout="constrained")

@@ -27,7 +27,16 @@ from launcher.figure_drawing import (
 )
 from launcher.report_details import THIRDS
 from launcher.report_markdown import setting
-from launcher.report_trials import Sweep, Trial, best_of_target, best_so_far, best_trial, compare, rankers
+from launcher.report_trials import (
+    Sweep,
+    Trial,
+    best_of_target,
+    best_so_far,
+    best_trial,
+    compare,
+    parameter_names,
+    rankers,
+)
 from trainer.contract.config import digest
 from trainer.contract.files import replacing
 from trainer.contract.metrics import RunMetrics, Table
@@ -105,7 +114,8 @@ def _windows(trial: Trial) -> str:
 def _parameter_row(sweep: Sweep) -> ParameterRow:
     objective = sweep.spec.objective
     best = best_trial(sweep.ranked, objective)
-    varied = [name for name, dimension in sweep.spec.space.items() if not isinstance(dimension, Fixed)]
+    space = sweep.spec.space
+    varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
         title=sweep.spec.batch_id,
         values=tuple(trial.score(objective) for trial in sweep.ranked),

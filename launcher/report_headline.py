@@ -112,7 +112,7 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     complete = sum(len(sweep.complete) for sweep in sweeps)
     missing = [batch_id for batch_id in planned if not _is_whole(begun.get(batch_id))]
     said = (
-        f"All {len(planned)} sweeps of the plan are complete: {complete} trials."
+        f"All {len(planned)} sweeps are complete: {complete} trials."
         if not missing
         else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
         f"{complete} trials in all."

@@ -14,6 +14,7 @@ from launcher.report_trials import (
     compare,
     comparisons,
     is_model,
+    parameter_names,
     rankers,
     trials_of_target,
 )
@@ -42,7 +43,7 @@ def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Fi
 def importance_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
     """A table of parameter importances, a row per sweep, and why some sweeps have none."""
     known = [s.importances for s in sweeps if s.importances and s.importances.importances]
-    names = sorted({name for found in known for name in found.importances})
+    names = parameter_names(name for found in known for name in found.importances)
     rows = [[f.batch_id, *(number(f.importances.get(n)) for n in names), str(f.n_trials)] for f in known]
     without = [f"- `{s.spec.batch_id}`: {_why_not(s)}" for s in sweeps if s.importances not in known]
     intro = (
@@ -82,9 +83,9 @@ def rolling_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
         return section([*blocks, "The rolling sweep has no complete trial yet."])
     for sweep in rolling:
         objective = sweep.spec.objective
-        rows = _by_windows(sweep, f"{sweep.spec.batch_id}")
+        rows = _by_windows(sweep)
         for other in _fixed_windows(sweep, sweeps):
-            rows += _by_windows(other, other.spec.batch_id)
+            rows += _by_windows(other)
         headers = ["sweep", "windows (games)", "trials", f"best {objective}", f"mean {objective}", "best run"]
         blocks += [
             f"`{sweep.spec.batch_id}` varies the lengths of the windows that form is averaged over; sweeps that keep "
@@ -107,7 +108,7 @@ def scores_table(scores: Mapping[str, Scores]) -> str:
 
 
 def _parameters(own: Sequence[Sweep], best: Mapping[str, Trial | None], objective: Objective) -> str:
-    names = list(dict.fromkeys(name for sweep in own for name in sweep.spec.space))
+    names = parameter_names(name for sweep in own for name in sweep.spec.space)
     headers = ["best run of the sweep", *(sweep.spec.batch_id for sweep in own)]
     found = [best[sweep.spec.batch_id] for sweep in own]
     rows = [["run", *(trial.run if trial else MISSING for trial in found)]]
@@ -160,18 +161,18 @@ def _target_cells(sweeps: Sequence[Sweep], objective: Objective) -> list[str]:
     return cells
 
 
-def _by_windows(sweep: Sweep, name: str) -> list[list[str]]:
+def _by_windows(sweep: Sweep) -> list[list[str]]:
     objective = sweep.spec.objective
-    groups: dict[str, list[Trial]] = {}
+    groups: dict[tuple[int, ...], list[Trial]] = {}
     for trial in sweep.ranked:
         windows = trial.parameters.get("rolling_windows", sweep.spec.config.training.rolling_windows)
-        groups.setdefault(setting(windows), []).append(trial)
+        groups.setdefault(tuple(windows), []).append(trial)
     rows = []
     for windows, trials in sorted(groups.items()):
         best = best_trial(trials, objective)
         scores = [score for trial in trials if (score := trial.score(objective)) is not None]
         figures = [number(best.score(objective)), number(fmean(scores))] if best else [MISSING, MISSING]
-        rows.append([name, windows, str(len(trials)), *figures, best.run if best else MISSING])
+        rows.append([sweep.spec.batch_id, setting(windows), str(len(trials)), *figures, best.run if best else MISSING])
     return rows
 
 

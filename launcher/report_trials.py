@@ -17,6 +17,7 @@ from trainer.contract.metrics import RunMetrics, Scores, Table
 from trainer.contract.objectives import Direction, Objective, Target
 from trainer.contract.paths import run_name
 from trainer.contract.rungs import rung_of_slots
+from trainer.contract.search_space import PARAMETER_KEYS
 from trainer.contract.sweep import SweepSpec
 
 K = TypeVar("K", str, int)
@@ -132,6 +133,19 @@ class Comparison(msgspec.Struct, frozen=True):
     def beats(self) -> bool:
         """Whether the stack is strictly better than every baseline."""
         return self.objective.better(self.stack, self.baseline_value)
+
+
+def parameter_names(names: Iterable[str]) -> list[str]:
+    """Parameters in the order of every table: as the configuration lists them, then dotted keys by name.
+
+    A search space that was in the database has lost its own order.
+
+    >>> parameter_names({"training.seed", "learning_rate", "max_depth"})
+    ['max_depth', 'learning_rate', 'training.seed']
+    """
+    found = set(names)
+    known = [name for name in PARAMETER_KEYS if name in found]
+    return [*known, *sorted(found - set(known))]
 
 
 def finite(value: float | None) -> float | None:

@@ -26,6 +26,7 @@ from launcher.report_trials import (
     best_trial,
     compare,
     finite,
+    parameter_names,
     rankers,
 )
 from trainer.contract import config as configuration
@@ -54,7 +55,12 @@ def result_columns(sweep: Sweep) -> list[str]:
     The stack's columns are the objectives' own names; another ranker's carry its name first (`elo_spearman`). They
     do not depend on how many trials there are.
     """
-    return [*LEADING, *sweep.spec.space, *(_column(ranker, o) for ranker, o in _figures(sweep)), "seconds"]
+    return [
+        *LEADING,
+        *parameter_names(sweep.spec.space),
+        *(_column(ranker, o) for ranker, o in _figures(sweep)),
+        "seconds",
+    ]
 
 
 def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
@@ -62,7 +68,7 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
-        settings = [_plain(trial.parameters.get(name)) for name in sweep.spec.space]
+        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         state = [trial.run_id, trial.slot, trial.attempt, trial.state, trial.value]
         yield [*state, *settings, *figures, trial.seconds]
 

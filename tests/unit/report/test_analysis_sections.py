@@ -140,7 +140,7 @@ def test_nothing_at_all_is_still_a_report(build):
 
 
 def test_a_complete_plan_says_so(phase1):
-    assert "All 13 sweeps of the plan are complete: 39 trials." in make_report(phase1)
+    assert "All 13 sweeps are complete: 39 trials." in make_report(phase1)
 
 
 def test_an_objectives_section_has_parameters_and_metrics_beside_all_baselines(phase1):

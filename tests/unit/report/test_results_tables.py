@@ -42,6 +42,16 @@ def test_columns_do_not_depend_on_the_trials(build):
     assert len(set(result_columns(full))) == len(result_columns(full)) == 5 + 9 + 9 * 6 + 1
 
 
+def test_parameters_stand_in_the_configurations_order_whatever_the_databases(build):
+    spec = build.spec()
+    space = dict(sorted(spec.config.search_spaces["phase1"].items(), key=lambda item: len(item[0])))
+    config = msgspec.structs.replace(spec.config, search_spaces={Phase.PHASE1: space})
+    stored = msgspec.structs.replace(spec, config=config)
+    assert list(stored.space) != list(spec.space)
+    assert result_columns(build.sweep(stored, [])) == result_columns(build.sweep(spec, []))
+    assert result_columns(build.sweep(spec, []))[5:8] == ["model_a_epochs", "max_depth", "learning_rate"]
+
+
 def test_failed_attempts_are_rows_and_dead_ones_are_not(build):
     spec = build.spec()
     sweep = build.sweep(spec, [0.8])
