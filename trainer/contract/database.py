@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
@@ -19,6 +20,7 @@ from trainer.contract.paths import EmbeddedServerPaths
 URL_VARIABLE = "DATABASE_URL"
 FILE_VARIABLE = "DATABASE_URL_FILE"
 CONNECT_TIMEOUT_S = 10
+LONGEST_IDLE_TRANSACTION_S = 10
 
 _SCHEMES = re.compile(r"^(postgres|postgresql)(\+\w+)?$")
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]*)@|(?<=password=)[^&\s]+")
@@ -84,6 +86,16 @@ def with_option(url: str, key: str, value: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
+def session_options(url: str) -> str:
+    """Connection options for every session of ours, beside those that `url` has.
+
+    A process that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks
+    for ever, because its TCP connection lives on; the server ends such a session.
+    """
+    own = f"-c idle_in_transaction_session_timeout={LONGEST_IDLE_TRANSACTION_S}s"
+    return f"{own} {conninfo_to_dict(url).get('options') or ''}".strip()
+
+
 def redact(text: str) -> str:
     """`text` with every password in it replaced.
 
@@ -97,6 +109,8 @@ def is_passing(error: BaseException) -> bool:
     """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
         return False
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return not _is_refusal(error)
     return False

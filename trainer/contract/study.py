@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from trainer.contract.database import sqlalchemy_url
+from trainer.contract.database import CONNECT_TIMEOUT_S, session_options, sqlalchemy_url
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.objectives import Direction
 
@@ -36,7 +36,12 @@ def opened(url: str, *, new: bool = False) -> Iterator[RDBStorage]:
     storage = optuna.storages.RDBStorage(
         sqlalchemy_url(url),
         # While it checks its tables, Optuna wants a second connection for a moment.
-        engine_kwargs={"pool_size": 1, "max_overflow": 1, "pool_pre_ping": True},
+        engine_kwargs={
+            "pool_size": 1,
+            "max_overflow": 1,
+            "pool_pre_ping": True,
+            "connect_args": {"options": session_options(url), "connect_timeout": CONNECT_TIMEOUT_S},
+        },
         skip_table_creation=not new,
         skip_compatibility_check=not new,
     )

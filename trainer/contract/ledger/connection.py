@@ -61,7 +61,7 @@ class Connection:
                 if self._open is None:
                     self._open = connect(self.url)
                 return task(self._open)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
+            except psycopg.Error:
                 self.close()
                 raise
 
@@ -74,6 +74,7 @@ def connect(url: str) -> psycopg.Connection[DictRow]:
         row_factory=dict_row,
         connect_timeout=database.CONNECT_TIMEOUT_S,
         application_name="truestrength",
+        options=database.session_options(url),
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
