@@ -139,9 +139,13 @@ class LiveDisplay:
     def __init__(self, live: Live) -> None:
         """Draw into `live`, which the caller has started."""
         self._live = live
+        self._ended: set[str] = set()
 
     def show(self, plan: PlanProgress, progress: SweepProgress, at_work: int) -> None:
-        """Redraw."""
+        """Redraw; a sweep that has ended leaves a line above."""
+        if not progress.open and progress.batch_id not in self._ended:
+            self._ended.add(progress.batch_id)
+            self.say(line(plan, progress, at_work))
         done = progress.done + progress.failed
         bars = Table.grid(padding=(0, 2))
         for name, value, total in [

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from launcher.containers import Container
 from launcher.crew import Crew
@@ -26,12 +27,21 @@ EXIT_INCOMPLETE = 1
 
 
 def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
-    """Write the tables of one sweep, and the analysis of the plan anew."""
-    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-    from launcher.results import write_sweep_results  # noqa: PLC0415
+    """Write the tables of one sweep, and the analysis anew."""
+    from launcher.results import write_sweep_results  # noqa: PLC0415 - seconds, which a finished plan need not wait
 
     write_sweep_results(ledger, batch_id, plan.outputs)
-    write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
+    analyse(plan, ledger)
+
+
+def analyse(plan: Plan, ledger: Ledger) -> None:
+    """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others."""
+    from launcher.analysis import write_analysis  # noqa: PLC0415
+    from launcher.results import registered  # noqa: PLC0415
+
+    planned = [spec.batch_id for spec in plan.sweeps] if len(plan.sweeps) > 1 else []
+    others = [name for name in registered(ledger, plan.outputs) if name not in planned]
+    write_analysis(ledger, [*planned, *others], plan.outputs)
 
 
 def nothing_more(plan: Plan, ledger: Ledger) -> None:
@@ -40,11 +50,10 @@ def nothing_more(plan: Plan, ledger: Ledger) -> None:
 
 def read_held_out_season(plan: Plan, ledger: Ledger, container: Container | None, say: Callable[[str], None]) -> None:
     """Read the held-out season for the best runs, unless that was done, and put it into the analysis."""
-    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a plan that fails need not wait
-    from launcher.held_out import read_held_out  # noqa: PLC0415
+    from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 
     if read_held_out(ledger, plan.outputs, container, say):
-        write_analysis(ledger, [spec.batch_id for spec in plan.sweeps], plan.outputs)
+        analyse(plan, ledger)
 
 
 def run_plan(
@@ -90,10 +99,10 @@ def run_plan(
             outcome = run_sweep(name, ledger, crew, show, later=names[i + 1 :])
             if outcome.progress.failed and not outcome.problem:
                 outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
+            if outcome.submitted or not _written(plan.outputs, outcome.progress):
+                outcome = _reported(outcome, partial(report, plan, ledger, name))
             if outcome.problem:
                 display.say(outcome.problem)
-            if outcome.submitted or not _written(plan.outputs, outcome.progress):
-                report(plan, ledger, name)
             outcomes.append(outcome)
     if all(outcome.progress.complete for outcome in outcomes):
         finish(plan, ledger)
@@ -112,6 +121,17 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
             crew.stop()
         raise
     crew.leave()
+
+
+def _reported(outcome: Outcome, report: Callable[[], None]) -> Outcome:
+    """Write the tables; a full disk costs the tables and not the sweeps that follow."""
+    try:
+        report()
+    except OSError as error:
+        lines = [outcome.problem, f"{outcome.progress.batch_id}: its tables were not written: {error}."]
+        hint = "`python -m launcher report` writes them from the ledger and the run folders."
+        return replace(outcome, problem="\n".join([*filter(None, lines), hint]))
+    return outcome
 
 
 def _written(outputs: OutputsRoot, progress: SweepProgress) -> bool:

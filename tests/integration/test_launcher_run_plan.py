@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import embedded_postgres
 from launcher.run_plan import run_plan, write_reports
 from launcher.submission import DebugExecutor, LocalExecutor
 from trainer.contract.errors import SweepChangedError, UserError
@@ -150,6 +151,16 @@ def test_another_configuration_under_the_same_name_is_refused_before_anything_ru
     assert len(submissions(outputs)) == 1
 
 
+def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs):
+    def full(plan, ledger, batch_id):
+        raise OSError(28, "No space left on device")
+
+    code, lines = launch(ledger, ["a", "b"], n_trials=1, report=full)
+    assert code == 1
+    assert [ledger.progress(name).complete for name in "ab"] == [True, True]
+    assert "a: its tables were not written: [Errno 28] No space left on device" in "\n".join(lines.text)
+
+
 def test_a_second_launcher_is_refused(ledger, project_database, outputs):
     with (
         Ledger(project_database) as other,
@@ -191,13 +202,18 @@ def launcher(project, monkeypatch):
             process.wait()
 
 
+def has_begun(ledger):
+    ledger.prepare()
+    return ledger.all_progress()
+
+
 def living(ledger, batch_id):
     return [w for w in ledger.workers(batch_id) if Path(f"/proc/{w.pid}").exists()]
 
 
 def test_ctrl_c_gives_back_the_slots_and_the_same_command_goes_on(launcher, ledger, outputs):
     process = launcher("a")
-    wait_until(lambda: ledger.all_progress() and ledger.progress("a").running == 2)
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) == 130
     assert ledger.progress("a").running == 0
@@ -210,7 +226,7 @@ def test_ctrl_c_gives_back_the_slots_and_the_same_command_goes_on(launcher, ledg
 
 def test_orphans_of_a_killed_launcher_go_on_and_the_next_one_joins_them(launcher, ledger, outputs):
     process = launcher("a")
-    wait_until(lambda: ledger.all_progress() and ledger.progress("a").running == 2)
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
     process.kill()
     process.wait()
     assert len(living(ledger, "a")) == 2
@@ -221,9 +237,23 @@ def test_orphans_of_a_killed_launcher_go_on_and_the_next_one_joins_them(launcher
     assert states == [AttemptState.COMPLETE] * 6
 
 
+def test_a_database_that_is_away_for_a_moment_costs_a_pause(launcher, project, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", embedded_postgres.up(project))
+    try:
+        with Ledger(os.environ["DATABASE_URL"], patience_s=30) as ledger:
+            process = launcher("a")
+            wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
+            embedded_postgres.down(project)
+            embedded_postgres.up(project)
+            assert process.wait(60) == 0
+            assert len(run_ids(ledger, "a")) == 6
+    finally:
+        embedded_postgres.down(project)
+
+
 def test_cancelling_stops_the_workers_and_the_same_command_goes_on(launcher, ledger, outputs):
     process = launcher("a")
-    wait_until(lambda: ledger.all_progress() and ledger.progress("a").running == 2)
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
     ledger.cancel("a")
     assert process.wait(60) == 1
     assert living(ledger, "a") == []

@@ -101,10 +101,13 @@ def test_the_live_display_shows_sweep_plan_best_and_workers(sweeps, clock):
             shown.show(plan, now, 2)
             clock.now += 60
         shown.say("[not markup] a message")
+        for _ in range(2):
+            shown.show(plan, seen("b", done=12, best=0.9, run=31), 0)
     text = screen.file.getvalue()
     for expected in ["sweep 2 of 2", "3 of 12 trials", "3 of 24 trials", "best spearman 0.8123 (run_025)", "2 workers"]:
         assert expected in text
     assert "[not markup] a message" in text
+    assert text.count("sweep 2 of 2  b  12 of 12 trials  best spearman 0.9000 (run_031)  finished") == 1
 
 
 def test_a_pipe_gets_plain_lines():
