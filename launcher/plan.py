@@ -84,7 +84,8 @@ class Plan:
         paths = self.config.paths
         return (
             f"{text_table(header, rows)}\n\n"
-            f"{len(self.sweeps)} sweeps, {self.n_trials} trials, {self.n_jobs} workers a sweep; "
+            f"{_count(len(self.sweeps), 'sweep')}, {_count(self.n_trials, 'trial')}, "
+            f"{_count(self.n_jobs, 'worker')} a sweep; "
             f"plan {self.digest[:12]}\n"
             f"data {paths.data} ({self.sweeps[0].data_fingerprint[:12]}), outputs {paths.outputs}; "
             f"then the analysis {self.outputs.analysis}"
@@ -132,6 +133,10 @@ def expand_phase1(config: Config, budget: Budget) -> Plan:
 def expand_sweep(config: Config, budget: Budget, cell: Cell, batch_id: str | None = None) -> Plan:
     """A plan of one sweep. Raises like `expand_phase1`."""
     return _plan(config, budget, {batch_id or cell.batch_id: cell})
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
