@@ -98,13 +98,14 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm_submit import run  # noqa: PLC0415
 
-        print(run(plan, args.cluster, args.order, args.container, dry_run=args.dry_run))  # noqa: T201
+        said = run(plan, args.cluster, args.order, args.container, share=args.share, dry_run=args.dry_run)
+        print(said)  # noqa: T201
         return 0
     settings = parse_container(args.container or "none")
     if args.dry_run:
         first, *later = (spec.batch_id for spec in plan.sweeps)
         threads = threads_per_worker(plan.n_jobs)
-        command = trainer_command(first, threads, later)
+        command = trainer_command(first, threads, later, share=args.share)
         if settings.runtime != "none":
             command = preview(container(settings, plan.config.paths, Path()), command, thread_environment(threads))
         print(f"{plan.table()}\n\neach worker runs: {shlex.join(command)}")  # noqa: T201
@@ -118,7 +119,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
 
     if args.executor == "debug" and inside:
         raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
-    executor = DebugExecutor() if args.executor == "debug" else LocalExecutor(plan.n_jobs, container=inside)
+    worker = partial(trainer_command, share=args.share)
+    executor = DebugExecutor(worker) if args.executor == "debug" else LocalExecutor(plan.n_jobs, worker, inside)
     with _terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(screen.say) as url, Ledger(url) as ledger:

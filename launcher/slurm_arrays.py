@@ -49,7 +49,7 @@ class Submission(NamedTuple):
 
 
 def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str]) -> list[Submission]:
-    """Arrays of `n_workers` workers in all, each as large as the cluster allows."""
+    """Arrays of `n_workers` workers in all (none for 0 or fewer), each as large as the cluster allows."""
     largest = slurm_commands.max_array_size()
     sizes = [min(largest, n_workers - start) for start in range(0, n_workers, largest)]
     at_once = site.profile.array_parallelism or n_workers
@@ -80,7 +80,7 @@ def finisher(site: Site, name: JobName, call: Call, after: Sequence[str]) -> Sub
 def worker_job(site: Site, batch_id: str) -> WorkerJob:
     """The worker of a sweep, by the same command as on any machine."""
     threads = site.profile.cpus
-    command = [site.profile.python or sys.executable, *trainer_command(batch_id, threads)[1:]]
+    command = [site.profile.python or sys.executable, *trainer_command(batch_id, threads, share=site.share)[1:]]
     grace_s = max(1, site.profile.signal_delay_s - GRACE_S)
     return WorkerJob(command, thread_environment(threads), grace_s, site.container)
 

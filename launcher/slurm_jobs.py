@@ -46,6 +46,8 @@ class Site:
     sequential: bool
     container: Container | None = None
     """What workers run in; None: plain processes."""
+    share: bool = True
+    """Whether trials read each other's trained stages."""
 
 
 class ArrayWorker:

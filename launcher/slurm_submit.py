@@ -27,7 +27,9 @@ from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
 
-def run(plan: Plan, cluster: Path | None, order: str, image: str | None = None, *, dry_run: bool) -> str:
+def run(
+    plan: Plan, cluster: Path | None, order: str, image: str | None = None, *, share: bool = True, dry_run: bool
+) -> str:
     """Submit a plan, or with `dry_run` only say what would be submitted. Returns what to print.
 
     Args:
@@ -35,6 +37,7 @@ def run(plan: Plan, cluster: Path | None, order: str, image: str | None = None, 
         cluster: The profile's file.
         order: Of the sweeps: "sequential" or "parallel".
         image: RUNTIME:IMAGE instead of the profile's.
+        share: Whether trials read each other's trained stages.
         dry_run: Touch nothing.
 
     Raises:
@@ -42,10 +45,10 @@ def run(plan: Plan, cluster: Path | None, order: str, image: str | None = None, 
     """
     profile = _with_image(load_profile(_given(cluster)), image)
     if dry_run:
-        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, '', dry_run=True))}"
+        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, '', share=share, dry_run=True))}"
     url = _database()
     slurm_environment.check_reachable(url)
-    site = _site(plan, profile, order, token_of(run_ids.outputs_id(plan.outputs)))
+    site = _site(plan, profile, order, token_of(run_ids.outputs_id(plan.outputs)), share=share)
     passed = tuple(entry for entry in profile.container.env if "=" not in entry)
     slurm_environment.write(site.outputs.cluster, PROJECT, passed)
     with Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
@@ -82,7 +85,7 @@ def _with_image(profile: ClusterProfile, image: str | None) -> ClusterProfile:
     return msgspec.structs.replace(profile, container=inside)
 
 
-def _site(plan: Plan, profile: ClusterProfile, order: str, token: str, *, dry_run: bool = False) -> Site:
+def _site(plan: Plan, profile: ClusterProfile, order: str, token: str, *, share: bool, dry_run: bool = False) -> Site:
     outputs = OutputsRoot(plan.outputs.root.absolute())
     sweeps = tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps)
     if dry_run and profile.container.runtime != "none":
@@ -98,6 +101,7 @@ def _site(plan: Plan, profile: ClusterProfile, order: str, token: str, *, dry_ru
         sweeps=sweeps,
         sequential=order == "sequential",
         container=inside,
+        share=share,
     )
 
 

@@ -34,10 +34,11 @@ GRACE_S = 60.0
 WorkerCommand = Callable[[str, int, Sequence[str]], Sequence[str]]
 
 
-def trainer_command(batch_id: str, threads: int, later: Sequence[str] = ()) -> list[str]:
+def trainer_command(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool = True) -> list[str]:
     """The worker of a sweep, and then of those `later`: the same command on a laptop, in a container, under SLURM."""
     sweeps = [word for name in (batch_id, *later) for word in ("--batch-id", name)]
-    return [sys.executable, "-m", "trainer", "work", *sweeps, "--threads", str(threads)]
+    alone = [] if share else ["--no-share"]
+    return [sys.executable, "-m", "trainer", "work", *sweeps, "--threads", str(threads), *alone]
 
 
 class Array(Protocol):

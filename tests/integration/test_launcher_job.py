@@ -182,3 +182,4 @@ def test_job_files_hold_no_secret(tmp_path, monkeypatch):
 def test_the_worker_is_the_trainers_own_command():
     command = ["-m", "trainer", "work", "--batch-id", "a", "--batch-id", "b", "--threads", "2"]
     assert trainer_command("a", 2, ["b"]) == [sys.executable, *command]
+    assert trainer_command("a", 2, ["b"], share=False) == [sys.executable, *command, "--no-share"]

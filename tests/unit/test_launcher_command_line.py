@@ -110,6 +110,13 @@ def test_a_users_mistake_is_one_message_and_touches_nothing(words, expected, pro
     assert sorted(project.rglob("*")) == before
 
 
+def test_no_share_reaches_the_workers_command(project, capsys):
+    launcher("phase1", "--config", "c.yaml", "--dry-run", "--no-share")
+    assert "--no-share" in capsys.readouterr().out.splitlines()[-1]
+    launcher("phase1", "--config", "c.yaml", "--dry-run")
+    assert "--no-share" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["plan", "phase1 --dry-run", "sweep --dry-run --batch-id mine"])
 def test_printing_a_plan_touches_nothing(command, project, capsys):
     before = sorted(project.rglob("*"))
