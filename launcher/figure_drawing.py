@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from launcher.report_trials import STACK, is_model, parameter_names
 from trainer.contract.metrics import Table
@@ -32,6 +33,7 @@ NAMES = {
     Objective.PLAYOFF_SPEARMAN: "playoff Spearman",
     Objective.RANK_RMSE: "rank RMSE, places",
 }
+Floats = npt.NDArray[np.float64]
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -146,7 +148,7 @@ def _trials(plot: TrialPlot) -> Figure:
     for panel, axes in zip(plot.panels, figure.subplots(1, count, squeeze=False)[0], strict=True):
         _trial_panel(axes, panel)
         axes.set_xlabel("trial (slot)")
-        axes.set_ylabel(f"{axis_label(plot.objective)}, validation")
+        axes.set_ylabel(_two_lines(f"{axis_label(plot.objective)}, validation"))
     return figure
 
 
@@ -176,7 +178,7 @@ def _parameters(plot: ParameterPlot) -> Figure:
         for name, axes in zip(names, line, strict=True):
             _parameter_panel(axes, row, name)
         line[0].set_title(f"{row.title} (star: best run)", loc="left")
-        line[0].set_ylabel(axis_label(plot.objective).replace(" (", "\n("))
+        line[0].set_ylabel(_two_lines(axis_label(plot.objective)))
     for name, axes in zip(names, grid[-1], strict=True):
         axes.set_xlabel(name)
     return figure
@@ -192,6 +194,7 @@ def _parameter_panel(axes: Axes, row: ParameterRow, name: str) -> None:
         best = ([settings[row.best]], [values[row.best]])
         axes.plot(*best, linestyle="none", marker="*", markersize=11, color=VERMILION, markeredgecolor="white")
     if all(isinstance(value, float) for value in settings):
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=all(float(v).is_integer() for v in settings)))
     axes.margins(x=0.1, y=0.12)
 
@@ -214,15 +217,40 @@ def _ranker_panel(axes: Axes, plot: RankerPlot, objective: Objective) -> None:
     values = np.array([plot.validation[name].of(objective) for name in names])
     for mask, color, label in ((ours, BLUE, "model, validation"), (~ours, ORANGE, "baseline, validation")):
         axes.plot(values[mask], height[mask], linestyle="none", marker="o", markersize=6, color=color, label=label)
+    read = plot.held_out or {}
+    held_out = np.array([read[name].of(objective) if name in read else np.nan for name in names])
     if plot.held_out:
-        held_out = np.array([plot.held_out[n].of(objective) if n in plot.held_out else np.nan for n in names])
         axes.plot(held_out, height, "D", color=BLACK, markersize=5.5, markerfacecolor="none", label="held-out season")
     if STACK in plot.validation:
         stack = plot.validation[STACK].of(objective)
         axes.axvline(stack, color=BLUE, linestyle=":", linewidth=1.1, label="stack, validation")
     axes.set_yticks(height, names)
+    _clip_outlier(axes, np.stack([values, held_out]), np.where(ours, np.nan, height))
     axes.set_title(axis_label(objective), loc="left")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+
+
+def _clip_outlier(axes: Axes, values: Floats, rows: Floats) -> None:
+    """Where one baseline is so far off that all others run together, write down its values at the edge.
+
+    Args:
+        axes: where the values are drawn.
+        values: [2, rankers] on the validation and the held-out seasons; NaN where there is none.
+        rows: [rankers], the heights of the baselines, NaN for models, which are never clipped.
+    """
+    if np.isnan(rows).all() or np.isfinite(values[0]).sum() < 3:
+        return
+    off = np.abs(values[0] - np.nanmedian(values[0]))
+    outlier = int(np.argmax(np.where(np.isnan(rows) | np.isnan(off), -1.0, off)))
+    others = np.delete(values, outlier, axis=1)
+    low, high, margin = np.nanmin(others), np.nanmax(others), 0.25 * float(np.nanmax(others) - np.nanmin(others))
+    left, right = np.nanmax(values[:, outlier]) < low - 3 * margin, np.nanmin(values[:, outlier]) > high + 3 * margin
+    if margin == 0 or not (left or right):
+        return
+    axes.set_xlim(low - margin, high + margin)
+    said = " / ".join(f"{value:.3f}" for value in values[:, outlier] if np.isfinite(value))
+    place, text, align = (low - margin, f"< {said}", "left") if left else (high + margin, f"{said} >", "right")
+    axes.text(place, rows[outlier], text, ha=align, va="center", fontsize=8)
 
 
 def _thirds(plot: ThirdsPlot) -> Figure:
@@ -271,5 +299,9 @@ def _importances(plot: ImportanceMap) -> Figure:
     return figure
 
 
-def _numbers(values: Sequence[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _two_lines(label: str) -> str:
+    return label.replace(" (", "\n(")
+
+
+def _numbers(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

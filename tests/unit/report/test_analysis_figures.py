@@ -74,6 +74,26 @@ def test_the_drawn_rankers_are_the_runs(build):
         assert shown[3] == held_out.objectives.of(objective)
 
 
+def test_a_far_off_baseline_is_written_down_and_a_far_off_model_is_drawn(build):
+    metrics = build.metrics(0.9)
+    everyone = metrics.models | metrics.baselines
+    panel = draw(RankerPlot("run_025", everyone, None)).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["< 0.550"]
+    assert panel.get_xlim()[0] > 0.55
+    bad = draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None)).axes[0]
+    assert list(bad.texts) == []
+    assert bad.get_xlim()[0] < -0.5
+
+
+@pytest.mark.parametrize("names", [["stack"], ["stack", "elo"], ["stack", "model_a", "model_b"]])
+def test_few_rankers_are_drawn_as_they_are(build, names):
+    metrics = build.metrics(0.9)
+    chosen = {name: (metrics.models | metrics.baselines)[name] for name in names}
+    panel = draw(RankerPlot("run_025", chosen, None)).axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == names
+    assert list(panel.texts) == []
+
+
 def test_files_are_images_and_written_once(build, tmp_path):
     folder = tmp_path / "figures"
     sweeps = [msgspec.structs.replace(make_pair(build)[0], importances=None)]
