@@ -19,14 +19,13 @@ from trainer.contract.errors import DataError
 from trainer.contract.objectives import Target
 from trainer.data.league import League
 from trainer.features.context import team_context
-from trainer.features.last_season import last_seasons
 from trainer.features.players import player_log
 from trainer.features.ratings import elo
 from trainer.features.roster import player_columns, player_features, roster_worth, season_roster
 from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
 from trainer.features.targets import target_ranks
 
-BUILDER_VERSION = "2"
+BUILDER_VERSION = "3"
 """Names the content of the features: raised whenever the same league would give other arrays."""
 
 
@@ -79,9 +78,9 @@ def build_batches(league: League, windows: Sequence[int], roster_size: int, firs
     truth = target_ranks(league)
     log = player_log(league, [games.season for games in seasons])
     parts = []
-    for i, (games, rating, last) in enumerate(zip(seasons, elo(seasons), last_seasons(seasons, truth), strict=True)):
+    for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
         roster = season_roster(log, i, games, games.days)
-        context = team_context(games, rating, roster_worth(roster), last, windows)
+        context = team_context(games, rating, roster_worth(roster), windows)
         listed = _listed(games, first_day)
         players, mask = player_features(log, roster.since(listed), windows, roster_size)
         _check_rosters(games, games.days[listed:], mask)

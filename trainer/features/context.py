@@ -1,10 +1,11 @@
 """Team context: what the tree models read about a team on a date.
 
-Surprising: most columns are in points or in places, relative to the league on that day, so that a threshold means the
-same in November and in April. `expected_win_rate` and `expected_place` are rankings in their own right, and most of
-what the others add is how far to trust them.
+Surprising: `expected_rank` and `expected_place` are rankings in their own right, and better ones than any model makes
+of the columns behind them: six seasons are far too few to learn how schedule, roster and last season go together. So
+those come in through `team_strength` and `outlook`. Columns of their own (roster worth, missing minutes, strength of
+schedule, last season's rank) were tried and left out: each made the models worse on seasons they had not seen.
 
-Shapes: D days, T teams, C columns.
+Shapes: D days, T teams.
 """
 
 from __future__ import annotations
@@ -13,26 +14,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.features.last_season import LastSeason
 from trainer.features.outlook import Outlook, outlook
 from trainer.features.ratings import ELO_MEAN, ELO_PER_POINT, point_rating
 from trainer.features.roster import RosterWorth
-from trainer.features.season_games import COLUMNS, Floats, Ints, SeasonGames
+from trainer.features.season_games import COLUMNS, Floats, SeasonGames
 
 ROSTER_CHANGE_WEIGHT = 0.25
 STAR_WEIGHT = 1.0
 
 
-def team_context(
-    games: SeasonGames, elo: Floats, worth: RosterWorth, last: LastSeason, windows: Sequence[int]
-) -> dict[str, Floats]:
+def team_context(games: SeasonGames, elo: Floats, worth: RosterWorth, windows: Sequence[int]) -> dict[str, Floats]:
     """[D, T] columns by name, for every regular-season day, from games strictly before it.
 
     Args:
         games: the season.
         elo: [D, T] as `trainer.features.ratings.elo` gives it.
         worth: what the rosters are worth on each day.
-        last: how the teams ended last season.
         windows: lengths of the rolling windows, in games.
     """
     elo_points = (elo - ELO_MEAN) / ELO_PER_POINT
@@ -40,14 +37,13 @@ def team_context(
     strength = team_strength(elo_points, rating, worth)
     ahead = outlook(games, strength)
     return {
-        **_expectations(games, ahead),
+        **_expectations(ahead),
         "strength": strength,
-        "rating": rating,
         "elo": elo_points,
+        "star": worth.star,
         **_form(games, windows),
-        **_roster(worth),
-        **_schedule(games, ahead),
-        **{f"last_season_{name}": np.broadcast_to(values, rating.shape) for name, values in vars(last).items()},
+        "rest_days": _rest_days(games),
+        "season_elapsed": _season_elapsed(games),
     }
 
 
@@ -55,8 +51,8 @@ def team_strength(elo_points: Floats, rating: Floats, worth: RosterWorth) -> Flo
     """[D, T] points by which each team beats an average one: what `outlook` plays the rest of the season with.
 
     Half the point rating, half Elo, a part of what the roster has gained or lost since it made its record, and the best
-    player's worth, which counts once more: teams with a star end better than their games so far say, in each of the
-    seasons 2016-17 to 2022-23.
+    player's worth, which counts once more: in six of the seven seasons from 2016-17 to 2022-23 teams with a star ended
+    better than their games so far said.
     """
     change = worth.available - worth.used
     star = worth.star - worth.star.mean(axis=1, keepdims=True)
@@ -64,11 +60,10 @@ def team_strength(elo_points: Floats, rating: Floats, worth: RosterWorth) -> Flo
     return strength
 
 
-def _expectations(games: SeasonGames, ahead: Outlook) -> dict[str, Floats]:
+def _expectations(ahead: Outlook) -> dict[str, Floats]:
     return {
         "expected_win_rate": ahead.win_rate,
-        "expected_rank": _places(ahead.win_rate),
-        "expected_conference_rank": _conference_places(games, ahead.win_rate),
+        "expected_rank": ahead.rank,
         "expected_place": ahead.place,
         "playoff_probability": ahead.in_playoffs,
         "title_probability": ahead.champion,
@@ -86,29 +81,11 @@ def _form(games: SeasonGames, windows: Sequence[int]) -> dict[str, Floats]:
     return columns
 
 
-def _roster(worth: RosterWorth) -> dict[str, Floats]:
-    return {
-        "roster_available": worth.available,
-        "roster_healthy": worth.healthy,
-        "roster_before_season": worth.before_season,
-        "roster_change": worth.available - worth.used,
-        "star": worth.star,
-        "missing_minutes": worth.missing_minutes,
-    }
-
-
-def _schedule(games: SeasonGames, ahead: Outlook) -> dict[str, Floats]:
+def _season_elapsed(games: SeasonGames) -> Floats:
+    """[D, T] games that an average team has played, as a share of the most that any team plays."""
     log = games.regular_log
-    played = log.played.astype(np.float64)
-    return {
-        "opponents_left": ahead.opponents_left,
-        "home_left": ahead.home_left,
-        "rest_days": _rest_days(games),
-        "games_played": played,
-        "season_elapsed": np.broadcast_to(
-            played.mean(axis=1, keepdims=True) / np.maximum(log.date.shape[1], 1), played.shape
-        ),
-    }
+    share = log.played.mean(axis=1, keepdims=True) / log.date.shape[1]
+    return np.broadcast_to(share, log.played.shape).astype(np.float64)
 
 
 def _rest_days(games: SeasonGames) -> Floats:
@@ -117,23 +94,3 @@ def _rest_days(games: SeasonGames) -> Floats:
     team = np.arange(len(games.team_id))
     previous = np.where(log.played > 0, log.date[team, np.maximum(log.played - 1, 0)], games.days[0] - 7)
     return np.minimum(games.days[:, None] - previous, 7).astype(np.float64)
-
-
-def _places(values: Floats) -> Floats:
-    """[D, T] 1 for the highest of each day; equal values in order of the team."""
-    return _argsort_places(-values).astype(np.float64)
-
-
-def _conference_places(games: SeasonGames, values: Floats) -> Floats:
-    places = np.empty_like(values)
-    for name in np.unique(games.conference):
-        teams = np.flatnonzero(games.conference == name)
-        places[:, teams] = _places(values[:, teams])
-    return places
-
-
-def _argsort_places(values: Floats) -> Ints:
-    order = np.argsort(values, axis=1, kind="stable")
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(1, values.shape[1] + 1)[None, :], axis=1)
-    return places

@@ -41,8 +41,10 @@ class Outlook:
     """Mean strength of the opponents still to be met, in points; 0 when none is left."""
     home_left: Floats
     """Share of home games among those left; 0.5 when none is left."""
+    rank: Floats
+    """Expected final rank."""
     place: Floats
-    """Expected playoff outcome rank."""
+    """Expected playoff outcome."""
     in_playoffs: Floats
     """Probability of playing the playoffs."""
     champion: Floats
@@ -77,12 +79,13 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
     uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
     left = remaining(games, strength, uncertainty)
     total = np.maximum(played + left.games, 1)
-    place, in_playoffs, champion = _simulate(games, strength, uncertainty, won, left)
+    rank, place, in_playoffs, champion = _simulate(games, strength, uncertainty, won, left)
     some = np.maximum(left.games, 1)
     return Outlook(
         win_rate=(won + left.wins) / total,
         opponents_left=left.opponents / some,
         home_left=np.where(left.games > 0, left.home_games / some, 0.5),
+        rank=rank,
         place=place,
         in_playoffs=in_playoffs,
         champion=champion,
@@ -123,14 +126,14 @@ def _known_until(days: Ints) -> Ints:
 
 def _simulate(
     games: SeasonGames, strength: Floats, uncertainty: Floats, won: Floats, left: Remaining
-) -> tuple[Floats, Floats, Floats]:
-    """[D, T] mean playoff outcome rank, probability of the playoffs, and of the title."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title."""
     generator = np.random.default_rng(SEED)
     half = generator.standard_normal((2, SIMULATIONS // 2, strength.shape[1]))
     form, luck = np.concatenate([half, -half], axis=1)
     fortune = generator.random((SIMULATIONS, 2 * strength.shape[1]))
     total = np.maximum(games.regular_log.played + left.games, 1)
-    places, playoffs, titles = (np.empty_like(strength) for _ in range(3))
+    ranks, places, playoffs, titles = (np.empty_like(strength) for _ in range(4))
     for day in range(len(strength)):
         deviation = np.sqrt(uncertainty[day]) * form
         # A game's win probability rises by the normal density at 0 with every point of strength.
@@ -138,10 +141,11 @@ def _simulate(
         simulated = won[day] + left.wins[day] + more_wins + np.sqrt(left.variance[day]) * luck
         rate = simulated / total[day] + 1e-4 * strength[day]
         depth, record = _playoffs(games.conference, strength[day] + deviation, rate, fortune)
+        ranks[day] = record.mean(axis=0)
         places[day] = _ranks(record - 1000.0 * depth).mean(axis=0)
         playoffs[day] = (depth > 0).mean(axis=0)
         titles[day] = (depth == depth.max(axis=1, keepdims=True)).mean(axis=0)
-    return places, playoffs, titles
+    return ranks, places, playoffs, titles
 
 
 def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints]:

@@ -165,8 +165,7 @@ def roster_worth(roster: Roster) -> RosterWorth:
 def player_columns(windows: Sequence[int]) -> tuple[str, ...]:
     """Names of the columns that `player_features` gives."""
     return (
-        *(f"{name}_last_{window}" for window in windows for name in ("minutes", *(f"{rate}_per_36" for rate in RATES))),
-        "expected_minutes",
+        "minutes_expected",
         "minutes_a_game",
         "games_missed",
         "share_of_games",
@@ -175,6 +174,7 @@ def player_columns(windows: Sequence[int]) -> tuple[str, ...]:
         "value_before_season_per_48",
         "points_added",
         "career_games",
+        *(f"{name}_last_{window}" for window in windows for name in ("minutes", *(f"{rate}_per_36" for rate in RATES))),
     )
 
 
@@ -224,7 +224,7 @@ def _columns(log: PlayerLog, roster: Roster, chosen: Ints, windows: Sequence[int
         roster.value[chosen] * roster.expected_minutes[chosen],
         np.minimum(end - log.first_row[player], 500),
     ]
-    return np.concatenate([*parts, np.stack(alone, axis=1)], axis=1)
+    return np.concatenate([np.stack(alone, axis=1), *parts], axis=1)
 
 
 def _rotation(roster: Roster, minutes: Floats) -> Floats:

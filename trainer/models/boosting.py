@@ -8,13 +8,14 @@ Shapes: M ranked lists, T teams, R rows, C context columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xgboost
 
+from trainer.features.directions import directions
 from trainer.models.fits import Task
 from trainer.models.settings import BoostingSettings
 from trainer.models.team_rows import as_lists, context_rows, relevance_rows
@@ -37,6 +38,7 @@ def fit(
         `fit_0` … : each fit's model as the bytes of XGBoost's own UBJSON.
     """
     models = {}
+    parameters = _parameters(settings, task.batches.context_columns)
     for i, lists in enumerate(task.fits.train):
         rows = xgboost.QuantileDMatrix(
             context_rows(task.batches, lists),
@@ -45,7 +47,7 @@ def fit(
             nthread=1,
         )
         start = None if before is None else load(before[f"fit_{i}"])
-        models[f"fit_{i}"] = _bytes(_boost(rows, settings, i, rounds, start))
+        models[f"fit_{i}"] = _bytes(_boost(rows, parameters, (settings.seed, i), rounds, start))
     return models
 
 
@@ -76,33 +78,37 @@ def predict(booster: xgboost.Booster, rows: Array, rounds: int) -> Array:
     return predicted
 
 
+def _parameters(settings: BoostingSettings, columns: Sequence[str]) -> dict[str, Any]:
+    return {
+        "objective": "reg:squarederror",
+        "tree_method": "hist",
+        "max_bin": _BINS,
+        "max_depth": settings.max_depth,
+        "learning_rate": settings.learning_rate,
+        "subsample": settings.subsample,
+        "colsample_bytree": settings.colsample_bytree,
+        "min_child_weight": 5,
+        "monotone_constraints": directions(columns),
+        "nthread": 1,
+    }
+
+
 def _boost(
     rows: xgboost.QuantileDMatrix,
-    settings: BoostingSettings,
-    fit_index: int,
+    parameters: Mapping[str, Any],
+    seeds: Sequence[int],
     rounds: int,
     booster: xgboost.Booster | None,
 ) -> xgboost.Booster:
-    """Add blocks of rounds until there are `rounds`."""
+    """Add blocks of rounds until there are `rounds`; `seeds` and the block's first round give the block's seed."""
     done = 0
     if booster is not None:
         done = booster.num_boosted_rounds() // _BLOCK * _BLOCK
         booster = booster[:done] if done else None
     while done < rounds:
         step = min(_BLOCK, rounds - done)
-        parameters = {
-            "objective": "reg:squarederror",
-            "tree_method": "hist",
-            "max_bin": _BINS,
-            "max_depth": settings.max_depth,
-            "learning_rate": settings.learning_rate,
-            "subsample": settings.subsample,
-            "colsample_bytree": settings.colsample_bytree,
-            "min_child_weight": 5,
-            "nthread": 1,
-            "seed": int(np.random.SeedSequence([settings.seed, fit_index, done]).generate_state(1)[0] >> 1),
-        }
-        booster = xgboost.train(parameters, rows, step, xgb_model=booster)
+        seed = int(np.random.SeedSequence([*seeds, done]).generate_state(1)[0] >> 1)
+        booster = xgboost.train({**parameters, "seed": seed}, rows, step, xgb_model=booster)
         done += step
     assert booster is not None
     return booster

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer.features.directions import directions
 from trainer.models.fits import Task
 from trainer.models.settings import ForestSettings
 from trainer.models.team_rows import as_lists, context_rows, relevance_rows
@@ -42,7 +43,7 @@ def fit(
             context_rows(task.batches, train),
             relevance_rows(task.batches, train, task.target),
             context_rows(task.batches, rank),
-            _Growth(settings, i, first, trees),
+            _Growth(settings, directions(task.batches.context_columns), i, first, trees),
         )
         for i, (train, rank) in enumerate(zip(task.fits.train, task.fits.rank, strict=True))
     ]
@@ -108,6 +109,8 @@ class _Growth:
     """Which trees of which fit to grow."""
 
     settings: ForestSettings
+    directions: tuple[int, ...]
+    """Of the context columns."""
     fit: int
     first: int
     """In whole blocks."""
@@ -130,6 +133,7 @@ def _grow(rows: Array, relevance: Array, asked: Array, growth: _Growth) -> tuple
             size,
             min_samples_leaf=growth.settings.min_samples_leaf,
             max_features=growth.settings.max_features,
+            monotonic_cst=growth.directions,
             random_state=seed,
             n_jobs=1,
         ).fit(rows, relevance)
