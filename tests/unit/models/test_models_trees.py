@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
+from trainer.features.directions import directions
 from trainer.models import boosting, forest
 from trainer.models.fits import Task
 from trainer.models.settings import BoostingSettings, ForestSettings
@@ -108,9 +109,10 @@ def test_forest_of_one_block_is_scikit_learns(task: Task) -> None:
     fitted = forest.fit(task, FOREST, 10)
     lists = task.fits.train[-1]
     seed = int(np.random.SeedSequence([7, len(task.fits.train) - 1, 0]).generate_state(1)[0])
-    theirs = RandomForestRegressor(10, min_samples_leaf=3, max_features=0.5, random_state=seed).fit(
-        context_rows(task.batches, lists), relevance_rows(task.batches, lists, task.target)
-    )
+    known = directions(task.batches.context_columns)
+    theirs = RandomForestRegressor(
+        10, min_samples_leaf=3, max_features=0.5, random_state=seed, monotonic_cst=known
+    ).fit(context_rows(task.batches, lists), relevance_rows(task.batches, lists, task.target))
     rows = context_rows(task.batches, task.fits.rank[-1])
     np.testing.assert_allclose(forest.predict(fitted, rows, 10), theirs.predict(rows), rtol=1e-6)
 
