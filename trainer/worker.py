@@ -59,11 +59,11 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
     stores: dict[str, Store] = {}
     with Ledger(database_url()) as ledger:
         for batch_id in batch_ids:
+            spec = ledger.spec(batch_id)
+            _check_data(spec)
             worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), lease_s)
             reason = "crashed"
             try:
-                spec = ledger.spec(batch_id)
-                _check_data(spec)
                 # One store per folder and process: it verifies a file once.
                 store = stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
                 trials = _Trials(store, threads, share)
