@@ -7,43 +7,27 @@ processes inherit an open file with a lock on it, and the kernel lets go of that
 from __future__ import annotations
 
 import fcntl
-import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import NoReturn
 
-import msgspec
 import psycopg
 from psycopg import sql
 
+from launcher import postgres_data, postgres_host
 from launcher.postgres_binaries import Programs, programs_for
+from launcher.postgres_host import tail
+from launcher.postgres_state import NAME, ServerState
 from trainer.contract import database, files
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
+from trainer.contract.worker_place import Place
 
-NAME = "truestrength"
-"""Of the role and of the database."""
-LOOPBACK = "127.0.0.1"
 START_TRIES = 5
-MAX_CONNECTIONS = 300
-LONGEST_SOCKET_FOLDER = 80
-
-
-class ServerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is remembered from one start to the next."""
-
-    password: str
-    port: int
-    listen: str = LOOPBACK
-    """`listen_addresses`; `*` for all interfaces."""
-    host: str = ""
-    """Where the server was started last; empty after an orderly stop."""
-    boot_id: str = ""
-    """Of the machine it was started on; containers on one machine share it."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +54,16 @@ def up(root: Path, listen: bool | str = False) -> str:
     paths = EmbeddedServerPaths.of(root)
     with _locked(paths):
         state = _state(paths)
-        wanted = _wanted(state, listen)
+        wanted = state.listening(listen)
+        if _runs_elsewhere(paths, state):
+            return _publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
         if _alive(paths):
-            if _answers(paths, state) and wanted.listen == state.listen:
+            if _answers(state) and wanted.listen == state.listen:
                 return _publish(paths, state)
             _stop(paths)
-        _refuse_if_elsewhere(paths, state)
         programs = programs_for(paths.folder, paths.data)
         if not paths.data.exists():
-            _initialise(paths, programs, wanted)
+            postgres_data.initialise(paths, programs, wanted)
         return _start(paths, programs, wanted)
 
 
@@ -88,11 +73,14 @@ def down(root: Path) -> bool:
     if not paths.state.exists():
         return False
     with _locked(paths):
+        state = _state(paths)
+        if _runs_elsewhere(paths, state):
+            _refuse_elsewhere(paths, state)
         ran = _alive(paths)
         if ran:
             _stop(paths)
         paths.url.unlink(missing_ok=True)
-        _remember(paths, msgspec.structs.replace(_state(paths), host="", boot_id=""))
+        state.stopped().write(paths.state)
     return ran
 
 
@@ -103,8 +91,8 @@ def status(root: Path) -> ServerStatus:
         return ServerStatus(False, "", paths.data, paths.log)
     with _locked(paths):
         state = _state(paths)
-        running = _alive(paths) or (_elsewhere(state) and _answers(paths, state, patience_s=2))
-    return ServerStatus(running, database.redact(_url(state)) if running else "", paths.data, paths.log)
+        running = _answers(state) if _runs_elsewhere(paths, state) else _alive(paths)
+    return ServerStatus(running, database.redact(state.url) if running else "", paths.data, paths.log)
 
 
 def url(root: Path) -> str:
@@ -115,7 +103,7 @@ def url(root: Path) -> str:
     """
     if not status(root).running:
         raise DatabaseError("The embedded server is not running. Start it with `python -m launcher db up`.")
-    return _url(_state(EmbeddedServerPaths.of(root)))
+    return _state(EmbeddedServerPaths.of(root)).url
 
 
 @contextmanager
@@ -128,41 +116,26 @@ def _locked(paths: EmbeddedServerPaths) -> Iterator[None]:
         with paths.lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError) as error:
         raise DatabaseError(
-            f"{error.filename or paths.folder}: no permission. The embedded server belongs to the user who made it: "
-            "run as that user, or remove the .postgres folder to begin anew."
+            f"{error.filename or paths.folder}: {error.strerror}. The embedded server belongs to the user who made it: "
+            "run as that user, or remove .postgres to begin anew."
         ) from None
 
 
 def _state(paths: EmbeddedServerPaths) -> ServerState:
     if paths.state.exists():
-        return msgspec.json.decode(paths.state.read_bytes(), type=ServerState)
+        return ServerState.read(paths.state)
     if paths.data.exists():
         raise DatabaseError(
             f"{paths.state} is gone, and with it the password of {paths.data}: restore it, or remove both"
         )
-    return ServerState(password=secrets.token_urlsafe(24), port=_free_port(LOOPBACK))
-
-
-def _wanted(state: ServerState, listen: bool | str) -> ServerState:
-    if not listen:
-        return state
-    return msgspec.structs.replace(state, listen="*" if listen is True else listen)
-
-
-def _remember(paths: EmbeddedServerPaths, state: ServerState) -> None:
-    files.write_secret(paths.state, msgspec.json.encode(state).decode())
+    return ServerState.new()
 
 
 def _publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
-    files.write_secret(paths.url, _url(state))
-    return _url(state)
-
-
-def _url(state: ServerState) -> str:
-    address = {LOOPBACK: LOOPBACK, "*": state.host}.get(state.listen, state.listen)
-    return f"postgresql://{NAME}:{quote(state.password)}@{address}:{state.port}/{NAME}"
+    files.write_secret(paths.url, state.url)
+    return state.url
 
 
 def _alive(paths: EmbeddedServerPaths) -> bool:
@@ -174,71 +147,56 @@ def _alive(paths: EmbeddedServerPaths) -> bool:
         return False
 
 
-def _answers(paths: EmbeddedServerPaths, state: ServerState, patience_s: float = 60.0) -> bool:
+def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
+    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            psycopg.connect(_url(state), connect_timeout=database.CONNECT_TIMEOUT_S).close()
+            psycopg.connect(state.url, connect_timeout=database.CONNECT_TIMEOUT_S).close()
         except psycopg.OperationalError as error:
-            if not _elsewhere(state) and not _alive(paths):
+            if "starting up" not in str(error) and "recovery" not in str(error):
                 return False
-            if "refused" in str(error) or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 return False
         else:
             return True
         time.sleep(0.1)
 
 
-def _elsewhere(state: ServerState) -> bool:
-    return bool(state.host) and state.host != socket.gethostname() and state.boot_id != _boot_id()
+def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
+    """Whether the server runs, or may run, where this process cannot see its pid: another container or machine.
+
+    Two servers on one data folder destroy it. Containers of one machine see each other's locks; on a shared file
+    system another machine's may be invisible.
+    """
+    if not state.host or state.place == Place.here().name:
+        return False
+    if _alive(paths):
+        return True
+    another_machine = state.host != socket.gethostname() and not state.started_in_this_boot
+    return another_machine and postgres_host.file_system(paths.folder) not in postgres_host.LOCAL_FILE_SYSTEMS
 
 
-def _refuse_if_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> None:
-    """Two servers on one data folder destroy it, and no lock is sure to be seen from another machine."""
-    if _elsewhere(state):
-        raise DatabaseError(
-            f"The embedded server was started on {state.host} and never stopped. Stop it there (`python -m launcher db "
-            f'down`). If that machine is gone for good, set "host" to "" in {paths.state} and try again.'
-        )
-
-
-def _initialise(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> None:
-    """Make the data folder beside its place and move it there when it is whole."""
-    _remember(paths, state)
-    fresh = paths.data.with_name(f"data.{secrets.token_hex(4)}")
-    password = paths.data.with_name(f"password.{secrets.token_hex(4)}")
-    output = paths.data.with_name("initdb.log")
-    try:
-        files.write_secret(password, state.password)
-        programs.own(password)
-        fresh.mkdir(mode=0o700)
-        programs.own(fresh)
-        made = programs.run(
-            "initdb", "--pgdata", str(fresh), "--username", NAME, "--auth", "scram-sha-256", "--pwfile", str(password),
-            "--encoding", "UTF8", "--no-locale", output=output,
-        )  # fmt: skip
-        if made.returncode:
-            raise DatabaseError(f"initdb failed: {_tail(output)}")
-    finally:
-        password.unlink(missing_ok=True)
-    with (fresh / "pg_hba.conf").open("a") as rules:
-        rules.write("host all all all scram-sha-256\n")
-    with (fresh / "postgresql.conf").open("a") as settings:
-        settings.write("include 'truestrength.conf'\n")
-    fresh.rename(paths.data)
+def _refuse_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> NoReturn:
+    raise DatabaseError(
+        f"The embedded server was started on {state.host} and never stopped. Stop it there (`python -m launcher db "
+        f'down`), or if {state.host} is gone for good, set "host" to "" in {paths.state} and try again.'
+    )
 
 
 def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> str:
     output = paths.data.with_name("start.log")
     for _ in range(START_TRIES):
-        state = msgspec.structs.replace(state, host=socket.gethostname(), boot_id=_boot_id(), port=_usable_port(state))
-        _remember(paths, state)
-        _write_settings(paths, state)
+        state = state.starting_here()
+        state.write(paths.state)
+        postgres_data.write_settings(paths, state)
         if _launch(paths, programs, output):
             _create_database(state)
             return _publish(paths, state)
         time.sleep(0.5)
-    raise DatabaseError(f"The embedded server does not start: {_tail(output)} {_tail(paths.log)}")
+    raise DatabaseError(
+        f"The embedded server does not start: {postgres_host.tail(output)} {postgres_host.tail(paths.log)}"
+    )
 
 
 def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
@@ -257,26 +215,8 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
     return started.returncode == 0
 
 
-def _write_settings(paths: EmbeddedServerPaths, state: ServerState) -> None:
-    folder = str(paths.data) if len(str(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
-    settings: dict[str, str | int] = {
-        "listen_addresses": state.listen,
-        "port": state.port,
-        "unix_socket_directories": folder,
-        "max_connections": MAX_CONNECTIONS,
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        # Dead peers (a node that lost power) are noticed in about a minute, and their locks fall.
-        "tcp_keepalives_idle": 30,
-        "tcp_keepalives_interval": 10,
-        "tcp_keepalives_count": 3,
-    }
-    lines = [f"{key} = '{str(value).replace(chr(39), chr(39) * 2)}'" for key, value in settings.items()]
-    (paths.data / "truestrength.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def _create_database(state: ServerState) -> None:
-    with psycopg.connect(database.with_database(_url(state), "postgres"), autocommit=True) as connection:
+    with psycopg.connect(database.with_database(state.url, "postgres"), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone()
         if not known:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
@@ -289,34 +229,5 @@ def _stop(paths: EmbeddedServerPaths) -> None:
     deadline = time.monotonic() + 60
     while _alive(paths):
         if time.monotonic() > deadline:
-            raise DatabaseError(f"The embedded server does not stop: {_tail(output)} {_tail(paths.log)}")
+            raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
         time.sleep(0.1)
-
-
-def _usable_port(state: ServerState) -> int:
-    address = {"*": ""}.get(state.listen, state.listen)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, state.port))
-        except OSError:
-            return _free_port(address)
-    return state.port
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
-def _boot_id() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ""
-
-
-def _tail(path: Path, size: int = 800) -> str:
-    with suppress(OSError):
-        return database.redact(path.read_bytes()[-size:].decode(errors="replace")).strip()
-    return ""

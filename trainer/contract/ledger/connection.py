@@ -81,6 +81,11 @@ def connect(url: str) -> psycopg.Connection[DictRow]:
     )
 
 
+def values(connection: psycopg.Connection[DictRow], statement: str, parameters: Parameters) -> list[Any]:
+    """Run a statement on an open connection and return the first column of its rows."""
+    return [next(iter(row.values())) for row in connection.execute(statement.encode(), parameters).fetchall()]
+
+
 def fetch(connection: psycopg.Connection[DictRow], statement: str, parameters: Parameters, row: type[T]) -> list[T]:
     """Run a statement on an open connection and return its rows as type `row`."""
     return [msgspec.convert(found, row) for found in connection.execute(statement.encode(), parameters).fetchall()]

@@ -6,23 +6,22 @@ A slot is owned by the attempt that claimed it last, and by nobody else: every w
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar
 
-import msgspec
 import psycopg
-from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from trainer.contract import run_ids
 from trainer.contract.errors import DatabaseError, suggest
-from trainer.contract.ledger import registration
-from trainer.contract.ledger.connection import Connection, fetch
-from trainer.contract.ledger.queries import SCHEMA_VERSION, query, schema
+from trainer.contract.ledger import registration, sequences
+from trainer.contract.ledger.building import BuildingLocks
+from trainer.contract.ledger.connection import Connection, fetch, values
+from trainer.contract.ledger.preparation import prepare
+from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
@@ -65,8 +64,7 @@ class Ledger:
         """
         self.url = url
         self.connection = Connection(url, patience_s)
-        self._building: set[str] = set()
-        self._building_turn = threading.Lock()
+        self._building = BuildingLocks(self.connection)
 
     def __enter__(self) -> Ledger:
         return self
@@ -82,7 +80,7 @@ class Ledger:
 
     def prepare(self) -> None:
         """Make or update the schema. Safe for any number of processes at once."""
-        self.connection.work(_prepare)
+        self.connection.work(prepare)
 
     def register(self, spec: SweepSpec, outputs: OutputsRoot, max_attempts: int = 3) -> None:
         """Make the sweep, its slots, its Optuna study and the outputs root's run ids; or go on with what is there.
@@ -111,13 +109,9 @@ class Ledger:
         """
         found = registration.stored(self.connection, batch_id)
         if found is None:
-            known = self._rows("batch_ids", _BatchId)
-            names = (
-                suggest(batch_id, [row.batch_id for row in known])
-                if known
-                else "it has none yet, a launcher makes them"
-            )
-            raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {names}")
+            known = self._values("batch_ids")
+            there = suggest(batch_id, known) if known else "it has none yet, a launcher makes them"
+            raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {there}")
         return found.sweep_spec()
 
     def claim(self, batch_id: str, worker_id: int, lease_s: float = LEASE_S) -> Claim | None:
@@ -235,7 +229,7 @@ class Ledger:
         if gone:
             self.expire(batch_id, gone)
         row = {"batch_id": batch_id, "host": host, "pid": pid, "job_id": job_id, "place": here.name, "lease_s": lease_s}
-        return self._rows("start_worker", _WorkerId, **row)[0].worker_id
+        return int(self._values("start_worker", **row)[0])
 
     def heartbeat(self, worker_id: int, lease_s: float = LEASE_S) -> None:
         """A sign of life of a worker that waits; while it runs a slot, its lease gives them."""
@@ -256,8 +250,7 @@ class Ledger:
 
     def cancelled(self, batch_id: str) -> bool:
         """Whether the sweep is cancelled."""
-        found = self._rows("cancelled", _Cancelled, batch_id=batch_id)
-        return bool(found) and found[0].cancelled
+        return self._values("cancelled", batch_id=batch_id) == [True]
 
     def retry(self, batch_id: str) -> int:
         """Give failed slots new attempts, and take back a cancellation. Returns the number of slots."""
@@ -289,56 +282,31 @@ class Ledger:
 
         `run_ids.new_run_id` makes a run id of it.
         """
-        name = f"run_ids_{root_id}"
-        statement = _for_sequence("next_run_id", name)
-        try:
-            return self.connection.rows(statement, {"name": name}, _RunId)[0].run_id
-        except DatabaseError as error:
-            if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
-                return None
-            raise
+        return sequences.next_number(self.connection, root_id)
 
     def raise_run_ids(self, root_id: str, floor: Callable[[], int]) -> None:
-        """Make an outputs root's sequence where it is missing, and move it forward to `floor` or beyond.
+        """Make an outputs root's sequence where it is missing, and move it forward to `floor()` or beyond.
 
         Args:
             root_id: of the outputs root.
             floor: asked while no run id can be given.
         """
-        name = f"run_ids_{root_id}"
-
-        def raise_it(connection: psycopg.Connection[DictRow]) -> None:
-            with connection.transaction():
-                connection.execute(query("lock").encode(), {"name": name})
-                connection.execute(_for_sequence("create_sequence", name).encode())
-                connection.execute(_for_sequence("raise_sequence", name).encode(), {"at_least": floor()})
-
         self.prepare()
-        self.connection.work(raise_it)
+        sequences.raise_to(self.connection, root_id, floor)
 
-    @contextmanager
-    def building(self, key: str) -> Iterator[bool]:
+    def building(self, key: str) -> AbstractContextManager[bool]:
         """Give True to one process at a time for `key`, and False to the others, who look again later.
 
-        The database arbitrates; the lock falls with its holder. It is held by the ledger's connection, so those who
-        wait hold nothing. After the server was away two may build at once: write files whole or not at all.
+        The database arbitrates, and the lock falls with its holder; those who wait hold nothing. After the server was
+        away two may build at once: write files whole or not at all.
         """
-        with self._building_turn:
-            mine = key not in self._building
-            if mine:
-                mine = self._rows("try_session_lock", _Obtained, name=f"truestrength:building:{key}")[0].obtained
-            if mine:
-                self._building.add(key)
-        try:
-            yield mine
-        finally:
-            if mine:
-                with self._building_turn:
-                    self._building.discard(key)
-                    self._rows("session_unlock", _Released, name=f"truestrength:building:{key}")
+        return self._building.asking(key)
 
     def _rows(self, statement: str, row: type[T], **parameters: Any) -> list[T]:
         return self.connection.rows(query(statement), parameters, row)
+
+    def _values(self, statement: str, **parameters: Any) -> list[Any]:
+        return self.connection.work(lambda open_: values(open_, query(statement), parameters))
 
     def _run(self, statement: str, **parameters: Any) -> int:
         return self.connection.run(query(statement), parameters)
@@ -349,51 +317,5 @@ class Ledger:
             raise Superseded(f"slot {claim.slot} of {claim.batch_id}: attempt {claim.attempt} has a later owner")
 
 
-def _prepare(connection: psycopg.Connection[DictRow]) -> None:
-    if fetch(connection, query("schema_version"), {}, _Prepared)[0].prepared:
-        return
-    with connection.transaction():
-        connection.execute(query("lock").encode(), {"name": "truestrength:schema"})
-        for statement in schema():
-            connection.execute(statement.encode())
-        connection.execute(
-            "INSERT INTO truestrength.schema_version (version) SELECT %s"
-            " WHERE NOT EXISTS (SELECT FROM truestrength.schema_version)",
-            [SCHEMA_VERSION],
-        )
-
-
-def _for_sequence(name: str, sequence: str) -> str:
-    return sql.SQL(query(name)).format(sequence=sql.Identifier("truestrength", sequence)).as_string()
-
-
 def _key(claim: Claim | Reported) -> dict[str, Any]:
     return {"batch_id": claim.batch_id, "slot": claim.slot, "attempt": claim.attempt}
-
-
-class _BatchId(msgspec.Struct):
-    batch_id: str
-
-
-class _WorkerId(msgspec.Struct):
-    worker_id: int
-
-
-class _Cancelled(msgspec.Struct):
-    cancelled: bool
-
-
-class _Obtained(msgspec.Struct):
-    obtained: bool
-
-
-class _Released(msgspec.Struct):
-    released: bool
-
-
-class _RunId(msgspec.Struct):
-    run_id: int
-
-
-class _Prepared(msgspec.Struct):
-    prepared: bool

@@ -316,6 +316,10 @@ LIMIT %(most)s;
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 
+-- name: take_time
+-- Looking through a slow file system or making Optuna's tables takes longer than a transaction may otherwise be idle.
+SET LOCAL idle_in_transaction_session_timeout = '5min';
+
 -- name: try_session_lock
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
 
@@ -336,5 +340,9 @@ FROM {sequence};
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextended(%(name)s, 0)))
 SELECT nextval('{sequence}') AS run_id FROM locked;
 
--- name: schema_version
+-- name: put_schema_version
+INSERT INTO truestrength.schema_version (version)
+SELECT %(version)s WHERE NOT EXISTS (SELECT FROM truestrength.schema_version);
+
+-- name: prepared
 SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;

@@ -59,6 +59,7 @@ def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root
 
     def once(open_: psycopg.Connection[DictRow]) -> None:
         with open_.transaction():
+            open_.execute(query("take_time").encode())
             open_.execute(query("lock").encode(), {"name": "truestrength:register"})
             old = _stored(open_, spec.batch_id)
             if old is None:
