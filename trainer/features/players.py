@@ -44,13 +44,15 @@ MINUTES_HALF_LIFE = 10
 """Games after which a game counts half in the minutes that a player is expected to play."""
 PRIOR_MINUTES = 300.0
 """A player's value starts from a replacement player's, who has played this many minutes."""
-REPLACEMENT_GAME_SCORE, REPLACEMENT_PLUS_MINUS = 0.18, -0.06
-"""A replacement player's Game Score and plus-minus per minute."""
-AVERAGE_GAME_SCORE = 0.354
-"""The league's Game Score per minute."""
-POINTS_PER_GAME_SCORE, POINTS_PER_PLUS_MINUS = 0.22, 0.185
-"""What a point of either adds to the team's expected point difference: regression of game margins on the line-ups'
-earlier figures, NBA 2016-17 to 2020-21."""
+VALUED = ("game_score", "pts", "plus_minus")
+"""What a player's value is made of, per minute."""
+WORTH = np.array([0.4, -0.16, 0.165])
+"""Points that one of each of `VALUED` adds to the team's expected margin: regression of the game margins of NBA 2016-17
+to 2020-21 on the line-ups' earlier figures. Game Score thinks too well of those who score much, hence the minus."""
+REPLACEMENT = np.array([0.18, 0.33, -0.06])
+"""`VALUED` of a replacement player."""
+AVERAGE = np.array([0.354, 0.451, 0.0])
+"""`VALUED` of an average minute; a player who has these is worth 0."""
 
 _DATE_BITS = 20
 
@@ -74,7 +76,7 @@ class PlayerLog:
     sums: Floats
     """[R + 1, K] sums over the rows before each row."""
     value_state: Floats
-    """[R + 1, 3] minutes, Game Score and plus-minus up to and including the row before, recent games counting more."""
+    """[R + 1, 4] minutes and `VALUED` up to and including the row before, recent games counting more."""
     minutes_state: Floats
     """[R + 1, 2] games and minutes likewise, recent games counting much more."""
 
@@ -93,10 +95,10 @@ class PlayerLog:
             player: [Q].
             end: [Q] as `before` gives it.
         """
-        minutes, game_score, plus_minus = self._known(self.value_state, player, end).T
-        score = (game_score + PRIOR_MINUTES * REPLACEMENT_GAME_SCORE) / (minutes + PRIOR_MINUTES)
-        net = (plus_minus + PRIOR_MINUTES * REPLACEMENT_PLUS_MINUS) / (minutes + PRIOR_MINUTES)
-        points: Floats = POINTS_PER_GAME_SCORE * (score - AVERAGE_GAME_SCORE) + POINTS_PER_PLUS_MINUS * net
+        known = self._known(self.value_state, player, end)
+        minutes, amounts = known[:, :1], known[:, 1:]
+        rates = (amounts + PRIOR_MINUTES * REPLACEMENT) / (minutes + PRIOR_MINUTES)
+        points: Floats = (rates - AVERAGE) @ WORTH
         return points
 
     def minutes_a_game(self, player: Ints, end: Ints) -> Floats:
@@ -130,7 +132,7 @@ def player_log(league: League, seasons: Sequence[str]) -> PlayerLog:
     _, first_row, player = np.unique(rows["player_id"].to_numpy(), return_index=True, return_inverse=True)
     order = {name: i for i, name in enumerate(seasons)}
     game_number = np.arange(len(player)) - first_row[player]
-    chosen = {name: statistics[:, STATISTICS.index(name)] for name in ("games", "minutes", "game_score", "plus_minus")}
+    chosen = {name: statistics[:, STATISTICS.index(name)] for name in ("games", "minutes", *VALUED)}
     return PlayerLog(
         player=player.astype(np.int64),
         date=rows["date"].cast(pl.Int32).to_numpy().astype(np.int64),
@@ -140,9 +142,7 @@ def player_log(league: League, seasons: Sequence[str]) -> PlayerLog:
         first_row=first_row.astype(np.int64),
         sums=np.concatenate([np.zeros((1, len(STATISTICS))), statistics.cumsum(axis=0)]),
         value_state=_fading_sums(
-            np.stack([chosen["minutes"], chosen["game_score"], chosen["plus_minus"]], axis=1),
-            game_number,
-            VALUE_HALF_LIFE,
+            np.stack([chosen[name] for name in ("minutes", *VALUED)], axis=1), game_number, VALUE_HALF_LIFE
         ),
         minutes_state=_fading_sums(
             np.stack([chosen["games"], chosen["minutes"]], axis=1), game_number, MINUTES_HALF_LIFE
