@@ -169,7 +169,7 @@ def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     Two servers on one data folder destroy it. Containers of one machine see each other's locks; on a shared file
     system another machine's may be invisible.
     """
-    if not state.host or state.place == Place.here().name:
+    if not state.host or state.place in ("", Place.here().name):
         return False
     if _alive(paths):
         return True

@@ -19,7 +19,7 @@ NAME = "truestrength"
 LOOPBACK = "127.0.0.1"
 
 
-class ServerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """The password, where the server listens, and where it was started last."""
 
     password: str
@@ -29,7 +29,7 @@ class ServerState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     host: str = ""
     """Name of the machine or container it was started on; empty after an orderly stop."""
     place: str = ""
-    """`Place` of its start: whose processes can see its pid."""
+    """`Place` of its start: whose processes can see its pid. Empty where the system does not tell."""
 
     @classmethod
     def new(cls) -> ServerState:
