@@ -6,7 +6,7 @@ It says a defeat as loudly as a victory: a model that loses to the standings mus
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from launcher.report_markdown import MISSING, Figures, bold, number, picture, section, signed, table
 from launcher.report_trials import (
@@ -20,7 +20,7 @@ from launcher.report_trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.metrics import RunMetrics
+from trainer.contract.metrics import Gain, RunMetrics
 from trainer.contract.objectives import Objective, Target
 
 
@@ -91,16 +91,18 @@ def _other(trial: Trial) -> str:
 
 
 def _table(name: str, metrics: RunMetrics) -> str:
-    headers = [name, "stack", "best baseline", "its value", "gain", "verdict"]
+    headers = [name, "stack", "best baseline", "its value", "gain", "95 % interval", "verdict"]
     found = {comparison.objective: comparison for comparison in comparisons(rankers(metrics))}
-    return table(headers, [[_objective(objective), *_cells(found.get(objective))] for objective in Objective])
+    return table(headers, [[_objective(o), *_cells(found.get(o), metrics.gains)] for o in Objective])
 
 
-def _cells(found: Comparison | None) -> list[str]:
+def _cells(found: Comparison | None, gains: Mapping[str, Mapping[str, Gain]]) -> list[str]:
     if found is None:
-        return [MISSING] * 5
+        return [MISSING] * 6
     judged = "beats all" if found.beats else bold("LOSES")
-    return [number(found.stack), found.baseline, number(found.baseline_value), signed(found.gain), judged]
+    gain = gains.get(found.baseline, {}).get(found.objective)
+    interval = f"{signed(gain.low)} to {signed(gain.high)}" if gain else MISSING
+    return [number(found.stack), found.baseline, number(found.baseline_value), signed(found.gain), interval, judged]
 
 
 def _objective(objective: Objective) -> str:

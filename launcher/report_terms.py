@@ -20,6 +20,8 @@ TERMS = """\
 - **last_season_rank**: plain baseline: the order at the end of the season before
 - **blend**: plain baseline: the best fixed blend of the other baselines
 - **gain**: how much better the stack is than the best baseline; positive is better, whichever way the objective goes
+- **95 % interval**: of the gain: paired block bootstrap over the dates of these seasons; it does not know how much
+  seasons differ
 - **beats**: strictly better, in full precision; a tie is a loss
 - **validation seasons**: what the sweeps optimise; never trained on, but chosen by
 - **held-out season**: seen by no sweep; read once, for the best run of each target

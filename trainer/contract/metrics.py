@@ -1,4 +1,4 @@
-"""What a run leaves in `metrics.json`: the six objectives of every model and baseline, sliced; typed for the reports."""
+"""What a run leaves in `metrics.json`: the six objectives of every model and baseline, sliced; typed for reports."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ class StageCount(msgspec.Struct, frozen=True):
     misses: int = 0
 
 
+class Gain(msgspec.Struct, frozen=True):
+    """How much better the stack is than a baseline, positive when it is, with its 95 % interval.
+
+    Paired block bootstrap over dates: `trainer.evaluation.bootstrap`.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
 class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """A run's figures on some seasons (validation in `metrics.json`, held out in `holdout.json`)."""
 
@@ -47,6 +58,8 @@ class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Conference -> rankers (models and baselines), computed within the conference."""
     by_third: dict[str, Table]
     """`early`, `middle`, `late` third of the season -> rankers (models and baselines)."""
+    gains: dict[str, dict[str, Gain]] = {}
+    """Baseline -> objective -> the stack's gain over it."""
     stack_weights: dict[str, float]
     """Weight of each model's standardised score in the stack."""
     stack_without: dict[str, Scores] = {}

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import Scores, Table
+from trainer.contract.metrics import Gain, Scores, Table
 from trainer.contract.objectives import Objective, Target
 from trainer.evaluation.baselines import BASELINES
+from trainer.evaluation.bootstrap import gain
 from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of
 from trainer.features.targets import require_target
 
@@ -34,6 +35,7 @@ class Evaluated:
     baselines: Table
     by_conference: dict[str, Table]
     by_third: dict[str, Table]
+    gains: dict[str, dict[str, Gain]]
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def evaluate(
             for name in conferences
         },
         by_third={name: _mean(_joined([third[i] for third in thirds])) for i, name in enumerate(THIRDS)},
+        gains={name: {o.value: _gain(whole, name, o) for o in Objective} for name in BASELINES},
     )
 
 
@@ -168,6 +171,11 @@ def _within(block: SeasonScores, conference: str) -> SeasonScores:
         outcome=block.outcome[chosen],
         playoff_team=block.playoff_team[chosen],
     )
+
+
+def _gain(whole: Sequence[PerDate], baseline: str, objective: Objective) -> Gain:
+    ours, theirs = ([season[ranker][objective] for season in whole] for ranker in ("stack", baseline))
+    return gain(ours, theirs, objective)
 
 
 def _thirds(per_date: PerDate) -> list[PerDate]:
