@@ -12,10 +12,11 @@ name_user() {
         || true
 }
 
-if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$outputs")" != 0 ]; then
+# TRUESTRENGTH_ROOT=1: root on purpose, for a caller who is root.
+if [ "$(id -u)" = 0 ] && [ -z "${TRUESTRENGTH_ROOT:-}" ] && [ "$(stat -c %u "$outputs")" != 0 ]; then
     uid=$(stat -c %u "$outputs") gid=$(stat -c %g "$outputs")
     name_user "$uid" "$gid"
-    chown "$uid:$gid" /var/lib/truestrength
+    [ "${1:-}" != database ] || chown "$uid:$gid" "$TRUESTRENGTH_POSTGRES" # a new volume is the image's user's
     exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --inh-caps=-all --no-new-privs -- "$0" "$@"
 fi
 name_user "$(id -u)" "$(id -g)"

@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from launcher.containers import SECRET, Container, ContainerSettings, Launch, Mount, Start
+from trainer.contract import provenance
 
 NOT_PASSED_ON = ("PYTHON*", "LD_*", "VIRTUAL_ENV")
 """Charliecloud passes the whole environment on; these would mix the host's Python with the image's."""
+IDENTITY = (provenance.IMAGE_VARIABLE, provenance.DIGEST_VARIABLE)
 
 
 def program(settings: ContainerSettings) -> str:
@@ -85,6 +87,8 @@ def _run(container: Container, start: Start, own: Iterable[str]) -> Launch:
         arguments += ["--mount", f"type=bind,source={mount.source},target={mount.target}{readonly}"]
     for name in start.environment:
         arguments += ["--env", name]
+    if container.uid == 0:
+        arguments += ["--env", "TRUESTRENGTH_ROOT=1"]  # else the image's entrypoint becomes another user
     arguments += [*settings.options, settings.image, *_inside(container, start)]
     return Launch(arguments, dict(start.environment))
 
@@ -105,7 +109,8 @@ def _charliecloud(container: Container, start: Start) -> Launch:
     settings = container.settings
     arguments = [program(settings), "--cd", str(container.workdir)]
     arguments += [f"--unset-env={pattern}" for pattern in NOT_PASSED_ON]
-    arguments += ["--set-env"]  # the image's own, from its /ch/environment
+    arguments += ["--set-env"]  # the image's own variables, which would win over the caller's
+    arguments += [f"--set-env={name}={value}" for name, value in start.environment.items() if name in IDENTITY]
     for mount in _mounts(container, start):
         # Read-only binds are not to be had here; the data is opened for reading anyway.
         arguments += ["--bind", f"{mount.source}:{mount.target}"]

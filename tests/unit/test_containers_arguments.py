@@ -1,5 +1,6 @@
 """Every runtime's argument list, word by word: they are the interface to programs that are not on every machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ def test_podman_of_root_keeps_its_ids_already() -> None:
     assert "keep-id" not in wrap(make_container("podman", uid=0), make_start()).arguments
 
 
+@pytest.mark.parametrize("runtime", ["docker", "podman"])
+def test_a_caller_who_is_root_stays_root(runtime: Runtime) -> None:
+    arguments = " ".join(wrap(make_container(runtime, uid=0), make_start()).arguments)
+    assert "--user 0:100" in arguments
+    assert "--env TRUESTRENGTH_ROOT=1" in arguments
+
+
 def test_podman_with_gpus_names_a_cdi_device() -> None:
     arguments = wrap(make_container("podman"), make_start(gpus=True)).arguments
     assert "--device nvidia.com/gpu=all" in " ".join(arguments)
@@ -102,6 +110,13 @@ def test_charliecloud() -> None:
         "--bind", "/p/.postgres/url:/run/secrets/database_url", "/images/t", "--", *INSIDE,
     ]  # fmt: skip
     assert launch.environment == {"USER": "uid1000", **ENVIRONMENT}
+
+
+def test_charliecloud_tells_the_name_of_the_image_after_the_images_own_variables() -> None:
+    start = replace(make_start(), environment={"TRUESTRENGTH_IMAGE": "/images/t"})
+    arguments = wrap(make_container("charliecloud", "/images/t"), start).arguments
+    own = arguments.index("--set-env")
+    assert arguments[own + 1] == "--set-env=TRUESTRENGTH_IMAGE=/images/t"
 
 
 def test_pyxis() -> None:

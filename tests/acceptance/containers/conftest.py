@@ -21,6 +21,11 @@ REPOSITORY = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 STRANGER = (4242, 4343)
 """Uid and gid of a user without a name, as those from a directory service are to a container."""
+AS_STRANGER = [
+    "setpriv", f"--reuid={STRANGER[0]}", f"--regid={STRANGER[1]}", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--",
+]  # fmt: skip
+"""The capability lets the stranger use a Python in somebody's closed home folder, and changes nothing about owners."""
 TAG = "truestrength:test"
 LEASE_S = 5
 SMALL = """
@@ -132,7 +137,7 @@ def _roomy_folder() -> str | None:
 
 
 class Place:
-    """A folder of the caller's, and the launcher run in it as the caller."""
+    """A folder of the stranger's, and the launcher run in it as the stranger."""
 
     def __init__(self, folder: Path, engine: Engine, league: Path, url: str) -> None:
         self.folder = folder
@@ -142,9 +147,8 @@ class Place:
         self.outputs = OutputsRoot(folder / "outputs4")
         shutil.copytree(league / "demo", folder / "league")
         self.configure(epochs=20)
-        self.uid, self.gid = _caller()
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, *STRANGER)
 
     def configure(self, epochs: int) -> None:
         """Write the configuration; the more epochs, the longer a trial."""
@@ -152,19 +156,16 @@ class Place:
         (self.folder / "small.yaml").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start `python -m launcher` as the caller."""
+        """Start `python -m launcher` as the stranger."""
         inherited = {k: v for k, v in os.environ.items() if k not in (database.URL_VARIABLE, database.FILE_VARIABLE)}
         own = {"HOME": str(self.folder), "TRUESTRENGTH_LEASE_S": str(LEASE_S), database.URL_VARIABLE: self.url}
         return subprocess.Popen(
-            [sys.executable, "-m", "launcher", *arguments],
+            [*AS_STRANGER, sys.executable, "-m", "launcher", *arguments],
             cwd=self.folder,
             env={**inherited, **self.engine.environment, **own, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=[],
         )
 
     def launcher(self, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -184,12 +185,12 @@ class Place:
         return self.engine.ask("ps", "--filter", label, "--format", "{{.Names}}").split()
 
     def check_complete(self, n_trials: int) -> list[dict]:
-        """Exactly the budget, files of the caller's only; gives the complete runs' provenance."""
+        """Exactly the budget, files of the stranger's only; gives the complete runs' provenance."""
         progress = self.ledger.progress("s")
         assert (progress.done, progress.failed, progress.open) == (n_trials, 0, 0)
         sweep = self.outputs.sweep("s")
         assert sum(",complete," in row for row in sweep.results.read_text().splitlines()) == n_trials
-        strangers = [path for path in self.folder.rglob("*") if path.lstat().st_uid != self.uid]
+        strangers = [path for path in self.folder.rglob("*") if path.lstat().st_uid != STRANGER[0]]
         assert strangers == []
         found = [json.loads(path.read_text()) for path in sweep.folder.glob("run_*/provenance.json")]
         return [record for record in found if record["state"] == "complete"]
@@ -197,7 +198,7 @@ class Place:
 
 @pytest.fixture
 def place(engine: Engine, league: Path, database_url: str) -> Iterator[Place]:
-    """A project of the caller's, on a path that every user can enter."""
+    """A project of the stranger's, on a path that every user can enter."""
     with tempfile.TemporaryDirectory(prefix="truestrength-") as name:
         Path(name).chmod(0o755)
         made = Place(Path(name), engine, league, database_url)
@@ -205,14 +206,6 @@ def place(engine: Engine, league: Path, database_url: str) -> Iterator[Place]:
         made.ledger.close()
         for container in made.containers():
             engine.docker("rm", "--force", container)
-
-
-def _caller() -> tuple[int, int]:
-    """The stranger, or root where others may not enter this checkout (in a 0700 home)."""
-    probe = [sys.executable, "-c", "import launcher, trainer"]
-    user, group = STRANGER
-    done = subprocess.run(probe, cwd="/", user=user, group=group, extra_groups=[], capture_output=True, check=False)
-    return STRANGER if done.returncode == 0 else (0, 0)
 
 
 @pytest.fixture
