@@ -37,7 +37,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Refuse names that could not be a folder, and empty budgets."""
         if not BATCH_ID.match(self.batch_id):
             raise ConfigError(
-                f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, starting with a letter or digit"
+                f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, "
+                "starting with a letter or digit"
             )
         if self.n_trials < 1:
             raise ConfigError(f"--n-trials {self.n_trials}: at least 1 is needed")
