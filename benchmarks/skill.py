@@ -2,8 +2,8 @@
 
 Trains one run per target with the configuration's own settings (or reads finished runs: `--run FOLDER`) and prints, for
 the validation seasons, the stack beside every plain baseline: gain and 95 % interval (paired block bootstrap over
-dates), the same by third of the season, and what the stack would lose without each model. `--holdout` adds the held-out season,
-which should be read once, when everything else is decided.
+dates), the same by third of the season, and what the stack would lose without each model. `--holdout` adds the held-out
+season, which should be read once, when everything else is decided.
 """
 
 from __future__ import annotations
