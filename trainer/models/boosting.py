@@ -2,6 +2,7 @@
 
 Rounds are a prefix of one fit, also when a fit is continued: XGBoost's column sampler keeps a state that no saved model
 holds, so a fit is made in blocks of rounds, each with its own seed, and a continuation begins at the start of a block.
+A score can only rise with what speaks for a team (`trainer.features.directions`).
 
 Shapes: M ranked lists, T teams, R rows, C context columns.
 """
@@ -24,6 +25,9 @@ Array = npt.NDArray[Any]
 
 _BLOCK = 50
 _BINS = 64
+_MIN_ROWS = 20
+_SHRINKAGE = 100.0
+"""Of some 1,500 rows all but 180 are a team's season once more, so a leaf is worth less than its rows say."""
 
 
 def fit(
@@ -87,7 +91,8 @@ def _parameters(settings: BoostingSettings, columns: Sequence[str]) -> dict[str,
         "learning_rate": settings.learning_rate,
         "subsample": settings.subsample,
         "colsample_bytree": settings.colsample_bytree,
-        "min_child_weight": 5,
+        "min_child_weight": _MIN_ROWS,
+        "reg_lambda": _SHRINKAGE,
         "monotone_constraints": directions(columns),
         "nthread": 1,
     }

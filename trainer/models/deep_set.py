@@ -4,7 +4,8 @@ The surprising one: there is no module. All fits (the folds and the final one) a
 through one batched matrix product per layer, so six trainings cost little more than one.
 
 Each player goes through a layer; attention heads, which start from the minutes he plays, pool the roster; beside that
-goes the team's context, through a layer and through a linear term, so the network learns what a line does not say.
+goes the team's context, through a layer and through a linear term, so the network learns what a line does not say. The
+linear term may not count a column the wrong way round.
 
 Shapes: F fits, L lists, T teams, P players, S player statistics, C context columns, H hidden, K heads, D weights.
 """
@@ -27,8 +28,14 @@ class Architecture:
     """Widths of the network, from which the weights' layout follows."""
 
     stats: int
-    context: int
+    directions: tuple[int, ...]
+    """[C] of each context column, as `trainer.features.directions` gives them."""
     hidden: int
+
+    @property
+    def context(self) -> int:
+        """C."""
+        return len(self.directions)
 
     @property
     def layout(self) -> dict[str, tuple[int, int]]:
@@ -40,7 +47,7 @@ class Architecture:
             "team": (self.joined, self.hidden),
             "team_bias": (1, self.hidden),
             "score": (self.hidden, 1),
-            "linear": (self.context, 1),
+            "linear": (self.context, 1),  # the last: see `lowest`
         }
 
     @property
@@ -71,6 +78,12 @@ class Architecture:
             [torch.full((size,), float(name != "linear")) for name, size in zip(self.layout, self._sizes, strict=True)]
         )
 
+    def lowest(self) -> Tensor:
+        """[D] the least that each weight may be: 0 for the linear term's weights of columns that have a direction."""
+        free = torch.full((sum(self._sizes) - self.context,), -torch.inf)
+        directed = torch.tensor(self.directions) != 0
+        return torch.cat([free, torch.where(directed, 0.0, -torch.inf)])
+
     @property
     def _sizes(self) -> list[int]:
         return [inputs * outputs for inputs, outputs in self.layout.values()]
@@ -85,7 +98,7 @@ class Inputs:
     minutes: Tensor
     """[F, L, T, P] logarithm of the minutes a game; a large negative number where there is no player."""
     context: Tensor
-    """[F, L, T, C] standardised, 0 where masked."""
+    """[F, L, T, C] standardised, and turned round where lower is better; 0 where masked."""
 
 
 def score_teams(weights: Mapping[str, Tensor], inputs: Inputs, keep: Tensor | None = None) -> Tensor:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from trainer.contract.errors import UserError
 from trainer.features.batches import Batches
+from trainer.features.directions import directions
 from trainer.models import losses
 from trainer.models.adam import Adam
 from trainer.models.deep_set import Architecture, Inputs, score_teams
@@ -73,7 +74,7 @@ def train(
         scale = standardisation(task.batches, task.fits.train)
         data = _training_data(task, scale, precision.device)
         ranked = _ranked_inputs(task, scale, precision.device)
-        architecture = scale.architecture(settings.hidden)
+        architecture = _architecture(task.batches, settings.hidden)
         trainer = _Trainer(architecture, settings, precision, data, before)
         history = [] if before is None else [_epoch_of(before, i) for i in range(len(before["loss"]))]
         for epoch in range(len(history), epochs):
@@ -120,7 +121,7 @@ def score(model: Mapping[str, Array], hidden: int, batches: Batches, lists: Ints
     scale = Standardisation.of_arrays({name: row[None] for name, row in model.items()})
     with one_thread():
         scores = score_lists(
-            scale.architecture(hidden),
+            _architecture(batches, hidden),
             torch.from_numpy(model["weights"].copy())[None],
             inputs(batches, [lists], scale, "cpu"),
         )
@@ -149,6 +150,7 @@ class _Trainer:
         start = {"weights": first, "average": first} if before is None else _tensors(before, "weights", "average")
         self._weights = start["weights"].clone().to(device).requires_grad_()
         self.average = start["average"].clone().to(device)
+        self._lowest = architecture.lowest().to(device)
         self._adam = Adam.new(
             self._weights.detach(),
             settings.learning_rate,
@@ -199,6 +201,7 @@ class _Trainer:
         (gradient,) = torch.autograd.grad(self._adam.scale * by_fit.sum(), self._weights)
         with torch.no_grad():
             self._adam.step(self._weights, gradient)
+            self._weights.clamp_(min=self._lowest)
             self.average.lerp_(self._weights, 1 - min(_AVERAGE_DECAY, (1 + step) / (10 + step)))
         return by_fit.detach()
 
@@ -240,6 +243,10 @@ def _loss(
         case "spearman":
             return losses.spearman_loss(scores, ranks, mask)
     assert_never(name)
+
+
+def _architecture(batches: Batches, hidden: int) -> Architecture:
+    return Architecture(len(batches.player_columns), directions(batches.context_columns), hidden)
 
 
 def _training_data(task: Task, scale: Standardisation, device: str) -> _Data:

@@ -1,7 +1,8 @@
 """Model C: a random forest (scikit-learn) on team context, kept as plain arrays.
 
 The first k trees of a larger forest are the forest of k trees: trees are grown in blocks that have their own seeds, and
-their leaves are added up in order of the trees, so a prefix gives the same bits as a forest grown alone.
+their leaves are added up in order of the trees, so a prefix gives the same bits as a forest grown alone. A score can
+only rise with what speaks for a team (`trainer.features.directions`).
 
 Shapes: M ranked lists, T teams, R rows, C context columns, N trees, V nodes of all trees.
 """
@@ -23,6 +24,8 @@ from trainer.models.team_rows import as_lists, context_rows, relevance_rows
 Array = npt.NDArray[Any]
 
 _BLOCK = 10
+_SAMPLE = 0.2
+"""Share of the rows that a tree is grown on. With all of them every tree has seen every team's season."""
 
 
 def fit(
@@ -133,6 +136,7 @@ def _grow(rows: Array, relevance: Array, asked: Array, growth: _Growth) -> tuple
             size,
             min_samples_leaf=growth.settings.min_samples_leaf,
             max_features=growth.settings.max_features,
+            max_samples=_SAMPLE,
             monotonic_cst=growth.directions,
             random_state=seed,
             n_jobs=1,

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from trainer.features.batches import Batches
-from trainer.models.deep_set import Architecture, Inputs
+from trainer.features.directions import directions
+from trainer.models.deep_set import Inputs
 from trainer.models.fits import Ints
 
 Floats = npt.NDArray[np.float32]
@@ -55,10 +56,6 @@ class Standardisation:
         """One fit's own, with F = 1."""
         return Standardisation(**{name: values[[fit]] for name, values in vars(self).items()})
 
-    def architecture(self, hidden: int) -> Architecture:
-        """The network that reads what this standardises."""
-        return Architecture(stats=self.player_mean.shape[1], context=self.context_mean.shape[1], hidden=hidden)
-
 
 def standardisation(batches: Batches, train: Sequence[Ints]) -> Standardisation:
     """Statistics of each fit's training lists, and of nothing else."""
@@ -75,10 +72,11 @@ def standardisation(batches: Batches, train: Sequence[Ints]) -> Standardisation:
 def inputs(batches: Batches, lists: Sequence[Ints], scale: Standardisation, device: str) -> Inputs:
     """The lists of each fit, standardised by its statistics; shorter fits are padded with empty lists."""
     players, minutes, context = [], [], []
+    sign = np.array([-1 if direction < 0 else 1 for direction in directions(batches.context_columns)], dtype=np.float32)
     for fit, chosen in enumerate(lists):
         there, present = batches.player_mask[chosen][..., None], batches.team_mask[chosen][..., None]
         of_players = _scaled(batches.players[chosen], scale.player_mean[fit], scale.player_deviation[fit])
-        of_teams = _scaled(batches.context[chosen], scale.context_mean[fit], scale.context_deviation[fit])
+        of_teams = sign * _scaled(batches.context[chosen], scale.context_mean[fit], scale.context_deviation[fit])
         players.append(torch.from_numpy(np.where(there, of_players, np.float32(0))))
         minutes.append(torch.from_numpy(_log_minutes(batches, chosen)))
         context.append(torch.from_numpy(np.where(present, of_teams, np.float32(0))))

@@ -49,7 +49,7 @@ def synthetic_batches(seed: int = 3) -> Batches:
         seasons=tuple(f"{2015 + i}-{16 + i}" for i in range(SEASONS)),
         conferences=("East", "West"),
         player_columns=("plus_minus", "minutes_last_10", "points"),
-        context_columns=("elo", "win_rate", "point_difference", "rest"),
+        context_columns=("elo", "win_rate_season", "point_difference_season", "star"),
     )
 
 

@@ -41,7 +41,7 @@ def trained(task: Task) -> dict[str, np.ndarray]:
 
 def some_inputs(seed: int = 0) -> tuple[Architecture, dict[str, torch.Tensor], Inputs]:
     generator = torch.Generator().manual_seed(seed)
-    architecture = Architecture(stats=3, context=2, hidden=4)
+    architecture = Architecture(stats=3, directions=(1, 0), hidden=4)
     n_weights = len(architecture.initial(generator))
     weights = architecture.views(torch.randn(2, n_weights, generator=generator))
     return (
@@ -86,7 +86,7 @@ def test_fits_do_not_see_each_other() -> None:
         Inputs(given.players[1:], given.minutes[1:], given.context[1:]),
     )
     torch.testing.assert_close(alone, score_teams(weights, given)[1:])
-    assert architecture.decayed().sum() == len(architecture.decayed()) - 2
+    assert architecture.decayed().sum() == len(architecture.decayed()) - architecture.context
 
 
 def test_more_minutes_mean_more_say() -> None:
@@ -160,6 +160,15 @@ def test_result_does_not_depend_on_the_number_of_threads(task: Task, trained: di
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(again["scores"], trained["scores"])
+
+
+def test_linear_term_counts_no_column_the_wrong_way_round(task: Task, batches: Batches) -> None:
+    misleading = dataclasses.replace(batches, context=batches.context * np.array([-1, 1, 1, 1], dtype=np.float32))
+    found = train(dataclasses.replace(task, batches=misleading), SETTINGS, CPU, 5)
+    linear = found["final_weights"][-1][-4:]
+    assert linear[0] == 0
+    assert (linear[1:] > 0).any()
+    assert Architecture(3, (1, 0, -1), 4).lowest()[-3:].tolist() == [0, -np.inf, 0]
 
 
 def test_seed_changes_the_result(task: Task, trained: dict[str, np.ndarray]) -> None:

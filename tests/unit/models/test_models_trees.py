@@ -80,6 +80,17 @@ def test_continued_model_is_the_one_that_never_stopped(
         np.testing.assert_array_equal(model.scores(task, found, depth), model.scores(task, deep[model], depth))
 
 
+def test_what_speaks_for_a_team_never_lowers_its_score(task: Task) -> None:
+    rows = context_rows(task.batches, task.fits.rank[-1])
+    booster = boosting.load(boosting.fit(task, BOOSTING, 30)["fit_3"])
+    grown = forest.fit(task, FOREST, 30)
+    for column in range(rows.shape[1]):
+        better = rows.copy()
+        better[:, column] += 0.7
+        assert (boosting.predict(booster, better, 30) >= boosting.predict(booster, rows, 30)).all()
+        assert (forest.predict(grown, better, 30) >= forest.predict(grown, rows, 30)).all()
+
+
 @pytest.mark.parametrize(("model", "settings"), MODELS, **BY_NAME)
 def test_out_of_fold_scores_never_saw_the_folds_ranks(
     model, settings, task: Task, make_task: Callable[..., Task]
