@@ -96,10 +96,10 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     )
 
     if args.executor == "slurm":
-        from launcher.slurm_submit import run  # noqa: PLC0415
+        from launcher.slurm_submit import Options, run  # noqa: PLC0415
 
-        said = run(plan, args.cluster, args.order, args.container, share=args.share, dry_run=args.dry_run)
-        print(said)  # noqa: T201
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
+        print(run(plan, options, dry_run=args.dry_run))  # noqa: T201
         return 0
     settings = parse_container(args.container or "none")
     if args.dry_run:

@@ -6,7 +6,7 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,17 +31,17 @@ def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
     from launcher.results import write_sweep_results  # noqa: PLC0415 - seconds, which a finished plan need not wait
 
     write_sweep_results(ledger, batch_id, plan.outputs)
-    analyse(plan, ledger)
+    analyse(plan.outputs, [spec.batch_id for spec in plan.sweeps], ledger)
 
 
-def analyse(plan: Plan, ledger: Ledger) -> None:
+def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> None:
     """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others."""
     from launcher.analysis import write_analysis  # noqa: PLC0415
     from launcher.results import registered  # noqa: PLC0415
 
-    planned = [spec.batch_id for spec in plan.sweeps] if len(plan.sweeps) > 1 else []
-    others = [name for name in registered(ledger, plan.outputs) if name not in planned]
-    write_analysis(ledger, [*planned, *others], plan.outputs)
+    planned = batch_ids if len(batch_ids) > 1 else []
+    others = [name for name in registered(ledger, outputs) if name not in planned]
+    write_analysis(ledger, [*planned, *others], outputs)
 
 
 def nothing_more(plan: Plan, ledger: Ledger) -> None:
@@ -53,7 +53,7 @@ def read_held_out_season(plan: Plan, ledger: Ledger, container: Container | None
     from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 
     if read_held_out(ledger, plan.outputs, container, say):
-        analyse(plan, ledger)
+        analyse(plan.outputs, [spec.batch_id for spec in plan.sweeps], ledger)
 
 
 def run_plan(
@@ -92,14 +92,14 @@ def run_plan(
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
         for spec in plan.sweeps:
-            _register(ledger, spec, plan.outputs)
+            register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
         names = [spec.batch_id for spec in plan.sweeps]
         for i, name in enumerate(names):
             outcome = run_sweep(name, ledger, crew, show, later=names[i + 1 :])
             if outcome.progress.failed and not outcome.problem:
                 outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
-            if outcome.submitted or not _written(plan.outputs, outcome.progress):
+            if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, partial(report, plan, ledger, name))
             if outcome.problem:
                 display.say(outcome.problem)
@@ -134,14 +134,15 @@ def _reported(outcome: Outcome, report: Callable[[], None]) -> Outcome:
     return outcome
 
 
-def _written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
+def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
     """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
     last, finished = outputs.sweep(progress.batch_id).importances, progress.last_finished_at
     files = [last, outputs.analysis]
     return all(f.exists() and (finished is None or f.stat().st_mtime > finished.timestamp()) for f in files)
 
 
-def _register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
+def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
+    """Register a sweep; one that was cancelled goes on."""
     ledger.register(spec, outputs)
     if ledger.cancelled(spec.batch_id):
         # Whoever runs the sweep again wants it to go on.

@@ -48,6 +48,13 @@ class Site:
     """What workers run in; None: plain processes."""
     share: bool = True
     """Whether trials read each other's trained stages."""
+    whole: bool = False
+    """All of Phase I: it ends with the held-out season."""
+
+    @property
+    def batch_ids(self) -> list[str]:
+        """Of the sweeps, in the plan's order."""
+        return [sweep.batch_id for sweep in self.sweeps]
 
 
 class ArrayWorker:

@@ -20,11 +20,10 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from launcher import slurm_arrays, slurm_commands
-from launcher.analysis import write_analysis
 from launcher.held_out import read_held_out
 from launcher.plan import Plan
 from launcher.results import write_sweep_results
-from launcher.run_plan import exclusively
+from launcher.run_plan import analyse, exclusively, register, written
 from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import PlanFinisher, Site, SweepFinisher
 from launcher.slurm_names import JobName
@@ -32,8 +31,6 @@ from launcher.slurm_queue import of, own_jobs
 from trainer.contract.database import database_url
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.objectives import Phase
-from trainer.contract.paths import OutputsRoot
-from trainer.contract.sweep import SweepSpec
 
 UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
 """States that do not say why a worker is gone."""
@@ -59,7 +56,7 @@ def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], s
     """
     with exclusively(plan, ledger):
         for spec in plan.sweeps:
-            _register(ledger, spec, plan.outputs)
+            register(ledger, spec, plan.outputs)
         return _submit_all(site, ledger, site.profile.max_tries)
 
 
@@ -69,7 +66,7 @@ def finish_sweep(job: SweepFinisher) -> int:
     with Ledger(database_url()) as ledger:
         _explain_lost_workers(ledger, batch_id)
         write_sweep_results(ledger, batch_id, site.outputs)
-        write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
+        analyse(site.outputs, site.batch_ids, ledger)
         progress = ledger.progress(batch_id)
         if not progress.open or progress.cancelled:
             return int(not progress.complete)
@@ -86,17 +83,18 @@ def finish_plan(job: PlanFinisher) -> int:
     """What the last job of a plan does. Returns its exit code."""
     site = job.site
     with Ledger(database_url()) as ledger:
-        for sweep in site.sweeps:
-            write_sweep_results(ledger, sweep.batch_id, site.outputs)
-        write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
-        now = [ledger.progress(sweep.batch_id) for sweep in site.sweeps]
+        now = [ledger.progress(batch_id) for batch_id in site.batch_ids]
+        if unwritten := [progress.batch_id for progress in now if not written(site.outputs, progress)]:
+            for batch_id in unwritten:
+                write_sweep_results(ledger, batch_id, site.outputs)
+            analyse(site.outputs, site.batch_ids, ledger)
         if any(progress.open and not progress.cancelled for progress in now) and job.tries > 1:
-            with _alone(ledger, [sweep.batch_id for sweep in site.sweeps]):
+            with _alone(ledger, site.batch_ids):
                 _submit_all(site, ledger, job.tries - 1)
             return 0
         incomplete = [progress.batch_id for progress in now if not progress.complete]
-        if not incomplete and read_held_out(ledger, site.outputs, site.container, _say):
-            write_analysis(ledger, [sweep.batch_id for sweep in site.sweeps], site.outputs)
+        if site.whole and not incomplete and read_held_out(ledger, site.outputs, site.container, _say):
+            analyse(site.outputs, site.batch_ids, ledger)
     _say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
     return int(bool(incomplete))
 
@@ -146,12 +144,6 @@ def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
     for job in jobs:
         if own and placed.finisher and job.state == "PENDING" and own in slurm_commands.waits_for(job):
             slurm_commands.move_dependency(job, own, placed.finisher)
-
-
-def _register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
-    ledger.register(spec, outputs)
-    if ledger.cancelled(spec.batch_id):
-        ledger.retry(spec.batch_id)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Nothing stays behind on the login node but, where there is no other database, th
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -27,28 +28,37 @@ from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
 
-def run(
-    plan: Plan, cluster: Path | None, order: str, image: str | None = None, *, share: bool = True, dry_run: bool
-) -> str:
-    """Submit a plan, or with `dry_run` only say what would be submitted. Returns what to print.
+@dataclass(frozen=True)
+class Options:
+    """How a plan is submitted."""
 
-    Args:
-        plan: What to submit.
-        cluster: The profile's file.
-        order: Of the sweeps: "sequential" or "parallel".
-        image: RUNTIME:IMAGE instead of the profile's.
-        share: Whether trials read each other's trained stages.
-        dry_run: Touch nothing.
+    cluster: Path | None
+    """The profile's file."""
+    sequential: bool = True
+    """Whether a sweep waits for the one before it."""
+    image: str | None = None
+    """RUNTIME:IMAGE instead of the profile's."""
+    share: bool = True
+    """Whether trials read each other's trained stages."""
+    whole: bool = False
+    """All of Phase I: it ends with the held-out season."""
+
+
+def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
+    """Submit a plan, or with `dry_run` only say what would be submitted. Returns what to print.
 
     Raises:
         UserError: what is wrong and what to do next; nothing was submitted, or the command can be repeated.
     """
-    profile = _with_image(load_profile(_given(cluster)), image)
+    profile = _with_image(load_profile(_given(options.cluster)), options.image)
     if dry_run:
-        return f"{plan.table()}\n\n{describe(_site(plan, profile, order, '', share=share, dry_run=True))}"
+        settings = profile.container
+        inside = None if settings.runtime == "none" else container(settings, plan.config.paths, PROJECT)
+        return f"{plan.table()}\n\n{describe(_site(plan, profile, options, token='', inside=inside))}"
+    inside = checked(profile.container, plan.config.paths, PROJECT)
     url = _database()
     slurm_environment.check_reachable(url)
-    site = _site(plan, profile, order, token_of(run_ids.outputs_id(plan.outputs)), share=share)
+    site = _site(plan, profile, options, token=token_of(run_ids.outputs_id(plan.outputs)), inside=inside)
     passed = tuple(entry for entry in profile.container.env if "=" not in entry)
     slurm_environment.write(site.outputs.cluster, PROJECT, passed)
     with Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
@@ -85,23 +95,18 @@ def _with_image(profile: ClusterProfile, image: str | None) -> ClusterProfile:
     return msgspec.structs.replace(profile, container=inside)
 
 
-def _site(plan: Plan, profile: ClusterProfile, order: str, token: str, *, share: bool, dry_run: bool = False) -> Site:
-    outputs = OutputsRoot(plan.outputs.root.absolute())
-    sweeps = tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps)
-    if dry_run and profile.container.runtime != "none":
-        inside: Container | None = container(profile.container, plan.config.paths, PROJECT)
-    else:
-        inside = checked(profile.container, plan.config.paths, PROJECT)
+def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, inside: Container | None) -> Site:
     return Site(
         profile=profile,
-        outputs=outputs,
+        outputs=OutputsRoot(plan.outputs.root.absolute()),
         token=token,
         n_jobs=plan.n_jobs,
         plan=plan_name(plan.digest),
-        sweeps=sweeps,
-        sequential=order == "sequential",
+        sweeps=tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps),
+        sequential=options.sequential,
         container=inside,
-        share=share,
+        share=options.share,
+        whole=options.whole,
     )
 
 
