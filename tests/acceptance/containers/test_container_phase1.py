@@ -32,7 +32,7 @@ services:
   phase1:
     network_mode: host
     extra_hosts: ["database:127.0.0.1"]
-    volumes: ["{small}:/app/config/small.yaml:ro"]
+    volumes: ["{small}:/app/config/small.yaml:ro", "{league}/demo:/app/data/demo:ro"]
 """
 
 
@@ -75,8 +75,8 @@ def test_one_command_runs_phase1_and_goes_on_after_a_stop(engine, folder):
     assert before <= complete(folder)
 
 
-def test_compose_keeps_the_database(engine, folder):
-    (folder / "host.yaml").write_text(ON_THE_HOST.format(small=folder / "small.yaml"))
+def test_compose_keeps_the_database(engine, folder, league):
+    (folder / "host.yaml").write_text(ON_THE_HOST.format(small=folder / "small.yaml", league=league))
     up = ["up", "--no-build", "--exit-code-from", "phase1"]
     try:
         done = compose(engine, folder, *up)
