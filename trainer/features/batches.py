@@ -133,7 +133,8 @@ def _check_rosters(games: SeasonGames, days: Ints, mask: Bools) -> None:
         day, team = empty[0]
         raise DataError(
             f"{games.season}: team {games.team_id[team]} has no player with a game before {_iso(days[day])} "
-            f"({len(empty)} such teams and dates). Import a player log that covers the season, or leave the season out"
+            f"({len(empty)} such teams and dates). Import a player log that covers the season, start later with "
+            "evaluation.first_day, or leave the season out"
         )
 
 
