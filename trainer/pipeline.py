@@ -33,7 +33,7 @@ from trainer.models import settings
 from trainer.models.fits import Fits, Ints, Task, plan_fits
 from trainer.models.fitted import FittedModels, describe
 from trainer.models.settings import Depths
-from trainer.models.stack import Stack, fit_stack
+from trainer.models.stack import Stack, StackRows, fit_stack
 from trainer.models.team_rows import relevance_rows
 from trainer.stages import batches as batches_stage
 from trainer.stages.model_stages import ModelStages
@@ -171,18 +171,23 @@ class _Ranked:
 def _rank(task: Task, scores: Mapping[str, npt.NDArray[np.float32]]) -> _Ranked:
     """Fit the stack on the out-of-fold rows and score the validation rows with it."""
     fits, batches = task.fits, task.batches
-    n_folds_lists = fits.n_out_of_fold
+    n_out_of_fold = fits.n_out_of_fold
     folds, validation = np.concatenate(fits.rank[:-1]), fits.rank[-1]
-    relevance = relevance_rows(batches, folds, task.target).astype(np.float64)
-    of_folds = {name: s[:n_folds_lists][batches.team_mask[folds]].astype(np.float64) for name, s in scores.items()}
-    rows = {name: s[n_folds_lists:][batches.team_mask[validation]].astype(np.float64) for name, s in scores.items()}
-    fold_dates, dates = _date_rows(batches, folds), _date_rows(batches, validation)
-    stack = fit_stack(of_folds, relevance, fold_dates, BASE_MODELS)
-    without = {}
-    for left_out in BASE_MODELS:
-        others = [name for name in BASE_MODELS if name != left_out]
-        without[left_out] = fit_stack(of_folds, relevance, fold_dates, others).score(rows, dates)
-    return _Ranked(stack, {**rows, "stack": stack.score(rows, dates)}, without)
+    known, asked = batches.team_mask[folds], batches.team_mask[validation]
+    rows = StackRows(
+        scores={name: s[:n_out_of_fold][known].astype(np.float64) for name, s in scores.items()},
+        relevance=relevance_rows(batches, folds, task.target).astype(np.float64),
+        date=_date_rows(batches, folds),
+        season=np.repeat(batches.season[folds], known.sum(axis=1)),
+    )
+    of_validation = {name: s[n_out_of_fold:][asked].astype(np.float64) for name, s in scores.items()}
+    dates = _date_rows(batches, validation)
+    stack = fit_stack(rows, BASE_MODELS)
+    without = {
+        name: fit_stack(rows, [other for other in BASE_MODELS if other != name]).score(of_validation, dates)
+        for name in BASE_MODELS
+    }
+    return _Ranked(stack, {**of_validation, "stack": stack.score(of_validation, dates)}, without)
 
 
 def _predictions(

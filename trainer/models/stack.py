@@ -1,7 +1,9 @@
 """The stack: a ridge regression of relevance on the models' out-of-fold scores, standardised within each date.
 
-No model can count the wrong way round: one that gets a negative weight gets none, and the others are fitted again.
-Within a date means over the whole league, both conferences together, because that is what is ranked.
+Weights are never negative, so no model can count the wrong way round. The penalty is chosen by leaving out a season at
+a time, and of those that are as good within one standard error the largest is taken: the models agree so much that
+without it chance would give all the weight to one of them. Within a date means over the whole league, both conferences
+together, because that is what is ranked.
 
 Shapes: R rows (a team on a date), K models.
 """
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import nnls
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[Any]
@@ -29,7 +32,7 @@ class Stack:
     weights: Floats
     """[K] none below 0."""
     alpha: float
-    """The ridge penalty that leave-one-out chose."""
+    """The ridge penalty."""
 
     def as_table(self) -> dict[str, float]:
         """Weight by model."""
@@ -40,31 +43,30 @@ class Stack:
         return within_date(np.stack([scores[name] for name in self.models], axis=1), date) @ self.weights
 
 
-def fit_stack(scores: dict[str, Floats], relevance: Floats, date: Ints, models: Sequence[str]) -> Stack:
+@dataclass(frozen=True)
+class StackRows:
+    """Out-of-fold rows."""
+
+    scores: dict[str, Floats]
+    """[R] by model; higher is better."""
+    relevance: Floats
+    """[R] higher is better."""
+    date: Ints
+    """[R] a number per season and date."""
+    season: Ints
+    """[R]"""
+
+
+def fit_stack(rows: StackRows, models: Sequence[str]) -> Stack:
     """Fit the weights of `models` on out-of-fold scores.
 
-    Args:
-        scores: [R] by model; higher is better.
-        relevance: [R] higher is better.
-        date: [R] a number per season and date.
-        models: which of the scores to use.
-
     Returns:
-        Weights of `models`, none below 0. When every model has a negative weight, all count the same.
+        Weights of `models`, none below 0. When no model points the right way, all count the same.
     """
-    features = within_date(np.stack([scores[name] for name in models], axis=1), date)
-    target = within_date(relevance[:, None].astype(np.float64), date)[:, 0]
-    used = np.ones(len(models), dtype=np.bool_)
-    alpha = 0.0
-    weights = np.zeros(len(models))
-    while used.any():
-        found, alpha = _ridge_cv(features[:, used], target)
-        weights = np.zeros(len(models))
-        weights[used] = found
-        if (found >= 0).all():
-            break
-        # One at a time, the worst first: two that are nearly the same can push each other below 0.
-        used[np.argmin(weights)] = False
+    features = within_date(np.stack([rows.scores[name] for name in models], axis=1), rows.date)
+    target = within_date(rows.relevance[:, None].astype(np.float64), rows.date)[:, 0]
+    alpha = _choose_alpha(features, target, rows.season)
+    weights = _ridge(features, target, [alpha])[0]
     if weights.sum() <= 0:
         weights = np.full(len(models), 1 / len(models))
     return Stack(tuple(models), weights, alpha)
@@ -85,19 +87,25 @@ def within_date(values: Floats, date: Ints) -> Floats:
     return result
 
 
-def _ridge_cv(features: Floats, target: Floats) -> tuple[Floats, float]:
-    """Ridge weights without intercept, with the penalty that leaves out one row at a time best (RidgeCV).
+def _choose_alpha(features: Floats, target: Floats, season: Ints) -> float:
+    """The largest penalty that is within one standard error of the best, by mean squared error on left-out seasons."""
+    seasons = np.unique(season)
+    errors = np.empty((len(seasons), len(_ALPHAS)))
+    for i, left_out in enumerate(seasons):
+        test = season == left_out
+        weights = _ridge(features[~test], target[~test], _ALPHAS)
+        errors[i] = ((target[test, None] - features[test] @ weights.T) ** 2).mean(axis=0)
+    mean = errors.mean(axis=0)
+    best = int(mean.argmin())
+    margin = errors[:, best].std(ddof=1) / np.sqrt(len(seasons)) if len(seasons) > 1 else 0.0
+    return float(_ALPHAS[np.flatnonzero(mean <= mean[best] + margin)[-1]])
 
-    scikit-learn's RidgeCV gives the same; it is not used because importing it takes longer than a shared trial.
-    """
-    left, singular, right = np.linalg.svd(features, full_matrices=False)
-    projected = left.T @ target
-    best = (np.inf, 0.0, np.zeros(features.shape[1]))
-    for alpha in _ALPHAS:
-        shrink = singular**2 / (singular**2 + alpha)
-        residual = target - left @ (shrink * projected)
-        leverage = (left**2) @ shrink
-        error = float(np.mean((residual / (1 - leverage)) ** 2))
-        if error < best[0]:
-            best = (error, float(alpha), right.T @ (singular / (singular**2 + alpha) * projected))
-    return best[2], best[1]
+
+def _ridge(features: Floats, target: Floats, alphas: Sequence[float] | Floats) -> Floats:
+    """[alphas, K] non-negative ridge weights without intercept."""
+    orthogonal, triangle = np.linalg.qr(features)
+    n_models = features.shape[1]
+    right = np.concatenate([orthogonal.T @ target, np.zeros(n_models)])
+    # The penalty as further rows of a least-squares problem; the QR factor stands for all rows of the data.
+    left = [np.concatenate([triangle, np.sqrt(alpha) * np.eye(n_models)]) for alpha in alphas]
+    return np.stack([nnls(matrix, right)[0] for matrix in left])

@@ -122,7 +122,7 @@ def test_forest_of_one_block_is_scikit_learns(task: Task) -> None:
     seed = int(np.random.SeedSequence([7, len(task.fits.train) - 1, 0]).generate_state(1)[0])
     known = directions(task.batches.context_columns)
     theirs = RandomForestRegressor(
-        10, min_samples_leaf=3, max_features=0.5, random_state=seed, monotonic_cst=known
+        10, min_samples_leaf=3, max_features=0.5, max_samples=0.2, random_state=seed, monotonic_cst=known
     ).fit(context_rows(task.batches, lists), relevance_rows(task.batches, lists, task.target))
     rows = context_rows(task.batches, task.fits.rank[-1])
     np.testing.assert_allclose(forest.predict(fitted, rows, 10), theirs.predict(rows), rtol=1e-6)
