@@ -74,7 +74,7 @@ class PlayerLog:
     first_row: Ints
     """[players] where each player's games start."""
     sums: Floats
-    """[R + 1, K] sums over the rows before each row."""
+    """[R + 1, K] sums over the player's rows up to and including the row before."""
     value_state: Floats
     """[R + 1, 4] minutes and `VALUED` up to and including the row before, recent games counting more."""
     minutes_state: Floats
@@ -107,9 +107,9 @@ class PlayerLog:
         a_game: Floats = np.divide(minutes, games, out=np.zeros_like(minutes), where=games > 0)
         return a_game
 
-    def total(self, start: Ints, end: Ints) -> Floats:
-        """[Q, K] sums over the rows from `start` up to `end` (not included)."""
-        return self.sums[end] - self.sums[start]
+    def total(self, player: Ints, start: Ints, end: Ints) -> Floats:
+        """[Q, K] sums over the player's rows from `start` up to `end` (not included)."""
+        return self._known(self.sums, player, end) - self._known(self.sums, player, start)
 
     def _known(self, state: Floats, player: Ints, end: Ints) -> Floats:
         return np.where((end > self.first_row[player])[:, None], state[end], 0.0)
@@ -123,9 +123,10 @@ def player_log(league: League, seasons: Sequence[str]) -> PlayerLog:
         seasons: names of the seasons, whose order `PlayerLog.season` counts in.
     """
     known = pl.col("minutes").is_not_null()
-    game_score = pl.sum_horizontal(pl.col(name) * weight for name, weight in GAME_SCORE.items())
+    # In whole tenths: a sum of fractions is rounded by where in the table its row stands.
+    tenths = pl.sum_horizontal(pl.col(name) * round(10 * weight) for name, weight in GAME_SCORE.items())
     rows = league.player_games.sort("player_id", "date").with_columns(
-        appearances=pl.lit(1.0), games=pl.lit(1.0), game_score=game_score
+        appearances=pl.lit(1.0), games=pl.lit(1.0), game_score=tenths / 10
     )
     counted = [pl.when(known).then(pl.col(name).cast(pl.Float64)).otherwise(0.0) for name in STATISTICS[1:]]
     statistics = rows.select("appearances", *counted).to_numpy()
@@ -140,7 +141,7 @@ def player_log(league: League, seasons: Sequence[str]) -> PlayerLog:
         regular=(rows["season_type"] == "regular").to_numpy(),
         team_id=rows["team_id"].to_numpy(),
         first_row=first_row.astype(np.int64),
-        sums=np.concatenate([np.zeros((1, len(STATISTICS))), statistics.cumsum(axis=0)]),
+        sums=_fading_sums(statistics, game_number, half_life=np.inf),
         value_state=_fading_sums(
             np.stack([chosen[name] for name in ("minutes", *VALUED)], axis=1), game_number, VALUE_HALF_LIFE
         ),
@@ -153,8 +154,9 @@ def player_log(league: League, seasons: Sequence[str]) -> PlayerLog:
 def _fading_sums(values: Floats, game_number: Ints, half_life: float) -> Floats:
     """[R + 1, K] state behind each row: the row plus the faded state before it; a player's first row starts anew.
 
-    All players' n-th games are taken at once, so the loop is as long as the longest career. Weighted cumulative sums
-    would need no loop, and lose all precision for short half-lives.
+    All players' n-th games are taken at once, so the loop is as long as the longest career. Cumulative sums over all
+    rows would need no loop; but weighted ones lose all precision for short half-lives, and even plain ones round a
+    player's sums by what others do after the date.
     """
     keep = 0.5 ** (1 / half_life)
     state = np.zeros((len(values) + 1, values.shape[1]))

@@ -120,7 +120,7 @@ def season_roster(log: PlayerLog, season: int, games: SeasonGames, days: Ints) -
         minutes=log.minutes_a_game(player, end),
         value=log.value(player, end),
         value_before_season=log.value(player, start),
-        season_minutes=log.total(start, end)[:, STATISTICS.index("minutes")],
+        season_minutes=log.total(player, start, end)[:, STATISTICS.index("minutes")],
     )
 
 
@@ -206,7 +206,7 @@ def _columns(log: PlayerLog, roster: Roster, chosen: Ints, windows: Sequence[int
     at = {name: STATISTICS.index(name) for name in STATISTICS}
     parts = []
     for window in windows:
-        total = log.total(np.maximum(end - window, log.first_row[player]), end)
+        total = log.total(player, np.maximum(end - window, log.first_row[player]), end)
         minutes, games = total[:, at["minutes"], None], total[:, at["games"], None]
         parts += [
             minutes / np.maximum(games, 1),
