@@ -34,7 +34,7 @@ RUN echo /opt/truestrength > "$(/opt/venv/bin/python -c 'import sysconfig; print
 FROM dependencies AS runtime
 # Only for compiling and testing PyTorch itself, and for installing more.
 RUN cd "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-    && rm -r torch/test torch/include \
+    && rm -rf torch/test torch/include \
     && /opt/venv/bin/pip uninstall --yes pip
 
 FROM dependencies AS code
