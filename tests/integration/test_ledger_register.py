@@ -155,6 +155,22 @@ def test_a_database_without_a_ledger_says_so(postgres_server):
         ledger.all_progress()
 
 
+def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    with psycopg.connect(ledger.url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE truestrength.attempts DROP COLUMN rung")
+        connection.execute("UPDATE truestrength.schema_version SET version = 1")
+    ledger.prepare()
+    assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
+
+
+def test_a_newer_schema_is_left_alone(ledger):
+    with psycopg.connect(ledger.url, autocommit=True) as connection:
+        connection.execute("UPDATE truestrength.schema_version SET version = 99")
+    with pytest.raises(DatabaseError, match="has version 99"):
+        ledger.prepare()
+
+
 def test_the_identity_survives_the_database(ledger, sweep_spec, outputs):
     """What comes back hashes to what went in, or every second start would be refused."""
     spec = sweep_spec()

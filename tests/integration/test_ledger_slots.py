@@ -238,7 +238,7 @@ def test_sibling_observations_are_of_the_same_target_and_another_objective(ledge
         ledger.settle(claim)
     (found,) = ledger.sibling_observations("own", Objective.SPEARMAN)
     assert (found.batch_id, found.value) == ("sibling", 0.7)
-    (own,) = ledger.observations(specs["own"])
+    (own,) = ledger.observations("own")
     assert (own.batch_id, own.value) == ("own", 0.1)
 
 

@@ -44,7 +44,7 @@ def propose(ledger: Ledger, spec: SweepSpec, claim: Claim) -> Parameters:
             siblings: Sequence[Observation] = ()
             if spec.share_observations:
                 siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
-            return searched(spec, claim.slot, ledger.observations(spec), siblings)
+            return searched(spec, claim.slot, ledger.observations(spec.batch_id), siblings)
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:

@@ -44,7 +44,7 @@ from trainer.contract.worker_place import Place
 T = TypeVar("T")
 
 LEASE_S = 60.0
-BEST_OBSERVATIONS = 25
+EXTREME_OBSERVATIONS = 25
 NEWEST_OBSERVATIONS = 200
 
 
@@ -261,11 +261,10 @@ class Ledger:
         """How many slots are open: what a waiting worker asks, so it is cheap."""
         return self._rows("open_slots", OpenSlots, batch_id=batch_id)[0]
 
-    def observations(self, spec: SweepSpec) -> list[Observation]:
-        """The sweep's best and newest trials and those that run, by slot; a bounded number."""
-        limits = {"best": BEST_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
-        direction = spec.objective.direction
-        return self._rows("observations", Observation, batch_id=spec.batch_id, direction=direction, **limits)
+    def observations(self, batch_id: str) -> list[Observation]:
+        """The sweep's best, worst and newest trials and those that run, by slot; a bounded number."""
+        limits = {"extreme": EXTREME_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
+        return self._rows("observations", Observation, batch_id=batch_id, **limits)
 
     def rung_observations(self, batch_id: str, rung: int) -> list[Observation]:
         """The finished trials of one rung of successive halving."""
@@ -273,7 +272,7 @@ class Ledger:
 
     def sibling_observations(self, batch_id: str, objective: Objective) -> list[Observation]:
         """Finished trials of sweeps that differ in their objective only, with their value by this `objective`."""
-        most = BEST_OBSERVATIONS + NEWEST_OBSERVATIONS
+        most = NEWEST_OBSERVATIONS
         key = {"batch_id": batch_id, "objective": objective, "most": most}
         return self._rows("sibling_observations", Observation, **key)
 

@@ -1,20 +1,38 @@
-"""Makes the schema. `CREATE … IF NOT EXISTS` fails when two run it at once, so it is done under a lock."""
+"""Makes the schema, or brings it up to date. `CREATE … IF NOT EXISTS` fails when two run it at once: hence the lock."""
 
 from __future__ import annotations
 
 import psycopg
 from psycopg.rows import DictRow
 
+from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import values
 from trainer.contract.ledger.queries import SCHEMA_VERSION, query, schema
 
 
 def prepare(connection: psycopg.Connection[DictRow]) -> None:
-    """Make the schema where it is missing."""
-    if values(connection, query("prepared"), {}) == [True]:
+    """Make the schema where it is missing or of another version.
+
+    Raises:
+        DatabaseError: a newer version of this program has been here.
+    """
+    if _version(connection) == SCHEMA_VERSION:
         return
     with connection.transaction():
         connection.execute(query("lock").encode(), {"name": "truestrength:schema"})
+        found = _version(connection)
+        if found > SCHEMA_VERSION:
+            raise DatabaseError(
+                f"the ledger in this database has version {found}, this program knows {SCHEMA_VERSION}: "
+                "use the newer program, or another database"
+            )
         for statement in schema():
             connection.execute(statement.encode())
         connection.execute(query("put_schema_version").encode(), {"version": SCHEMA_VERSION})
+
+
+def _version(connection: psycopg.Connection[DictRow]) -> int:
+    """0 when there is no schema."""
+    if values(connection, query("prepared"), {}) == [False]:
+        return 0
+    return max(map(int, values(connection, query("schema_version"), {})), default=0)

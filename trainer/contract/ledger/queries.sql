@@ -13,10 +13,10 @@ WITH alive AS (
     SELECT slots.batch_id, slots.slot
     FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
-      AND NOT EXISTS (
-          SELECT FROM truestrength.slots AS lower
-          WHERE lower.batch_id = slots.batch_id AND lower.rung < slots.rung
-            AND lower.state IN ('pending', 'running', 'reported')
+      AND slots.rung = (
+          SELECT lowest.rung FROM truestrength.slots AS lowest
+          WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running', 'reported')
+          ORDER BY lowest.rung LIMIT 1
       )
     ORDER BY slots.rung, slots.slot
     FOR UPDATE OF slots SKIP LOCKED
@@ -29,8 +29,8 @@ WITH alive AS (
     WHERE slots.batch_id = candidate.batch_id AND slots.slot = candidate.slot
     RETURNING slots.batch_id, slots.slot, slots.attempt, slots.rung, slots.parameters, slots.worker_id
 ), started AS (
-    INSERT INTO truestrength.attempts (batch_id, slot, attempt, worker_id, parameters)
-    SELECT batch_id, slot, attempt, worker_id, parameters FROM taken
+    INSERT INTO truestrength.attempts (batch_id, slot, attempt, rung, worker_id, parameters)
+    SELECT batch_id, slot, attempt, rung, worker_id, parameters FROM taken
 )
 SELECT taken.batch_id, taken.slot, taken.attempt, taken.rung, taken.parameters, taken.worker_id,
        earlier.trial_number AS previous_trial
@@ -150,41 +150,47 @@ WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND 
 RETURNING slot;
 
 -- name: progress
-SELECT sweeps.batch_id, sweeps.spec ->> 'objective' AS objective, sweeps.spec ->> 'target' AS target,
-       sweeps.spec ->> 'phase' AS phase, sweeps.spec ->> 'method' AS method,
-       count(*)::int AS n_trials,
-       count(*) FILTER (WHERE slots.state = 'pending')::int AS pending,
-       count(*) FILTER (WHERE slots.state IN ('running', 'reported'))::int AS running,
-       count(*) FILTER (WHERE slots.state = 'done')::int AS done,
-       count(*) FILTER (WHERE slots.state = 'failed')::int AS failed,
-       avg(attempts.seconds) FILTER (WHERE slots.state = 'done') AS mean_seconds,
-       max(attempts.finished_at) AS last_finished_at,
-       (SELECT min(started_at) FROM truestrength.attempts AS a WHERE a.batch_id = sweeps.batch_id) AS started_at,
-       best.value AS best_value, best.run_id AS best_run_id,
+WITH counts AS (
+    SELECT batch_id, max(rung) AS top_rung,
+           count(*)::int AS n_trials,
+           count(*) FILTER (WHERE state = 'pending')::int AS pending,
+           count(*) FILTER (WHERE state IN ('running', 'reported'))::int AS running,
+           count(*) FILTER (WHERE state = 'done')::int AS done,
+           count(*) FILTER (WHERE state = 'failed')::int AS failed
+    FROM truestrength.slots
+    WHERE %(batch_id)s::text IS NULL OR batch_id = %(batch_id)s
+    GROUP BY batch_id
+), tried AS (
+    SELECT batch_id, avg(seconds) FILTER (WHERE state = 'complete') AS mean_seconds,
+           min(started_at) AS started_at, max(finished_at) AS last_finished_at
+    FROM truestrength.attempts
+    WHERE %(batch_id)s::text IS NULL OR batch_id = %(batch_id)s
+    GROUP BY batch_id
+), best AS (
+    SELECT DISTINCT ON (batch_id) batch_id, value AS best_value, run_id AS best_run_id
+    FROM truestrength.attempts JOIN counts USING (batch_id) JOIN truestrength.sweeps USING (batch_id)
+    WHERE state = 'complete' AND rung = top_rung
+    ORDER BY batch_id, CASE direction WHEN 'minimize' THEN value ELSE -value END, run_id
+)
+SELECT sweeps.batch_id, spec ->> 'objective' AS objective, spec ->> 'target' AS target, spec ->> 'phase' AS phase,
+       spec ->> 'method' AS method, n_trials, pending, running, done, failed,
+       mean_seconds, started_at, last_finished_at, best_value, best_run_id,
        (SELECT count(*)::int FROM truestrength.workers
         WHERE workers.batch_id = sweeps.batch_id AND stopped_at IS NULL
           AND workers.lease_until > clock_timestamp()) AS live_workers,
-       sweeps.cancelled_at IS NOT NULL AS cancelled
-FROM truestrength.sweeps
-JOIN truestrength.slots USING (batch_id)
-LEFT JOIN truestrength.attempts USING (batch_id, slot, attempt)
-LEFT JOIN LATERAL (
-    SELECT a.value, a.run_id
-    FROM truestrength.slots AS s JOIN truestrength.attempts AS a USING (batch_id, slot, attempt)
-    WHERE s.batch_id = sweeps.batch_id AND s.state = 'done'
-      AND s.rung = (SELECT max(rung) FROM truestrength.slots AS top WHERE top.batch_id = sweeps.batch_id)
-    ORDER BY CASE sweeps.direction WHEN 'minimize' THEN a.value ELSE -a.value END, a.run_id
-    LIMIT 1
-) AS best ON true
-WHERE %(batch_id)s::text IS NULL OR sweeps.batch_id = %(batch_id)s
-GROUP BY sweeps.batch_id, best.value, best.run_id
+       cancelled_at IS NOT NULL AS cancelled
+FROM counts JOIN truestrength.sweeps USING (batch_id) LEFT JOIN tried USING (batch_id) LEFT JOIN best USING (batch_id)
 ORDER BY sweeps.created_at, sweeps.batch_id;
 
 -- name: slots
+-- LIMIT keeps this a look-up by key per slot, whatever the planner believes about the tables' sizes.
 SELECT slots.batch_id, slots.slot, slots.rung, slots.state, slots.attempt, slots.failures, slots.parameters,
-       attempts.run_id, attempts.trial_number, attempts.value, attempts.objectives, attempts.seconds,
-       attempts.reason, attempts.started_at, attempts.finished_at
-FROM truestrength.slots LEFT JOIN truestrength.attempts USING (batch_id, slot, attempt)
+       run_id, trial_number, value, objectives, seconds, reason, started_at, finished_at
+FROM truestrength.slots LEFT JOIN LATERAL (
+    SELECT * FROM truestrength.attempts
+    WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (slots.batch_id, slots.slot, slots.attempt)
+    LIMIT 1
+) AS last ON true
 WHERE slots.batch_id = %(batch_id)s
 ORDER BY slot;
 
@@ -276,19 +282,21 @@ INSERT INTO truestrength.outputs_roots (root_id, path) VALUES (%(root_id)s, %(pa
 ON CONFLICT (root_id) DO UPDATE SET path = excluded.path;
 
 -- name: observations
--- What a proposal may know: the best trials, the newest, and what runs now. Bounded, so that a long sweep's trials
--- cost no more than a short one's.
-WITH complete AS (
-    SELECT slots.slot, slots.parameters, attempts.value, slots.rung, attempts.finished_at
-    FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
-    WHERE slots.batch_id = %(batch_id)s AND slots.state IN ('reported', 'done')
-), best AS (
-    SELECT slot FROM complete ORDER BY CASE %(direction)s WHEN 'minimize' THEN value ELSE -value END, slot LIMIT %(best)s
-), newest AS (
-    SELECT slot FROM complete ORDER BY finished_at DESC, slot LIMIT %(newest)s
+-- What a proposal may know: the trials with the lowest and the highest values, the newest, and what runs now. Bounded
+-- and by index, so that a long sweep's trials cost no more than a short one's.
+WITH known AS (
+    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
+     ORDER BY value LIMIT %(extreme)s)
+    UNION
+    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
+     ORDER BY value DESC LIMIT %(extreme)s)
+    UNION
+    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
+     ORDER BY finished_at DESC LIMIT %(newest)s)
 )
-SELECT %(batch_id)s AS batch_id, slot, parameters, value, rung
-FROM complete WHERE slot IN (SELECT slot FROM best UNION SELECT slot FROM newest)
+SELECT batch_id, slot, parameters, value, rung
+FROM truestrength.attempts JOIN known USING (slot)
+WHERE batch_id = %(batch_id)s AND state = 'complete'
 UNION ALL
 SELECT batch_id, slot, parameters, NULL, rung
 FROM truestrength.slots
@@ -296,21 +304,19 @@ WHERE batch_id = %(batch_id)s AND state = 'running' AND parameters IS NOT NULL
 ORDER BY slot;
 
 -- name: rung_observations
-SELECT slots.batch_id, slots.slot, slots.parameters, attempts.value, slots.rung
-FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
-WHERE slots.batch_id = %(batch_id)s AND slots.rung = %(rung)s AND slots.state = 'done'
-ORDER BY slots.slot;
+SELECT batch_id, slot, parameters, value, rung
+FROM truestrength.attempts
+WHERE batch_id = %(batch_id)s AND rung = %(rung)s AND state = 'complete'
+ORDER BY slot;
 
 -- name: sibling_observations
-SELECT slots.batch_id, slots.slot, slots.parameters, (attempts.objectives ->> %(objective)s)::float8 AS value, slots.rung
+SELECT attempts.batch_id, slot, parameters, (objectives ->> %(objective)s)::float8 AS value, rung
 FROM truestrength.sweeps AS own
 JOIN truestrength.sweeps AS sibling ON sibling.family = own.family AND sibling.batch_id <> own.batch_id
-JOIN truestrength.slots ON slots.batch_id = sibling.batch_id AND slots.state = 'done'
-JOIN truestrength.attempts ON (attempts.batch_id, attempts.slot, attempts.attempt) = (slots.batch_id, slots.slot, slots.attempt)
-WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objective)s
-  AND attempts.objectives ? %(objective)s
-  AND slots.rung = (SELECT max(top.rung) FROM truestrength.slots AS top WHERE top.batch_id = sibling.batch_id)
-ORDER BY slots.batch_id, slots.slot
+JOIN truestrength.attempts ON attempts.batch_id = sibling.batch_id AND attempts.state = 'complete'
+WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objective)s AND objectives ? %(objective)s
+  AND rung = (SELECT max(rung) FROM truestrength.slots WHERE slots.batch_id = sibling.batch_id)
+ORDER BY attempts.batch_id, slot
 LIMIT %(most)s;
 
 -- name: lock
@@ -341,8 +347,11 @@ WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(hashtextextende
 SELECT nextval('{sequence}') AS run_id FROM locked;
 
 -- name: put_schema_version
-INSERT INTO truestrength.schema_version (version)
-SELECT %(version)s WHERE NOT EXISTS (SELECT FROM truestrength.schema_version);
+WITH old AS (DELETE FROM truestrength.schema_version)
+INSERT INTO truestrength.schema_version (version) VALUES (%(version)s);
 
 -- name: prepared
 SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;
+
+-- name: schema_version
+SELECT version FROM truestrength.schema_version;

@@ -90,12 +90,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ['a.b: 1 -> 3']
     """
     before, after = dict(_leaves(old)), dict(_leaves(new))
-    keys = [*before, *(key for key in after if key not in before)]
-    return [
-        f"{key}: {before.get(key, 'nothing')} -> {after.get(key, 'nothing')}"
-        for key in keys
-        if before.get(key) != after.get(key)
-    ]
+    pairs = {key: (before.get(key, "nothing"), after.get(key, "nothing")) for key in [*before, *after]}
+    return [f"{key}: {then} -> {now}" for key, (then, now) in pairs.items() if then != now]
 
 
 def _stored(open_: psycopg.Connection[DictRow], batch_id: str) -> StoredSweep | None:
