@@ -59,6 +59,8 @@ class WorkerJob:
         signal.signal(signal.SIGTERM, self._stop)
         with contained(self.container, self.command, self.environment) as launch:
             self._child = start_tethered(launch.arguments, launch.environment)
+            if self.told_to_stop:  # before there was anybody to tell
+                self._child.terminate()
             try:
                 return self._wait(self._child)
             except UncompletedJobError:
@@ -66,6 +68,11 @@ class WorkerJob:
                 if self._child.returncode == 0:
                     return 0
                 raise
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether somebody wanted the worker to end before its work was done."""
+        return self._deadline is not None
 
     def checkpoint(self) -> DelayedSubmission | None:
         """Called by submitit on preemption or when the time is up: stop the worker; None when all work was done.

@@ -68,7 +68,9 @@ class ArrayWorker:
         """Run the worker; SLURM sees its exit code."""
         # Instead of submitit's handler, which would requeue the job from in here.
         signal.signal(signal.SIGUSR2, lambda *_: signal.raise_signal(signal.SIGTERM))
-        _exit(self.job())
+        code = self.job()
+        # A worker that was killed because it did not stop in time was told to stop all the same.
+        _exit(EXIT_TOLD_TO_STOP if code and self.job.told_to_stop else code)
 
 
 class SweepFinisher:

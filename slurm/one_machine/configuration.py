@@ -37,7 +37,7 @@ class Cluster:
     """False: no slurmdbd, so `sacct` fails, as on many small clusters."""
     max_array_size: int = 1001
     """SLURM's own default; an array's indices end below it."""
-    grace_s: int = 10
+    grace_s: int = 30
     """Seconds between the signal of a preemption and the kill, in the partition `low`."""
 
     @property
