@@ -11,7 +11,7 @@ from trainer.contract import database
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
 
-Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+Subparsers = argparse._SubParsersAction
 
 
 def add_db_commands(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
