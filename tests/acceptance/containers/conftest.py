@@ -100,9 +100,9 @@ def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     kept = os.environ.get("TRUESTRENGTH_ENGINE_FOLDER")
     folder = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="truestrength-", dir=_roomy_folder()))
     try:
-        folder.chmod(0o711) if folder.exists() else None
         began = time.monotonic()
         private_engine.start(folder)
+        folder.chmod(0o711)
         started = time.monotonic()
         private_engine.build(folder, TAG, "--build-arg", "TORCH=cpu", "--build-arg", f"COMMIT={COMMIT}")
         made = Engine(folder)
