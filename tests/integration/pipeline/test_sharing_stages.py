@@ -1,0 +1,107 @@
+"""Shared or alone, at once or continued: the same parameters give the same bits, for every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from trainer.contract.config import Config
+from trainer.contract.metrics import StageCount
+from trainer.models.settings import Depths
+from trainer.pipeline import TrainedRun, train
+from trainer.stages.store import Store
+
+HIT, MISS = StageCount(hits=1), StageCount(misses=1)
+Run = Callable[..., TrainedRun]
+
+
+@pytest.fixture(scope="module")
+def run(demo_league: Path, small_config: Callable[[dict[str, Any]], Config]) -> Run:
+    def call(changes: dict[str, Any], store: Store, **keywords: Any) -> TrainedRun:
+        return train(small_config(changes), demo_league, store, **keywords)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def batches_only(store_with_batches: Callable[[], Store]) -> Store:
+    return store_with_batches()
+
+
+@pytest.fixture(scope="module")
+def alone(run: Run, batches_only: Store) -> TrainedRun:
+    return run({}, batches_only, share=False)
+
+
+@pytest.fixture(scope="module")
+def filled(run: Run, store_with_batches: Callable[[], Store]) -> Store:
+    store = store_with_batches()
+    run({}, store)
+    return store
+
+
+def same_bits(one: TrainedRun, other: TrainedRun, folder: Path) -> None:
+    assert one.predictions.equals(other.predictions)
+    assert plain(one) == plain(other)
+    for i, trained in enumerate((one, other)):
+        (folder / str(i)).mkdir(parents=True)
+        trained.models.save(folder / str(i))
+    for path in (folder / "0").iterdir():
+        assert path.read_bytes() == (folder / "1" / path.name).read_bytes(), path.name
+
+
+def plain(trained: TrainedRun) -> Any:
+    return msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+
+
+def test_alone_leaves_no_models_in_the_store(alone: TrainedRun, batches_only: Store) -> None:
+    assert set(alone.metrics.cache) == {"batches"}
+    assert {path.parent.name for path, _ in batches_only.paths.entries()} == {"batches"}
+
+
+def test_trained_to_the_sweeps_maximum_and_read_as_a_prefix(
+    alone: TrainedRun, run: Run, store_with_batches: Callable[[], Store], tmp_path: Path
+) -> None:
+    store = store_with_batches()
+    shared = run({}, store, train_to=Depths(epochs=5, rounds=110, trees=25))
+    same_bits(shared, alone, tmp_path)
+    deeper = run({"model_a.epochs": 5, "model_b.n_estimators": 110, "model_c.n_estimators": 25}, store)
+    assert deeper.metrics.cache == {"batches": HIT, "model_a": HIT, "model_b": HIT, "model_c": HIT}
+
+
+@pytest.mark.parametrize("shorter", [("model_a.epochs", 2), ("model_b.n_estimators", 52), ("model_c.n_estimators", 11)])
+def test_continued_stage_gives_the_same_bits(
+    alone: TrainedRun, run: Run, store_with_batches: Callable[[], Store], tmp_path: Path, shorter: tuple[str, int]
+) -> None:
+    store = store_with_batches()
+    run(dict([shorter]), store)
+    continued = run({}, store)
+    hits = {"batches": HIT, "model_a": HIT, "model_b": HIT, "model_c": HIT}
+    assert continued.metrics.cache == {**hits, shorter[0].split(".")[0]: MISS}
+    same_bits(continued, alone, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "trained_again"),
+    [
+        ({"model_b.learning_rate": 0.09}, {"model_b"}),
+        ({"model_b.max_depth": 3}, {"model_b"}),
+        ({"model_c.min_samples_leaf": 6}, {"model_c"}),
+        ({"model_a.dropout": 0.2}, {"model_a"}),
+        ({"training.loss": "spearman"}, {"model_a"}),
+        ({"training.listmle_target": "playoff_outcome"}, {"model_a", "model_b", "model_c"}),
+        ({"training.seed": 8}, {"model_a", "model_b", "model_c"}),
+        ({"cache.max_gb": 1.0, "training.device": "cpu"}, set()),
+    ],
+    ids=",".join,
+)
+def test_only_what_changed_is_trained_again(
+    run: Run, filled: Store, changes: dict[str, Any], trained_again: set[str]
+) -> None:
+    found = run(changes, filled)
+    assert found.metrics.cache["batches"] == HIT
+    assert {stage for stage, count in found.metrics.cache.items() if count.misses} == trained_again
