@@ -37,10 +37,6 @@ class Outlook:
 
     win_rate: Floats
     """Expected win rate at the end of the regular season."""
-    opponents_left: Floats
-    """Mean strength of the opponents still to be met, in points; 0 when none is left."""
-    home_left: Floats
-    """Share of home games among those left; 0.5 when none is left."""
     rank: Floats
     """Expected final rank."""
     place: Floats
@@ -59,9 +55,6 @@ class Remaining:
     wins: Floats
     variance: Floats
     """Of the wins, at known strengths."""
-    home_games: Floats
-    opponents: Floats
-    """Sum of the opponents' strengths."""
 
 
 def outlook(games: SeasonGames, strength: Floats) -> Outlook:
@@ -80,11 +73,8 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
     left = remaining(games, strength, uncertainty)
     total = np.maximum(played + left.games, 1)
     rank, place, in_playoffs, champion = _simulate(games, strength, uncertainty, won, left)
-    some = np.maximum(left.games, 1)
     return Outlook(
         win_rate=(won + left.wins) / total,
-        opponents_left=left.opponents / some,
-        home_left=np.where(left.games > 0, left.home_games / some, 0.5),
         rank=rank,
         place=place,
         in_playoffs=in_playoffs,
@@ -112,8 +102,6 @@ def remaining(games: SeasonGames, strength: Floats, uncertainty: Floats) -> Rema
         games=ahead @ (at_home + visiting),
         wins=wins @ at_home + (ahead - wins) @ visiting,
         variance=spread @ (at_home + visiting),
-        home_games=ahead @ at_home,
-        opponents=(ahead * strength[:, away]) @ at_home + (ahead * strength[:, home]) @ visiting,
     )
 
 

@@ -130,35 +130,25 @@ class RosterWorth:
 
     available: Floats
     """The rotation by expected minutes, which fade with every game missed."""
-    healthy: Floats
-    """The rotation if everybody came back at once."""
     used: Floats
     """Those who are still on the team, by the minutes that they have had this season."""
     before_season: Floats
     """The available rotation, at the values known before the season."""
     star: Floats
     """The best player's points a game."""
-    missing_minutes: Floats
-    """Share of the healthy rotation's minutes that are missing at present."""
 
 
 def roster_worth(roster: Roster) -> RosterWorth:
     """The worth of every roster."""
-    healthy = np.where(roster.missed < 40, roster.minutes, 0.0)
     available = _rotation(roster, roster.expected_minutes)
-    rotation = _rotation(roster, healthy)
-    full = _total(roster, rotation)
-    here = _total(roster, np.where(roster.missed < 3, rotation, 0.0))
     contribution = np.where(roster.missed < GONE_AFTER, roster.value * roster.minutes, -np.inf)
     star = np.full(roster.n_days * roster.n_teams, -np.inf)
     np.maximum.at(star, roster.group, contribution)
     return RosterWorth(
         available=_worth(roster, available, roster.value),
-        healthy=_worth(roster, rotation, roster.value),
         used=_worth(roster, roster.season_minutes, roster.value),
         before_season=_worth(roster, available, roster.value_before_season),
         star=np.where(np.isfinite(star), star, 0.0).reshape(roster.n_days, roster.n_teams),
-        missing_minutes=1 - np.divide(here, full, out=np.ones_like(full), where=full > 0),
     )
 
 
@@ -181,8 +171,8 @@ def player_columns(windows: Sequence[int]) -> tuple[str, ...]:
 def player_features(log: PlayerLog, roster: Roster, windows: Sequence[int], roster_size: int) -> tuple[Floats, Bools]:
     """[D, T, P, S] `player_columns` of each team's `roster_size` players, those with the most minutes first.
 
-    A player's minutes here are his minutes a game times the share of his team's last ten games that he has not just
-    missed, so that a star who is out for a month stays on the roster and one who was waived leaves it.
+    A game missed takes a sixtieth off a player's minutes here, so that a star who is out for a month stays on the
+    roster and one who was waived makes room.
 
     Returns:
         The features, 0 where there is no player, and [D, T, P] where there is one.

@@ -122,8 +122,9 @@ def test_missed_games_count_since_the_last_one_played(small_league: League) -> N
     assert expected > 5
     assert whole.missed[own].tolist() == [expected]
     assert whole.expected_minutes[own] == pytest.approx(whole.minutes[own] * 0.93**expected)
-    worth = roster.roster_worth(whole)
-    assert worth.missing_minutes[-1, 0] > 0.05
+    there, _ = season_of(small_league, 0)
+    fit = roster.season_roster(there, 0, games, games.days)
+    assert roster.roster_worth(whole).available[-1, 0] != roster.roster_worth(fit).available[-1, 0]
 
 
 def test_rows_without_minutes_are_appearances_and_nothing_else(small_league: League) -> None:
