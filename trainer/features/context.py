@@ -3,7 +3,8 @@
 Surprising: `expected_rank` and `expected_place` are rankings in their own right, and better ones than any model makes
 of the columns behind them: six seasons are far too few to learn how schedule, roster and last season go together. So
 those come in through `team_strength` and `outlook`. Columns of their own (roster worth, missing minutes, strength of
-schedule, last season's rank) were tried and left out: each made the models worse on seasons they had not seen.
+schedule, last season's rank) were tried and left out: on seasons not trained on they gained nothing and cost up to
+0.005 in Spearman.
 
 Shapes: D days, T teams.
 """
