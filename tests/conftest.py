@@ -134,7 +134,7 @@ class Crew:
         """The pids of the workers that have not ended."""
         return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
 
-    def wait(self, seconds: float = 90) -> None:
+    def wait(self, seconds: float = 300) -> None:
         """Wait until all workers have ended."""
         deadline = time.monotonic() + seconds
         while self.alive():

@@ -46,10 +46,11 @@ def test_a_smaller_budget_is_refused(ledger, sweep_spec, outputs):
         ledger.register(sweep_spec(n_trials=5), outputs)
 
 
-def test_rungs_do_not_grow(ledger, sweep_spec, outputs):
-    ledger.register(sweep_spec(method=Method.HALVING), outputs)
-    with pytest.raises(SweepChangedError, match="rungs of --method halving"):
-        ledger.register(sweep_spec(method=Method.HALVING, n_trials=12), outputs)
+@pytest.mark.parametrize("method", [Method.HALVING, Method.GRID])
+def test_rungs_and_grids_do_not_grow(ledger, sweep_spec, outputs, method):
+    ledger.register(sweep_spec(method=method), outputs)
+    with pytest.raises(SweepChangedError, match="has laid its slots out for 6 trials"):
+        ledger.register(sweep_spec(method=method, n_trials=12), outputs)
 
 
 def test_a_changed_configuration_is_refused_key_by_key(ledger, sweep_spec, outputs):

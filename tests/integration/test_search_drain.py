@@ -171,6 +171,23 @@ def test_a_superseded_run_does_not_count_and_is_told(ledger, work, sweep_spec):
     assert sorted(states(ledger)) == ["COMPLETE", "FAIL"]
 
 
+def test_a_run_that_stops_because_its_lease_is_lost_is_superseded(ledger, work, sweep_spec):
+    told, began = [], []
+
+    def run(job):
+        began.append(job)
+        if len(began) == 1:
+            ledger.expire(BATCH, [row.worker_id for row in ledger.workers(BATCH)])
+            assert job.lease_lost.wait(10)
+            raise TrialStopped("the lease is lost")
+        return score(job)
+
+    result = work(sweep_spec(n_trials=1), run, on_superseded=told.append, lease_s=0.4)
+    assert (result.done, result.released, result.superseded) == (1, 0, 1)
+    assert len(told) == 1
+    assert [attempt.state for attempt in ledger.attempts(BATCH)] == [AttemptState.SUPERSEDED, AttemptState.COMPLETE]
+
+
 def test_a_worker_that_dies_after_reporting_loses_nothing(ledger, outputs, work, sweep_spec):
     """Killed between the ledger and the study: another worker tells the study, and nothing runs again."""
     ledger.register(sweep_spec(n_trials=1), outputs)

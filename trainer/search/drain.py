@@ -164,7 +164,7 @@ class _Worker:
             except Superseded:
                 return self._end(claim, started, "superseded", "")
             except TrialStopped as stopped:
-                return self._end(claim, started, "superseded" if lease.lost.is_set() else "released", str(stopped))
+                return self._end(claim, started, "released", str(stopped))
             except DatabaseError as error:
                 with suppress(DatabaseError):
                     self.ledger.release(claim, str(error), patience_s=0)
@@ -187,7 +187,7 @@ class _Worker:
         """Run the slot and bring its result to safety."""
         if claim.previous_trial is not None:
             self.record.fail(claim.previous_trial)
-        parameters = claim.parameters or propose(self.ledger, self.spec, claim)
+        parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = new_run_id(self.ledger, outputs, self.spec.config.inference.run_id_base)
         encoded = dimensions.encode(self.spec.space, parameters)
@@ -213,9 +213,7 @@ class _Worker:
         return outcome.value
 
     def _end(self, claim: Claim, started: _Started, how: Ending, reason: str, *, final: bool = False) -> None:
-        """Write down an attempt that ended without a result: the study first, as everywhere."""
-        if started.trial is not None:
-            self.record.fail(started.trial)
+        """Write down an attempt that ended without a result."""
         try:
             if how == "failed":
                 self.ledger.fail(claim, reason, final=final)
@@ -223,6 +221,9 @@ class _Worker:
                 self.ledger.release(claim, reason)
         except Superseded:
             how = "superseded"
+        # Once the ledger knows its number, the trial of a superseded attempt is for the later owner to tell.
+        if started.trial is not None and (how != "superseded" or started.job is None):
+            self.record.fail(started.trial)
         if how == "superseded" and started.job and self.on_superseded:
             self.on_superseded(started.job)
         self.result = replace(self.result, **{how: getattr(self.result, how) + 1})

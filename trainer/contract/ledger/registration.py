@@ -134,10 +134,10 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
             f"{name} was registered with {old.n_trials} trials; found --n-trials {spec.n_trials}: "
             f"{old.n_trials} or more are possible"
         )
-    if spec.n_trials != old.n_trials and spec.method is Method.HALVING:
+    if spec.n_trials != old.n_trials and spec.method in (Method.GRID, Method.HALVING):
         raise SweepChangedError(
-            f"{name}: the rungs of --method halving are fixed by its {old.n_trials} trials; "
-            f"found --n-trials {spec.n_trials}"
+            f"{name}: --method {spec.method} has laid its slots out for {old.n_trials} trials; "
+            f"found --n-trials {spec.n_trials}: use another --batch-id"
         )
 
 
