@@ -1,0 +1,285 @@
+"""A real SLURM on this machine, and projects that submit to it by the launcher's own command."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from trainer.contract import database
+from trainer.contract.ledger import AttemptRow, Ledger
+from trainer.contract.paths import OutputsRoot
+
+REPOSITORY = Path(__file__).parents[2]
+CLUSTER = REPOSITORY / "slurm" / "one_machine" / "cluster.py"
+PROFILE = REPOSITORY / "slurm" / "profiles" / "one_machine.yaml"
+LEASE_S = 10
+MAX_ARRAY_SIZE = 4
+CHEAP = """
+extends: [{config}]
+paths: {{data: {data}, batch_cache: {cache}}}
+evaluation: {{validation: 1, first_day: 120}}
+training: {{max_lists_oof: 4, max_final_batches: 4, n_folds: 2, roster_size: 5, rolling_windows: [5]}}
+search_spaces:
+  phase1: &cheap
+    model_a_epochs: {{type: fixed, value: 15}}
+    model_a.learning_rate: {{type: float, low: 0.001, high: 0.01}}
+    n_estimators_xgb: {{type: fixed, value: 2}}
+    n_estimators_rf: {{type: fixed, value: 2}}
+    rolling_windows: {{type: fixed, value: [5]}}
+  rolling: *cheap
+"""
+"""Every trial trains a model of its own, for about a second."""
+
+
+class Slurm:
+    """A cluster that runs."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+
+    def act(self, *action: str) -> None:
+        """Start, stop or break something: an action of cluster.py."""
+        command = [sys.executable, str(CLUSTER), *action, "--folder", str(self.folder), *self.options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "etc" / "slurm.conf"
+
+    def ask(self, *command: str) -> str:
+        environment = {**os.environ, "SLURM_CONF": str(self.conf)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout.strip()
+
+    def queue(self) -> list[dict[str, str]]:
+        """Live jobs, an element of an array each."""
+        fields = {"id": "%i", "array": "%F", "name": "%j", "state": "%T", "node": "%N", "after": "%E"}
+        lines = self.ask("squeue", "-h", "-r", "-o", "|".join(fields.values())).splitlines()
+        return [dict(zip(fields, line.split("|"), strict=True)) for line in lines]
+
+    def states(self) -> dict[str, list[str]]:
+        """How jobs ended, by name, from accounting."""
+        found: dict[str, list[str]] = {}
+        for line in self.ask("sacct", "-n", "-X", "-P", "-D", "-o", "JobName,State").splitlines():
+            name, state = line.split("|")
+            found.setdefault(name, []).append(state)
+        return found
+
+    def clear(self) -> None:
+        """Make the cluster as it was: no jobs, all nodes idle."""
+        self.act("start-controller")
+        self.ask("scancel", "--full", "--signal=KILL", "--user=root")
+        self.ask("scancel", "--user=root")
+        for node in self.ask("sinfo", "-h", "-N", "-p", "normal", "-t", "down,drain,fail,unk", "-o", "%N").split():
+            self.act("revive", node)
+        until(lambda: not self.queue(), 60, "an empty queue")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A cluster of three nodes with accounting; `SLURM_CONF` is set for this process."""
+    with running_cluster("--max-array-size", str(MAX_ARRAY_SIZE)) as cluster, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(cluster.conf))
+        yield cluster
+
+
+@contextmanager
+def running_cluster(*options: str) -> Iterator[Slurm]:
+    """Start a cluster in a folder of its own, and leave nothing of it behind."""
+    _require_slurm()
+    cluster = Slurm(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")), *options)
+    try:
+        cluster.act("start")
+        yield cluster
+    finally:
+        cluster.act("stop")
+        shutil.rmtree(cluster.folder)
+
+
+def _require_slurm() -> None:
+    """Skip where there is no SLURM; where it must be tested, install it."""
+    required = os.environ.get("CI") == "true" or os.environ.get("TRUESTRENGTH_REQUIRE_SLURM") == "1"
+    missing = subprocess.run([sys.executable, str(CLUSTER), "missing"], capture_output=True, text=True, check=True)
+    if required:
+        subprocess.run([sys.executable, str(CLUSTER), "install"], check=True)
+    elif missing.stdout.strip():
+        pytest.skip(f"SLURM is not installed: {missing.stdout.strip()} (TRUESTRENGTH_REQUIRE_SLURM=1 installs it)")
+    elif os.geteuid() != 0:
+        pytest.skip("the one-machine SLURM needs root")
+
+
+@pytest.fixture(scope="session")
+def league(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic league."""
+    folder = tmp_path_factory.mktemp("league")
+    command = [sys.executable, "-m", "trainer", "data", "demo", "--seasons", "4", "--into", str(folder / "demo")]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+class Project:
+    """A working directory with a cheap configuration, a database and a cluster."""
+
+    def __init__(self, folder: Path, slurm: Slurm, league: Path, url: str) -> None:
+        self.folder = folder
+        self.slurm = slurm
+        self.ledger = Ledger(url, patience_s=20)
+        self.outputs = OutputsRoot(folder / "outputs4")
+        self.environment = {
+            **os.environ,
+            database.URL_VARIABLE: url,
+            "SLURM_CONF": str(slurm.conf),
+            "TRUESTRENGTH_LEASE_S": str(LEASE_S),
+        }
+        config = REPOSITORY / "config" / "outputs4_phase1.yaml"
+        text = CHEAP.format(config=config, data=league / "demo", cache=league / "cache")
+        (folder / "cheap.yaml").write_text(text)
+        self.profile()
+
+    def profile(self, **keys: object) -> None:
+        """Write the profile anew, with some keys changed."""
+        (self.folder / "cluster.yaml").write_text(json.dumps({"extends": str(PROFILE), **keys}))
+
+    def launcher(self, *arguments: str, **environment: str) -> str:
+        """Run `python -m launcher` and return what it prints."""
+        done = self.try_launcher(*arguments, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def try_launcher(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self._run("-m", "launcher", *arguments, **environment)
+
+    def submit_sweep(self, batch_id: str, n_trials: int, n_jobs: int, *more: str) -> str:
+        """Submit one sweep."""
+        budget = ["--n-trials", str(n_trials), "--n-jobs", str(n_jobs), "--batch-id", batch_id]
+        running = ["--executor", "slurm", "--cluster", "cluster.yaml"]
+        return self.launcher("sweep", "--config", "cheap.yaml", *budget, *running, *more)
+
+    def submit_small_plan(self, order: str, n_trials: int, n_jobs: int) -> str:
+        """Submit two sweeps and the rolling sweep."""
+        script = str(Path(__file__).with_name("slurm_small_plan.py"))
+        done = self._run(script, "cheap.yaml", "cluster.yaml", order, str(n_trials), str(n_jobs))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def wait_for_slots(self, batch_id: str, count: int) -> None:
+        """Wait until so many workers run a slot."""
+        busy = lambda: sum(w.slot is not None for w in self.ledger.workers(batch_id))  # noqa: E731
+        self.until(lambda: busy() >= count, 120, f"{count} busy workers of {batch_id}")
+
+    def wait_for_end(self, seconds: float = 400) -> None:
+        """Wait until nothing of the project is in the queue."""
+        self.until(lambda: not self.slurm.queue(), seconds, "the end of all jobs")
+
+    def until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait for something; when it does not come, show the jobs' logs."""
+        try:
+            until(ready, seconds, what)
+        except AssertionError as error:
+            logs = sorted(self.outputs.root.glob("**/*_log.out"))
+            tails = [f"{log}:\n{log.read_text()[-1500:]}" for log in logs]
+            raise AssertionError("\n".join([str(error), str(self.slurm.queue()), *tails])) from None
+
+    def job_processes(self) -> Iterator[tuple[int, bytes, set[bytes]]]:
+        """Pid, command line and environment of every process in a job."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if b"SLURM_JOB_ID=" in environment:
+                yield int(folder.name), command, set(environment.split(b"\0"))
+
+    def trainer_pid(self, job_id: str) -> int:
+        """The pid of the trainer's process in an element of an array."""
+        array, _, element = job_id.partition("_")
+        wanted = {f"SLURM_ARRAY_JOB_ID={array}".encode(), f"SLURM_ARRAY_TASK_ID={element}".encode()}
+        single = {f"SLURM_JOB_ID={array}".encode()}
+        for pid, command, variables in self.job_processes():
+            if b"trainer" in command and (wanted <= variables or (not element and single <= variables)):
+                return pid
+        raise AssertionError(f"no trainer runs in job {job_id}")
+
+    def freeze(self, job_id: str, batch_id: str) -> tuple[int, AttemptRow]:
+        """Stop the trainer of a job in the middle of a slot. Returns its pid and what it was at."""
+        pid = self.trainer_pid(job_id)
+        for _ in range(100):
+            os.kill(pid, signal.SIGSTOP)
+            for attempt in self.ledger.attempts(batch_id):
+                if attempt.job_id == job_id and attempt.state == "running" and attempt.run_id is not None:
+                    return pid, attempt
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.1)
+        raise AssertionError(f"{job_id} holds no slot")
+
+    def check_budget(self, batch_id: str, n_trials: int) -> None:
+        """Exactly the budget: in the ledger, in the study, on disk; nothing is left running."""
+        progress = self.ledger.progress(batch_id)
+        assert (progress.done, progress.failed, progress.open) == (n_trials, 0, 0)
+        attempts = self.ledger.attempts(batch_id)
+        assert sum(a.state == "complete" for a in attempts) == n_trials
+        assert not [a for a in attempts if a.state == "running"]
+        run_ids = [a.run_id for a in attempts if a.run_id is not None]
+        assert len(set(run_ids)) == len(run_ids)
+        states = [trial.state.name for trial in _study(self.ledger.url, batch_id)]
+        assert states.count("COMPLETE") == n_trials
+        assert "RUNNING" not in states
+        sweep = self.outputs.sweep(batch_id)
+        rows = sweep.results.read_text().splitlines()[1:]
+        assert sum(",complete," in row for row in rows) == n_trials
+        for attempt in attempts:
+            if attempt.state == "complete":
+                assert sweep.run(attempt.run_id).metrics.exists()
+
+    def _run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, tmp_path: Path, league: Path, database_url: str) -> Iterator[Project]:
+    """A project on the session's cluster, which is as it was afterwards; or on one "without accounting"."""
+    if getattr(request, "param", "") == "without accounting":
+        with running_cluster("--no-accounting", "--nodes", "1") as own:
+            made = Project(tmp_path, own, league, database_url)
+            yield made
+            made.ledger.close()
+        return
+    slurm = request.getfixturevalue("slurm")
+    made = Project(tmp_path, slurm, league, database_url)
+    yield made
+    made.ledger.close()
+    slurm.clear()
+
+
+def until(ready: Callable[[], object], seconds: float, what: str) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.2)
+
+
+def _study(url: str, batch_id: str):
+    from trainer.contract.study import load_study
+
+    return load_study(url, batch_id).get_trials(deepcopy=False)

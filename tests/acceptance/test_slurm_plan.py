@@ -1,0 +1,110 @@
+"""A small plan on a real SLURM, from the command to the files; and the whole of Phase I, submitted and cancelled."""
+
+import itertools
+import json
+import os
+import stat
+from collections import Counter
+from urllib.parse import urlsplit
+
+SWEEPS = [
+    "phase1_spearman_final_rank",
+    "phase1_ndcg4_playoff_outcome",
+    "phase1_rolling_spearman_playoff_outcome",
+]
+
+
+def test_a_small_plan_runs_in_order_and_leaves_its_files(project):
+    printed = project.submit_small_plan("sequential", n_trials=2, n_jobs=2)
+    assert "Nothing runs here" in printed
+    queue = {job["name"].rpartition(".")[0]: job for job in project.slurm.queue()}
+    assert len(queue) == 7
+    for before, after in itertools.pairwise(SWEEPS):
+        assert queue[f"{before}.work"]["array"] in queue[f"{before}.finish"]["after"]
+        assert queue[f"{before}.finish"]["array"] in queue[f"{after}.work"]["after"]
+
+    project.wait_for_slots(SWEEPS[0], 1)
+    check_no_process_knows_the_password(project)
+    project.wait_for_end()
+
+    for batch_id in SWEEPS:
+        project.check_budget(batch_id, 2)
+        sweep = project.outputs.sweep(batch_id)
+        for path in (sweep.config, sweep.results, sweep.summary, sweep.best_configs, sweep.study, sweep.importances):
+            assert path.exists()
+    attempts = {batch_id: project.ledger.attempts(batch_id) for batch_id in SWEEPS}
+    for before, after in itertools.pairwise(SWEEPS):
+        assert max(a.finished_at for a in attempts[before]) < min(a.started_at for a in attempts[after])
+    assert sorted(a.run_id for batch_id in SWEEPS for a in attempts[batch_id]) == list(range(25, 31))
+    assert all(batch_id in project.outputs.analysis.read_text() for batch_id in SWEEPS)
+    names = {name: states for name, states in project.slurm.states().items() if name.partition(".")[0] in SWEEPS}
+    assert len(names) == 6
+    assert {state for states in names.values() for state in states} == {"COMPLETED"}
+    assert {w.job_id.partition("_")[0] for w in project.ledger.workers(SWEEPS[0])} == {
+        queue[f"{SWEEPS[0]}.work"]["array"]
+    }
+    check_the_password_is_in_one_file(project)
+
+    again = project.submit_small_plan("sequential", n_trials=2, n_jobs=2)
+    assert again.count("nothing left to do") == 3
+    assert {job["name"].split(".")[1] for job in project.slurm.queue()} <= {"analysis"}
+
+
+def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project, tmp_path):
+    everything = [
+        "phase1", "--config", "cheap.yaml", "--n-trials", "6", "--n-jobs", "6", "--order", "parallel",
+        "--executor", "slurm", "--cluster", "cluster.yaml",
+    ]  # fmt: skip
+    # An sbatch that works, but on its fourth call the launcher dies before it hears of it.
+    real = project.slurm.ask("which", "sbatch")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sbatch").write_text(
+        f'#!/bin/sh\necho call >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -lt 4 ] && exec {real} "$@"\n'
+        f'{real} "$@" > /dev/null\nkill -KILL $PPID\n'
+    )
+    (programs / "sbatch").chmod(0o755)
+    killed = project.try_launcher(*everything, PATH=f"{programs}:{os.environ['PATH']}")
+    assert killed.returncode == -9
+    left = {job["array"] for job in project.slurm.queue()}
+    assert len(left) == 4
+
+    project.launcher(*everything)
+    queue = project.slurm.queue()
+    assert left <= {job["array"] for job in queue}
+    arrays = Counter(job["name"].split(".")[1] for job in {job["array"]: job for job in queue}.values())
+    # The cluster allows four elements: six workers are two arrays.
+    assert arrays == {"work": 26, "finish": 13, "analysis": 1}
+    workers = Counter(job["name"] for job in queue if ".work." in job["name"])
+    assert set(workers.values()) == {6}
+    rolling = next(job for job in queue if job["name"].startswith("phase1_rolling") and ".work." in job["name"])
+    assert rolling["after"].count("afterany") == 12
+    for job in queue:
+        assert list(project.outputs.root.glob(f"**/{job['id']}_submitted.pkl")), f"{job} has nothing to run"
+
+    seen = json.loads(project.launcher("status", "--json"))
+    assert {sweep["state"] for sweep in seen["sweeps"]} <= {"queued", "running"}
+    assert len(seen["jobs"]) == 40
+    project.launcher("cancel", "--all")
+    project.wait_for_end()
+    assert {sweep["state"] for sweep in json.loads(project.launcher("status", "--json"))["sweeps"]} == {"cancelled"}
+
+
+def check_no_process_knows_the_password(project):
+    password = urlsplit(project.ledger.url).password.encode()
+    seen = 0
+    for _pid, command, variables in project.job_processes():
+        seen += 1
+        assert password not in command
+        assert not [variable for variable in variables if password in variable]
+    assert seen >= 3  # batch script, submitit, trainer
+
+
+def check_the_password_is_in_one_file(project):
+    password = urlsplit(project.ledger.url).password.encode()
+    own = project.outputs.cluster.database_url
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert stat.S_IMODE(project.outputs.cluster.environment.stat().st_mode) == 0o600
+    places = [project.folder, *(project.slurm.folder / name for name in ("state", "spool", "log", "mysql"))]
+    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert {path for path in files if password in path.read_bytes()} == {own}
