@@ -5,6 +5,8 @@ import random
 import signal
 import time
 
+import psycopg
+
 from launcher import embedded_postgres
 from trainer.contract import study
 from trainer.contract.ledger import AttemptState, Ledger
@@ -94,15 +96,20 @@ def test_a_server_that_crashes_costs_a_pause_and_no_attempt(tmp_path, outputs, s
         with Ledger(url, patience_s=60) as ledger:
             ledger.register(sweep_spec(n_trials=12), outputs)
             workers = crew(url, BATCH, seconds=0.5, lease_s=2.0)
+            held = ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", os.getpid()), lease_s=3600)
             workers.start(4)
             _wait_until(lambda: ledger.progress(BATCH).done >= 2)
             os.kill(int(paths.data.joinpath("postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
             time.sleep(3)
             assert len(workers.alive()) == 4
             assert embedded_postgres.up(tmp_path) == url
+            with psycopg.connect(url) as connection:
+                connection.execute("UPDATE truestrength.slots SET lease_until = now() - interval '1 s' WHERE slot = 0")
+            assert ledger.expire(BATCH) == 0, "an owner has one lease's time to come back"
+            ledger.release(held, "the test is done with it")
             workers.wait()
             assert_whole(ledger, outputs, 12)
-            assert len(ledger.attempts(BATCH)) == 12, "a pause, not a result"
+            assert len(ledger.attempts(BATCH)) == 12 + 1, "a pause, not a result"
     finally:
         embedded_postgres.down(tmp_path)
 
