@@ -51,8 +51,12 @@ def _block_sums(values: Floats, generator: np.random.Generator) -> Floats:
     block = min(BLOCK, len(values))
     n_blocks = -(-len(values) // block)
     starts = generator.integers(0, len(values), (RESAMPLES, n_blocks))
-    places = (starts[:, :, None] + np.arange(block)) % len(values)
-    sums: Floats = values[places.reshape(RESAMPLES, -1)[:, : len(values)]].sum(axis=1)
+    # Sums of whole blocks by where they start; the last block is cut so that there are as many values as dates.
+    around = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[:block]]))])
+    cut = len(values) - (n_blocks - 1) * block
+    first = np.arange(len(values))
+    of_blocks, of_cut = around[first + block] - around[first], around[first + cut] - around[first]
+    sums: Floats = of_blocks[starts[:, :-1]].sum(axis=1) + of_cut[starts[:, -1]]
     return sums
 
 

@@ -18,6 +18,7 @@ from trainer.contract.objectives import Objective
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 CUTOFFS = {Objective.NDCG4: 4, Objective.NDCG16: 16, Objective.NDCG20: 20}
 
@@ -57,8 +58,13 @@ def spearman(scores: Floats, ranks: Floats) -> Floats:
     >>> spearman(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]), np.array([1.0, 2.0, 3.0]))
     array([ 1., -1.])
     """
-    predicted = ranks_of(scores)
-    true = ranks_of(-np.broadcast_to(ranks, scores.shape))
+    return _correlation(ranks_of(scores), ranks)
+
+
+def _correlation(predicted: Floats, ranks: Floats) -> Floats:
+    """`spearman` of places by score."""
+    # One row stands for all where all dates have the same true ranks.
+    true = ranks_of(-np.atleast_2d(ranks))
     predicted = predicted - predicted.mean(axis=1, keepdims=True)
     true = true - true.mean(axis=1, keepdims=True)
     covariance = (predicted * true).sum(axis=1)
@@ -87,13 +93,17 @@ def ndcg_at(scores: Floats, ranks: Floats, k: int) -> Floats:
     >>> ndcg_at(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]), np.array([1.0, 2.0, 3.0]), k=1).round(4)
     array([1.    , 0.3333])
     """
-    above, tied = _places(scores)
-    n_teams = scores.shape[1]
-    relevance = n_teams + 1 - np.broadcast_to(ranks, scores.shape)
+    return _discounted_gain(*_places(scores), ranks, k)
+
+
+def _discounted_gain(above: Ints, tied: Ints, ranks: Floats, k: int) -> Floats:
+    """`ndcg_at` of `_places`."""
+    n_teams = above.shape[1]
+    relevance = n_teams + 1 - np.atleast_2d(ranks)
     discount = np.where(np.arange(n_teams) < k, 1 / np.log2(np.arange(n_teams) + 2), 0.0)
     until = np.concatenate([[0.0], np.cumsum(discount)])
     mean_discount = (until[above + tied] - until[above]) / tied
-    ideal = -np.sort(-relevance, axis=1) @ discount
+    ideal = (-np.sort(-relevance, axis=1) * np.diff(until)).sum(axis=1)
     gained: Floats = (relevance * mean_discount).sum(axis=1) / ideal
     return gained
 
@@ -114,8 +124,12 @@ def rank_rmse(scores: Floats, ranks: Floats) -> Floats:
     >>> rank_rmse(np.array([[2.0, 3.0, 1.0]]), np.array([1.0, 2.0, 3.0])).round(3)
     array([0.816])
     """
-    error: Floats = np.sqrt(((ranks_of(scores) - ranks) ** 2).mean(axis=1))
-    return error
+    return _root_mean_square(ranks_of(scores) - ranks)
+
+
+def _root_mean_square(error: Floats) -> Floats:
+    root: Floats = np.sqrt((error**2).mean(axis=1))
+    return root
 
 
 def playoff_spearman(scores: Floats, outcome: Floats, playoff_team: Bools) -> Floats:
@@ -161,11 +175,13 @@ def objectives(scores: Floats, ranks: Floats, outcome: Floats, playoff_team: Boo
     Raises:
         DataError: when a value is NaN or infinite, or the season had no playoffs.
     """
+    above, tied = _places(scores)  # once for the five that need it
+    places = above + (tied + 1) / 2
     return {
-        Objective.SPEARMAN: spearman(scores, ranks),
-        **{objective: ndcg_at(scores, ranks, k) for objective, k in CUTOFFS.items()},
+        Objective.SPEARMAN: _correlation(places, ranks),
+        **{objective: _discounted_gain(above, tied, ranks, k) for objective, k in CUTOFFS.items()},
         Objective.PLAYOFF_SPEARMAN: playoff_spearman(scores, outcome, playoff_team),
-        Objective.RANK_RMSE: rank_rmse(scores, ranks),
+        Objective.RANK_RMSE: _root_mean_square(places - ranks),
     }
 
 
@@ -174,7 +190,7 @@ def mean_scores(per_date: dict[Objective, Floats]) -> Scores:
     return Scores(**{objective.value: float(values.mean()) for objective, values in per_date.items()})
 
 
-def _places(scores: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _places(scores: Floats) -> tuple[Ints, Ints]:
     """[D, T] how many teams score higher, and how many the same (the team itself included).
 
     Raises:
