@@ -23,7 +23,7 @@ from trainer.models.team_rows import as_lists, context_rows, relevance_rows
 
 Array = npt.NDArray[Any]
 
-_BLOCK = 50
+_BLOCK = 100
 _BINS = 64
 _MIN_ROWS = 20
 _SHRINKAGE = 100.0

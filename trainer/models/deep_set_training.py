@@ -256,22 +256,27 @@ def _training_data(task: Task, scale: Standardisation, device: str) -> _Data:
     return _Data(inputs(batches, train, scale, device), ranks.to(device), mask.to(device))
 
 
-def _ranked_inputs(task: Task, scale: Standardisation, device: str) -> tuple[Inputs, Inputs]:
-    """The lists that the folds rank, and those that the final fit ranks (many more, so not padded to one shape)."""
+def _ranked_inputs(task: Task, scale: Standardisation, device: str) -> tuple[Inputs | None, Inputs]:
+    """The lists that the folds rank, and those that the final fit ranks (many more, so not padded to one shape).
+
+    A task may have a final fit and no folds.
+    """
     folds, final = task.fits.rank[:-1], task.fits.rank[-1:]
     return (
-        inputs(task.batches, folds, scale, device),
+        inputs(task.batches, folds, scale, device) if folds else None,
         inputs(task.batches, final, scale.of_fit(len(folds)), device),
     )
 
 
-def _rank(architecture: Architecture, weights: Tensor, ranked: tuple[Inputs, Inputs], task: Task) -> Array:
+def _rank(architecture: Architecture, weights: Tensor, ranked: tuple[Inputs | None, Inputs], task: Task) -> Array:
     """[M, T] scores of the lists `fits.ranked`; 0 where masked."""
-    folds = score_lists(architecture, weights[:-1], ranked[0]).cpu().numpy()
-    final = score_lists(architecture, weights[-1:], ranked[1]).cpu().numpy()
-    of_folds = [scores[: len(lists)] for scores, lists in zip(folds, task.fits.rank[:-1], strict=True)]
+    of_folds, of_final = ranked
+    scores = list(score_lists(architecture, weights[-1:], of_final).cpu().numpy())
+    if of_folds is not None:
+        folds = score_lists(architecture, weights[:-1], of_folds).cpu().numpy()
+        scores = [*(fold[: len(lists)] for fold, lists in zip(folds, task.fits.rank[:-1], strict=True)), *scores]
     mask = task.batches.team_mask[task.fits.ranked]
-    return np.where(mask, np.concatenate([*of_folds, final[0]]), np.float32(0))
+    return np.where(mask, np.concatenate(scores), np.float32(0))
 
 
 def _epoch_of(arrays: Mapping[str, Array], epoch: int) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from trainer.models.team_rows import as_lists, context_rows, relevance_rows
 
 Array = npt.NDArray[Any]
 
-_BLOCK = 10
+_BLOCK = 25
 _SAMPLE = 0.2
 """Share of the rows that a tree is grown on. With all of them every tree has seen every team's season."""
 

@@ -6,7 +6,7 @@ shared work, and a setting that is missing here gives wrong results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,24 +90,33 @@ def depths(config: Config) -> Depths:
 
 
 def deepest(space: SearchSpace, config: Config) -> Depths:
-    """The furthest that any trial drawn from `space` trains its models; what it leaves out is as in `config`.
+    """The furthest that it pays to train the models of a trial drawn from `space`.
+
+    That is the most that any trial can ask for; but where another setting of the model is drawn from a range of real
+    numbers, no other trial will want just this model, and the run's own depth in `config` is enough.
 
     >>> deepest({"model_a_epochs": IntRange(low=14, high=26)}, Config()).epochs
     26
     """
-    largest = {config_key(name): max(_numbers(dimension), default=0) for name, dimension in space.items()}
+    keys = {config_key(name): dimension for name, dimension in space.items()}
     own = depths(config)
     return Depths(
-        epochs=largest.get("model_a.epochs", own.epochs),
-        rounds=largest.get("model_b.n_estimators", own.rounds),
-        trees=largest.get("model_c.n_estimators", own.trees),
+        epochs=_deepest(keys, "model_a", "epochs", own.epochs),
+        rounds=_deepest(keys, "model_b", "n_estimators", own.rounds),
+        trees=_deepest(keys, "model_c", "n_estimators", own.trees),
     )
 
 
-def _numbers(dimension: Dimension) -> Iterable[int]:
+def _deepest(keys: Mapping[str, Dimension], section: str, field: str, own: int) -> int:
+    if any(isinstance(dimension, FloatRange) for key, dimension in keys.items() if key.startswith(f"{section}.")):
+        return own
+    return max(own, *_numbers(keys.get(f"{section}.{field}")), 0)
+
+
+def _numbers(dimension: Dimension | None) -> Iterable[int]:
     match dimension:
-        case IntRange(high=high) | FloatRange(high=high):
-            return [int(high)]
+        case IntRange(high=high):
+            return [high]
         case Choice(values=values):
             return [value for value in values if isinstance(value, int)]
         case Fixed(value=int(value)):

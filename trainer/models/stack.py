@@ -21,7 +21,7 @@ from scipy.optimize import nnls
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[Any]
 
-_ALPHAS = np.logspace(-2, 4, 13)
+_ALPHAS = np.logspace(-2, 4, 7)
 
 
 @dataclass(frozen=True)

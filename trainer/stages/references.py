@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from trainer.contract.league import read_manifest
@@ -36,10 +37,33 @@ def references(league_folder: Path, batches: Batches, target: Target, train: tup
     Raises:
         DataError: when `target` is not known in one of the training seasons.
     """
-    truth, scores = _of_league(league_folder, read_manifest(league_folder).fingerprint)
-    season = pl.Series(batches.seasons)[batches.season]
-    ranked = pl.DataFrame({"season": season, "date": pl.Series(batches.date).cast(pl.Date)}).unique()
-    ranked_scores = scores.join(ranked, on=["season", "date"], how="semi", maintain_order="left")
+    pairs = np.unique(np.stack([batches.season.astype(np.int64), batches.date.astype(np.int64)]), axis=1)
+    ranked = _RankedDates(batches.seasons, pairs.tobytes())
+    return _references(league_folder, read_manifest(league_folder).fingerprint, ranked, target, train)
+
+
+@dataclass(frozen=True)
+class _RankedDates:
+    """The dates of all lists, in a form that can be a part of a cache's key."""
+
+    seasons: tuple[str, ...]
+    pairs: bytes
+    """[2, dates] indices into `seasons`, and days since 1970-01-01."""
+
+    def frame(self) -> pl.DataFrame:
+        """season, date."""
+        season, date = np.frombuffer(self.pairs, dtype=np.int64).reshape(2, -1)
+        return pl.DataFrame(
+            {"season": np.array(self.seasons)[season], "date": pl.Series(date).cast(pl.Int32).cast(pl.Date)}
+        )
+
+
+@lru_cache(maxsize=8)
+def _references(
+    folder: Path, fingerprint: str, ranked: _RankedDates, target: Target, train: tuple[str, ...]
+) -> References:
+    truth, scores = _of_league(folder, fingerprint)
+    ranked_scores = scores.join(ranked.frame(), on=["season", "date"], how="semi", maintain_order="left")
     return References(truth, add_blend(ranked_scores, fit_blend(ranked_scores, truth, target, train)))
 
 

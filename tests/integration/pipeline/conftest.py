@@ -20,8 +20,8 @@ SMALL: dict[str, Any] = {
     "training.max_final_batches": 20,
     "training.rolling_windows": [10],
     "model_a.epochs": 3,
-    "model_b.n_estimators": 55,
-    "model_c.n_estimators": 12,
+    "model_b.n_estimators": 105,
+    "model_c.n_estimators": 28,
 }
 
 

@@ -67,13 +67,15 @@ def test_trained_to_the_sweeps_maximum_and_read_as_a_prefix(
     alone: TrainedRun, run: Run, store_with_batches: Callable[[], Store], tmp_path: Path
 ) -> None:
     store = store_with_batches()
-    shared = run({}, store, train_to=Depths(epochs=5, rounds=110, trees=25))
+    shared = run({}, store, train_to=Depths(epochs=5, rounds=120, trees=30))
     same_bits(shared, alone, tmp_path)
-    deeper = run({"model_a.epochs": 5, "model_b.n_estimators": 110, "model_c.n_estimators": 25}, store)
+    deeper = run({"model_a.epochs": 5, "model_b.n_estimators": 120, "model_c.n_estimators": 30}, store)
     assert deeper.metrics.cache == {"batches": HIT, "model_a": HIT, "model_b": HIT, "model_c": HIT}
 
 
-@pytest.mark.parametrize("shorter", [("model_a.epochs", 2), ("model_b.n_estimators", 52), ("model_c.n_estimators", 11)])
+@pytest.mark.parametrize(
+    "shorter", [("model_a.epochs", 2), ("model_b.n_estimators", 101), ("model_c.n_estimators", 26)]
+)
 def test_continued_stage_gives_the_same_bits(
     alone: TrainedRun, run: Run, store_with_batches: Callable[[], Store], tmp_path: Path, shorter: tuple[str, int]
 ) -> None:

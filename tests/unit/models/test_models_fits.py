@@ -7,7 +7,7 @@ import pytest
 
 from trainer.contract.config import Config, replace
 from trainer.contract.errors import ConfigError
-from trainer.contract.search_space import Choice, Fixed, IntRange
+from trainer.contract.search_space import Choice, Fixed, FloatRange, IntRange
 from trainer.features.batches import Batches
 from trainer.models.fits import Task, plan_fits
 from trainer.models.settings import Depths, deepest
@@ -38,9 +38,11 @@ def test_deepest_is_the_most_that_any_trial_can_ask_for() -> None:
     space = {
         "model_a_epochs": IntRange(low=14, high=26),
         "n_estimators_xgb": Choice(values=(200, 350, 250)),
-        "model_c.n_estimators": Fixed(value=170),
+        "model_c.n_estimators": Fixed(value=200),
         "rolling_windows": Choice(values=([10], [10, 30])),
     }
-    assert deepest(space, Config()) == Depths(26, 350, 170)
+    assert deepest(space, Config()) == Depths(26, 350, 200)
+    drawn_from_reals = {**space, "learning_rate": FloatRange(low=0.06, high=0.1)}
+    assert deepest(drawn_from_reals, Config()) == Depths(26, Config().model_b.n_estimators, 200)
     config = replace(Config(), {"model_a.epochs": 3, "model_b.n_estimators": 4, "model_c.n_estimators": 5})
     assert deepest({}, config) == Depths(3, 4, 5)

@@ -27,8 +27,8 @@ BY_NAME = {"ids": ["boosting", "forest"]}
 
 @pytest.fixture(scope="module")
 def deep(task: Task):  # type: ignore[no-untyped-def]
-    """Each model trained to 60 at once."""
-    return {model: model.fit(task, settings, 60) for model, settings in MODELS}
+    """Each model trained to 120 at once."""
+    return {model: model.fit(task, settings, 120) for model, settings in MODELS}
 
 
 def reversed_ranks(batches: Batches, season: int) -> Batches:
@@ -61,7 +61,7 @@ def test_higher_score_is_the_better_team(
 
 
 @pytest.mark.parametrize(("model", "settings"), MODELS, **BY_NAME)
-@pytest.mark.parametrize("depth", [7, 50, 55])
+@pytest.mark.parametrize("depth", [7, 100, 110])
 def test_prefix_is_the_model_trained_alone(model, settings, depth: int, task: Task, deep) -> None:  # type: ignore[no-untyped-def]
     deep = deep[model]
     alone = model.fit(task, settings, depth)
@@ -69,14 +69,14 @@ def test_prefix_is_the_model_trained_alone(model, settings, depth: int, task: Ta
 
 
 @pytest.mark.parametrize(("model", "settings"), MODELS, **BY_NAME)
-@pytest.mark.parametrize("stops", [(7, 60), (50, 60), (20, 55, 60)])
+@pytest.mark.parametrize("stops", [(7, 120), (100, 120), (30, 110, 120)])
 def test_continued_model_is_the_one_that_never_stopped(
     model, settings, stops: tuple[int, ...], task: Task, deep
 ) -> None:  # type: ignore[no-untyped-def]
     found = None
     for depth in stops:
         found = model.fit(task, settings, depth, found)
-    for depth in (1, 52, 60):
+    for depth in (1, 104, 120):
         np.testing.assert_array_equal(model.scores(task, found, depth), model.scores(task, deep[model], depth))
 
 
