@@ -106,7 +106,7 @@ class _Trials:
             threads=self.threads,
             trial=Trial(job.spec.batch_id, job.slot, job.attempt),
             share=self.share,
-            train_to=deepest(job.spec.space, job.spec.config),
+            train_to=deepest(job.spec.space),
             explain=job.spec.explain,
             proceed=lambda folder: _proceed(job, folder),
         )

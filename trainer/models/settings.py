@@ -89,28 +89,28 @@ def depths(config: Config) -> Depths:
     return Depths(config.model_a.epochs, config.model_b.n_estimators, config.model_c.n_estimators)
 
 
-def deepest(space: SearchSpace, config: Config) -> Depths:
-    """The furthest that it pays to train the models of a trial drawn from `space`.
+def deepest(space: SearchSpace) -> Depths:
+    """The furthest that it pays to train the models of a trial drawn from `space`; 0 for no further than it needs.
 
     That is the most that any trial can ask for; but where another setting of the model is drawn from a range of real
-    numbers, no other trial will want just this model, and the run's own depth in `config` is enough.
+    numbers, no other trial will want just this model.
 
-    >>> deepest({"model_a_epochs": IntRange(low=14, high=26)}, Config()).epochs
-    26
+    >>> deepest({"model_a_epochs": IntRange(low=14, high=26), "n_estimators_xgb": IntRange(low=200, high=300)})
+    Depths(epochs=26, rounds=300, trees=0)
     """
     keys = {config_key(name): dimension for name, dimension in space.items()}
-    own = depths(config)
     return Depths(
-        epochs=_deepest(keys, "model_a", "epochs", own.epochs),
-        rounds=_deepest(keys, "model_b", "n_estimators", own.rounds),
-        trees=_deepest(keys, "model_c", "n_estimators", own.trees),
+        epochs=_deepest(keys, "model_a", "epochs"),
+        rounds=_deepest(keys, "model_b", "n_estimators"),
+        trees=_deepest(keys, "model_c", "n_estimators"),
     )
 
 
-def _deepest(keys: Mapping[str, Dimension], section: str, field: str, own: int) -> int:
-    if any(isinstance(dimension, FloatRange) for key, dimension in keys.items() if key.startswith(f"{section}.")):
-        return own
-    return max(own, *_numbers(keys.get(f"{section}.{field}")), 0)
+def _deepest(keys: Mapping[str, Dimension], section: str, field: str) -> int:
+    own = [dimension for key, dimension in keys.items() if key.startswith(f"{section}.")]
+    if any(isinstance(dimension, FloatRange) for dimension in own):
+        return 0
+    return max(_numbers(keys.get(f"{section}.{field}")), default=0)
 
 
 def _numbers(dimension: Dimension | None) -> Iterable[int]:
