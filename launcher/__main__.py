@@ -112,6 +112,12 @@ def _add_watching(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     which.add_argument("--all", action="store_true", help="every sweep that is not complete")
     cancel.set_defaults(handler=_handler("launcher.watch_commands", "cancel"))
 
+    forget = commands.add_parser("forget", help="free a batch id: the sweep leaves the database, its files stay")
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("batch_id", nargs="?", metavar="BATCH")
+    which.add_argument("--all", action="store_true", help="every sweep")
+    forget.set_defaults(handler=_handler("launcher.watch_commands", "forget"))
+
     retry = commands.add_parser("retry", help="give failed slots new attempts, and take back a cancellation")
     retry.add_argument("batch_id", metavar="BATCH")
     retry.set_defaults(handler=_handler("launcher.watch_commands", "retry"))

@@ -1,4 +1,7 @@
-"""The commands that look at sweeps and steer them, wherever their workers run: `status`, `logs`, `cancel`, `retry`."""
+"""The commands that look at sweeps and steer them, wherever their workers run.
+
+`status`, `logs`, `cancel`, `retry`, `forget`.
+"""
 
 from __future__ import annotations
 
@@ -126,6 +129,24 @@ def cancel(args: argparse.Namespace) -> None:
             print("nothing to cancel: no sweep has open slots")  # noqa: T201
         elif any(sweep.live_workers for sweep in unfinished):
             print(f"its workers give back their slots within {LEASE_S / 4:.0f} s")  # noqa: T201
+
+
+def forget(args: argparse.Namespace) -> None:
+    """`launcher forget`.
+
+    Raises:
+        UserError: workers are at one of the sweeps.
+    """
+    with database_with_sweeps() as url, Ledger(url) as ledger:
+        chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
+        busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
+        if busy:
+            raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
+        for sweep in chosen:
+            ledger.forget(sweep.batch_id)
+            print(f"{sweep.batch_id}: forgotten; its files stay where they are")  # noqa: T201
+        if not chosen:
+            print("nothing to forget: no sweeps yet")  # noqa: T201
 
 
 def retry(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from launcher import watch_commands
@@ -14,6 +15,7 @@ from launcher.progress import PlainLines
 from launcher.run_plan import run_plan
 from launcher.submission import LocalExecutor
 from trainer.contract import command_line
+from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger
 
 _module = importlib.util.spec_from_file_location(
@@ -185,6 +187,21 @@ def test_cancel_one_or_all_and_take_it_back(registered, capsys):
     assert launcher("retry", "a") == 0
     assert "cancelled no more" in capsys.readouterr().out
     assert [registered.cancelled(name) for name in "ab"] == [False, True]
+
+
+def test_forget_frees_a_name_for_another_league(registered, plan, capsys):
+    worker = registered.start_worker("a", "here", os.getpid())
+    assert launcher("forget", "--all") == 2
+    assert "workers are at a: " in capsys.readouterr().err
+    registered.stop_worker(worker, "done")
+    other = msgspec.structs.replace(plan.sweeps[0], data_fingerprint="another league")
+    with pytest.raises(SweepChangedError, match="launcher forget"):
+        registered.register(other, plan.outputs)
+    assert launcher("forget", "a") == 0
+    assert capsys.readouterr().out == "a: forgotten; its files stay where they are\n"
+    assert [sweep.batch_id for sweep in registered.all_progress()] == ["b"]
+    registered.register(other, plan.outputs)
+    assert registered.progress("a").pending == 3
 
 
 def test_retry_opens_failed_slots_only(registered, capsys):

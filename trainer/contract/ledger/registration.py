@@ -122,12 +122,13 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
         changed = "\n  ".join(differences(old.identity, _plain(spec.identity())))
         raise SweepChangedError(
             f"{name} was registered with another configuration (then -> now):\n  {changed}\n"
-            "Use another --batch-id, or the configuration of then."
+            "Use another --batch-id, or the configuration of then; `python -m launcher forget` frees a name."
         )
     if old.root_id != root_id:
         raise SweepChangedError(
             f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
-            f"(id {root_id}). Use that root, another --batch-id, or another database."
+            f"(id {root_id}). Use that root, another --batch-id, or another database; "
+            "`python -m launcher forget` frees a name."
         )
     if spec.n_trials < old.n_trials:
         raise SweepChangedError(
