@@ -1,0 +1,56 @@
+"""This project's launcher with null trials: `python -m benchmarks.null_sweep BATCH TRIALS WORKERS MARKS OUTPUTS`.
+
+All of it is the real thing: the plan, the ledger and the study in PostgreSQL, submitit's local array, the crew that
+watches. Only the worker is `benchmarks.null_worker`, and no tables are written.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.setting import CONFIG
+from launcher.plan import Plan
+from launcher.progress import display
+from launcher.run_plan import run_plan
+from launcher.submission import LocalExecutor
+from trainer.contract.config import load_config
+from trainer.contract.database import database_url
+from trainer.contract.ledger import Ledger
+from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.sweep import SweepSpec
+
+
+def null_spec(batch_id: str, n_trials: int, outputs: Path) -> SweepSpec:
+    """A sweep over Phase I's search space; no data is read."""
+    config = load_config(CONFIG, [f"paths.outputs={outputs}"])
+    return SweepSpec(
+        batch_id=batch_id,
+        objective=Objective.RANK_RMSE,
+        target=Target.FINAL_RANK,
+        phase=Phase.PHASE1,
+        method=Method.OPTUNA,
+        n_trials=n_trials,
+        config=config,
+        data_fingerprint="none",
+    )
+
+
+def main(batch_id: str, trials: str, workers: str, marks: str, outputs: str) -> int:
+    """Run the sweep."""
+    spec = null_spec(batch_id, int(trials), Path(outputs))
+    plan = Plan(sweeps=(spec,), n_jobs=int(workers), config=spec.config)
+
+    def command(name: str, _threads: int, _later: Sequence[str]) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.null_worker", name, marks]
+
+    executor = LocalExecutor(plan.n_jobs, command)
+    with display() as screen, Ledger(database_url()) as ledger:
+        code = run_plan(plan, ledger, executor, screen, report=lambda *_: None)
+        done = ledger.progress(batch_id).done
+    return code or int(done != spec.n_trials)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""A worker whose trials do nothing: `python -m benchmarks.null_worker BATCH MARKS`, for what is around a trial.
+
+It does what `trainer work` does around its trials. With --processes it forks after its imports, so that 64 workers do
+not pay them 64 times; with --statements each process leaves a JSON file of the SQL that it sent, counted where the
+driver sends it; with --bare it claims, finishes and settles slots without a search and without a study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.null_trial import null_trial
+from benchmarks.sql_count import counted
+from trainer.contract import provenance
+from trainer.contract.database import database_url
+from trainer.contract.ledger import LEASE_S, Ledger
+from trainer.contract.objectives import Objective
+from trainer.search import proposals  # noqa: F401 - before the forks
+from trainer.search.drain import TrialJob, TrialOutcome, drain
+
+
+def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
+    """Run slots until none is left."""
+
+    def run(job: TrialJob) -> TrialOutcome:
+        value = null_trial(job.config.model_b.learning_rate, str(marks))
+        return TrialOutcome(value, dict.fromkeys(Objective, value))
+
+    with Ledger(database_url()) as ledger:
+        worker = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), LEASE_S)
+        if bare:
+            _drain_bare(ledger, batch_id, worker, marks)
+        else:
+            drain(ledger, batch_id, worker, run, threading.Event())
+        ledger.stop_worker(worker, "no slots left")
+
+
+def _drain_bare(ledger: Ledger, batch_id: str, worker: int, marks: Path) -> None:
+    while claim := ledger.claim(batch_id, worker):
+        ledger.finish(claim, null_trial(0.0, str(marks)), 0.0)
+        ledger.settle(claim)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the workers; the exit code is not 0 when one of them failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.null_worker", description=__doc__)
+    parser.add_argument("batch_id")
+    parser.add_argument("marks", type=Path)
+    parser.add_argument("--processes", type=int)
+    parser.add_argument("--statements", type=Path, metavar="FOLDER")
+    parser.add_argument("--bare", action="store_true")
+    args = parser.parse_args(arguments)
+    count = args.statements is not None
+
+    def one() -> int:
+        counting: AbstractContextManager[dict[str, Any]] = counted() if count else nullcontext({})
+        with counting as found:
+            work(args.batch_id, args.marks, bare=args.bare)
+        if count:
+            (args.statements / f"{os.getpid()}.json").write_text(json.dumps(found))
+        return 0
+
+    return _in_processes(one, args.processes) if args.processes else one()
+
+
+def _in_processes(task: Callable[[], int], processes: int) -> int:
+    go_r, go_w = os.pipe()
+    for _ in range(processes):
+        if os.fork() == 0:
+            os.close(go_w)
+            os.read(go_r, 1)  # all begin at once
+            code = 1
+            try:
+                code = task()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+    time.sleep(0.1)
+    os.close(go_w)
+    return max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(processes))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

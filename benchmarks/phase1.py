@@ -1,0 +1,175 @@
+"""`python -m benchmarks.phase1`: wall and CPU seconds of all of Phase I, shared against `--no-share`.
+
+Both are the launcher's own command in fresh outputs, cache and database folders, the database's start included. CPU is
+that of every process, PostgreSQL's too. `--alone-trials K` runs only K trials of each sweep with `--no-share`, where
+every trial costs the same whatever ran before; its figures for all trials are then extrapolated, and say so.
+
+How to read it: the ratio of the CPU seconds says how much work was not done twice (goal: 10 or more). The second table
+splits the wall time: what the workers' runs say of their stages, divided by the number of workers, and what is left:
+`start` (launcher, database, registration, imports, to the first run), `between runs` (ledger, search, idle workers) and
+`end` (after the last run). Stages of workers that share a core take longer than alone; their sum is right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.process_tree import Usage, measure
+from benchmarks.setting import CONFIG, fresh_folder, heading, own_database, show
+from trainer.contract import command_line
+from trainer.contract.errors import UserError
+from trainer.contract.metrics import RunMetrics
+from trainer.contract.paths import OutputsRoot, RunPaths
+from trainer.contract.provenance import Provenance
+
+SWEEPS = 13
+GOAL = 10
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One run: seconds by stage, and from when to when."""
+
+    stages: dict[str, float]
+    misses: dict[str, int]
+    began: float
+    """Seconds since 1970."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Phase I, run once."""
+
+    name: str
+    usage: Usage
+    runs: Sequence[Run]
+    workers: int
+    wanted: int
+    """Trials that the figures shall stand for."""
+
+    @property
+    def cpu_s(self) -> float:
+        """For all wanted trials: only the workers' part grows with them."""
+        return self._scaled(self.usage.cpu_s, self.usage.by_role.get("workers", 0.0))
+
+    @property
+    def wall_s(self) -> float:
+        """For all wanted trials."""
+        return self._scaled(self.usage.wall_s, sum(run.seconds for run in self.runs) / self.workers)
+
+    def _scaled(self, total: float, of_trials: float) -> float:
+        return total + of_trials * (self.wanted / len(self.runs) - 1)
+
+    def row(self) -> list[object]:
+        """For the table."""
+        said = "" if self.wanted == len(self.runs) else f"extrapolated from {len(self.runs)} trials"
+        return [self.name, self.wanted, self.wall_s, self.cpu_s, self.cpu_s / self.wanted, said]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = command_line.Parser(prog="python -m benchmarks.phase1", description=__doc__)
+    top.add_argument("--data", type=Path, default=Path("data/demo"), help="league folder (data/demo)")
+    top.add_argument("--n-trials", type=int, default=12, metavar="N", help="trials of each of the 13 sweeps (12)")
+    top.add_argument("--n-jobs", type=int, default=4, metavar="N", help="workers (4)")
+    top.add_argument(
+        "--alone-trials", type=int, metavar="K", help="of a sweep with --no-share (as --n-trials); 0: none"
+    )
+    top.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    top.add_argument("--keep", action="store_true", help="keep the outputs")
+    top.set_defaults(handler=run)
+    return top
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure and print."""
+    print(
+        heading(f"Phase I on {args.data}, {SWEEPS} sweeps of {args.n_trials} trials, {args.n_jobs} workers"), flush=True
+    )
+    k = args.n_trials if args.alone_trials is None else args.alone_trials
+    with fresh_folder(keep=args.keep) as folder:
+        found = [_measured("shared", folder / "shared", args, args.n_trials)]
+        if k:
+            found.append(_measured("--no-share", folder / "alone", args, k, "--no-share"))
+    header = ["setting", "trials", "wall s", "CPU s", "CPU s/trial", ""]
+    show("All of Phase I", header, [one.row() for one in found])
+    if k:
+        cpu, wall = found[1].cpu_s / found[0].cpu_s, found[1].wall_s / found[0].wall_s
+        print(f"\n--no-share takes {cpu:.1f} x the CPU (goal: {GOAL} or more) and {wall:.1f} x the wall time")
+    for one in found:
+        _show_parts(one)
+
+
+def _measured(name: str, folder: Path, args: argparse.Namespace, n_trials: int, *flags: str) -> Measured:
+    folder.mkdir()
+    outputs = OutputsRoot(folder / "outputs")
+    settings = [f"paths.data={args.data}", f"paths.outputs={outputs.root}", f"paths.batch_cache={folder / 'cache'}"]
+    words = [word for text in [*settings, *args.set] for word in ("--set", text)]
+    command = [sys.executable, "-m", "launcher", "phase1", "--config", str(CONFIG), "--n-trials", str(n_trials)]
+    usage = measure(
+        [*command, "--n-jobs", str(args.n_jobs), *words, *flags],
+        own_database(folder / "postgres"),
+        folder / "log.txt",
+    )
+    runs = [_read(paths) for paths in run_folders(outputs)]
+    if len(runs) != SWEEPS * n_trials:
+        raise UserError(f"{name}: {len(runs)} runs of {SWEEPS * n_trials} are complete; see {folder / 'log.txt'}")
+    return Measured(name, usage, runs, args.n_jobs, SWEEPS * args.n_trials)
+
+
+def run_folders(outputs: OutputsRoot) -> list[RunPaths]:
+    """The complete runs of all sweeps."""
+    folders = [RunPaths(path) for path in sorted(outputs.sweeps.glob("*/run_*"))]
+    return [paths for paths in folders if paths.metrics.exists()]
+
+
+def _read(paths: RunPaths) -> Run:
+    metrics = msgspec.json.decode(paths.metrics.read_bytes(), type=RunMetrics)
+    record = msgspec.json.decode(paths.provenance.read_bytes(), type=Provenance)
+    misses = {stage: count.misses for stage, count in metrics.cache.items()}
+    return Run(metrics.seconds, misses, datetime.fromisoformat(record.started_at).timestamp(), record.seconds or 0.0)
+
+
+def parts(runs: Sequence[Run], workers: int, began: float, wall_s: float) -> dict[str, float]:
+    """Wall seconds by part; they sum to `wall_s`."""
+    stages: Counter[str] = Counter()
+    for one in runs:
+        stages.update(one.stages)
+    of_stages = {stage: seconds / workers for stage, seconds in stages.items()}
+    in_runs = sum(one.seconds for one in runs) / workers
+    first, last = min(one.began for one in runs), max(one.began + one.seconds for one in runs)
+    return {
+        "start": first - began,
+        **of_stages,
+        "run folders": in_runs - sum(of_stages.values()),
+        "between runs": last - first - in_runs,
+        "end": began + wall_s - last,
+    }
+
+
+def _show_parts(found: Measured) -> None:
+    usage = found.usage
+    split = parts(found.runs, found.workers, usage.began, usage.wall_s)
+    misses: Counter[str] = Counter()
+    for one in found.runs:
+        misses.update(one.misses)
+    rows = [[part, s, f"{100 * s / usage.wall_s:.1f}%", misses.get(part)] for part, s in split.items()]
+    header = ["part", "s", "share", "trained or built"]
+    show(f"{found.name}: where {usage.wall_s:.0f} s of wall time go, {len(found.runs)} trials", header, rows)
+    around = split["start"] + split["between runs"] + split["end"]
+    print(f"launcher, database and start-up: {100 * around / usage.wall_s:.1f}% of the wall time (goal: under 10%)")
+    roles = sorted(usage.by_role.items(), key=lambda item: -item[1])
+    rows = [[role, s, f"{100 * s / usage.cpu_s:.1f}%"] for role, s in roles]
+    show(f"{found.name}: who used {usage.cpu_s:.0f} s of CPU", ["process", "s", "share"], rows)
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.main(parser()))

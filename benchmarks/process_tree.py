@@ -1,0 +1,191 @@
+"""Wall and CPU seconds of a command and of everything that it starts, a PostgreSQL that becomes a daemon included.
+
+The command runs below a helper process (this module as a script) that asks the kernel to hand it all orphans, so every
+process that ends is counted to the microsecond. Who used the CPU (`by_role`) is sampled from /proc: a process that
+lives for less than a sample is missing there, not in the sum.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trainer.contract.errors import UserError
+
+PR_SET_CHILD_SUBREAPER = 36
+SAMPLE_S = 0.25
+LEFTOVERS_S = 60.0
+TICKS = os.sysconf("SC_CLK_TCK")
+ROLES = (
+    ("workers", "trainer work"),
+    ("workers", "null_worker"),
+    ("held-out season", "trainer holdout"),
+    ("job wrappers", "submitit"),
+    ("database", "postgres"),
+    ("launcher", "-m launcher"),
+)
+"""The first whose words stand in a process's command line."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a command took."""
+
+    code: int
+    began: float
+    """Seconds since 1970."""
+    wall_s: float
+    cpu_s: float
+    """User and system time of all processes."""
+    by_role: dict[str, float]
+    """CPU seconds by `ROLES`; `other` is the rest of `cpu_s`."""
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str | None], log: Path, folder: Path = Path()) -> Usage:
+    """Run a command to its end, and wait for everything it started.
+
+    Args:
+        command: What to run.
+        environment: Added to this process's; None removes a variable.
+        log: Gets what the command prints.
+        folder: Where it runs.
+
+    Raises:
+        UserError: the command failed; with the end of its log.
+    """
+    merged = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), merged.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory() as scratch, log.open("ab") as sink:
+        result = Path(scratch) / "usage.json"
+        helper = [sys.executable, "-m", "benchmarks.process_tree", str(result), *command]
+        subprocess.run(helper, cwd=folder, env=merged, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=False)
+        if not result.exists():
+            raise UserError(f"the measurement of `{' '.join(command)}` broke off; see {log}")
+        usage = Usage(**json.loads(result.read_text()))
+    if usage.code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise UserError(f"`{' '.join(command)}` ended with exit code {usage.code}; the end of {log}:\n{tail}")
+    return usage
+
+
+def role_of(command_line: str) -> str:
+    """Whose CPU time it is.
+
+    >>> role_of("python -m trainer work --batch-id b"), role_of("postgres: checkpointer"), role_of("git status")
+    ('workers', 'database', 'other')
+    """
+    return next((role for role, words in ROLES if words in command_line), "other")
+
+
+def tree_cpu_s(pid: int) -> float:
+    """CPU seconds of a process, of its children that have ended, and of those that live."""
+    with suppress(OSError):
+        found = _processes()
+        own = [p for p in found.values() if pid in (p.pid, p.parent)]
+        return sum(p.cpu_s for p in own) + (found[pid].ended_children_s if pid in found else 0.0)
+    return 0.0
+
+
+@dataclass(frozen=True)
+class _Process:
+    pid: int
+    parent: int
+    started: int
+    cpu_s: float
+    ended_children_s: float
+
+
+def _processes() -> dict[int, _Process]:
+    found = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - four times a second
+        if entry.isdigit():
+            with suppress(OSError):
+                text = Path(f"/proc/{entry}/stat").read_text(errors="replace")
+                fields = text[text.rindex(")") + 2 :].split()
+                own, ended = (sum(map(int, fields[i : i + 2])) / TICKS for i in (11, 13))
+                found[int(entry)] = _Process(int(entry), int(fields[1]), int(fields[19]), own, ended)
+    return found
+
+
+def _descendants(root: int, found: Mapping[int, _Process]) -> list[_Process]:
+    children: dict[int, list[_Process]] = {}
+    for process in found.values():
+        children.setdefault(process.parent, []).append(process)
+    below, todo = [], [root]
+    while todo:
+        born = children.get(todo.pop(), [])
+        below += born
+        todo += [process.pid for process in born]
+    return below
+
+
+class _Sampler(threading.Thread):
+    """Remembers the last CPU time that it saw of each process below this one, and whose it was."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stop = threading.Event()
+        self._seen: dict[tuple[int, int], tuple[str, float]] = {}
+
+    def run(self) -> None:
+        """Look four times a second."""
+        while not self.stop.wait(SAMPLE_S):
+            for process in _descendants(os.getpid(), _processes()):
+                with suppress(OSError):
+                    words = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    self._seen[process.pid, process.started] = (role_of(words), process.cpu_s)
+
+    def by_role(self) -> dict[str, float]:
+        """CPU seconds."""
+        total: dict[str, float] = {}
+        for role, cpu_s in list(self._seen.values()):
+            total[role] = total.get(role, 0.0) + cpu_s
+        return total
+
+
+def _run(command: Sequence[str]) -> Usage:
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    sampler = _Sampler()
+    began, clock = time.time(), time.perf_counter()
+    process = subprocess.Popen(list(command))
+    sampler.start()
+    code = process.wait()
+    wall_s = time.perf_counter() - clock
+    _reap(time.monotonic() + LEFTOVERS_S)
+    sampler.stop.set()
+    sampler.join()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = children.ru_utime + children.ru_stime
+    by_role = sampler.by_role()
+    by_role["other"] = max(0.0, cpu_s - sum(s for role, s in by_role.items() if role != "other"))
+    return Usage(code, began, wall_s, cpu_s, by_role)
+
+
+def _reap(deadline: float) -> None:
+    """Wait for all processes below this one; what is there after the deadline is told to stop."""
+    with suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            if time.monotonic() > deadline:
+                for left in _descendants(os.getpid(), _processes()):
+                    with suppress(ProcessLookupError):
+                        os.kill(left.pid, signal.SIGTERM)
+                deadline += LEFTOVERS_S
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(json.dumps(asdict(_run(sys.argv[2:]))))

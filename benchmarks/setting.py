@@ -1,0 +1,78 @@
+"""Where a benchmark runs: fresh folders that are removed afterwards, a database of its own, and the table's heading."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from launcher import embedded_postgres
+from launcher.submission import cores
+from launcher.text_table import text_table
+from trainer.contract import database
+from trainer.contract.provenance import git_state
+
+CACHE = Path(".cache/benchmarks")
+CONFIG = Path("config/outputs4_phase1.yaml")
+OWN_SERVER = "TRUESTRENGTH_POSTGRES"
+
+
+@contextmanager
+def fresh_folder(*, keep: bool = False) -> Iterator[Path]:
+    """An empty folder on the project's own disk (a memory disk would flatter the database)."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=CACHE)).absolute()
+    try:
+        yield folder
+    finally:
+        if keep:
+            print(f"kept: {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def own_database(folder: Path) -> dict[str, str | None]:
+    """Environment in which a launcher starts, and stops, an embedded PostgreSQL in `folder`."""
+    return {OWN_SERVER: str(folder), database.URL_VARIABLE: None, database.FILE_VARIABLE: None}
+
+
+@contextmanager
+def running_database(folder: Path) -> Iterator[str]:
+    """An embedded PostgreSQL in `folder`, and its URL."""
+    before = os.environ.pop(OWN_SERVER, None)
+    try:
+        yield embedded_postgres.up(folder)
+    finally:
+        embedded_postgres.down(folder)
+        if before is not None:
+            os.environ[OWN_SERVER] = before
+
+
+def heading(title: str) -> str:
+    """What was measured, where: a figure without its machine and its load says little."""
+    commit, dirty = git_state()
+    load = os.getloadavg()[0]
+    where = f"{cores()} cores, load {load:.1f} at the start, Python {platform.python_version()}"
+    return f"{title}\n{where}, commit {(commit or 'unknown')[:10]}{' with changes' if dirty else ''}\n"
+
+
+def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; floats with three figures or one decimal place."""
+    cells = [[figure(cell) if isinstance(cell, float) else cell for cell in row] for row in rows]
+    print(f"\n{title}\n{text_table(header, cells)}", flush=True)
+
+
+def figure(value: float) -> float | int:
+    """A number with the digits that mean something.
+
+    >>> figure(0.01234), figure(12.34), figure(1234.5)
+    (0.0123, 12.3, 1234)
+    """
+    if abs(value) >= 100:
+        return round(value)
+    return round(value, 1) if abs(value) >= 10 else float(f"{value:.3g}")

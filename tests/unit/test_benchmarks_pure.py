@@ -1,0 +1,62 @@
+"""What the benchmarks compute from what they measured."""
+
+import doctest
+import struct
+
+import pytest
+
+from benchmarks import pace, process_tree, setting, sql_count
+from benchmarks.ledger import Measured, statement_rows
+from benchmarks.phase1 import Measured as MeasuredPhase
+from benchmarks.phase1 import Run, parts
+from benchmarks.process_tree import Usage
+
+
+@pytest.mark.parametrize("module", [pace, process_tree, setting, sql_count])
+def test_examples_in_docstrings(module):
+    found = doctest.testmod(module)
+    assert (found.failed, found.attempted > 0) == (0, True)
+
+
+def test_marks_of_several_processes_are_read_in_order(tmp_path):
+    (tmp_path / "marks").write_bytes(struct.pack("dd", 3.0, 1.0))
+    assert pace.read_marks(tmp_path / "marks") == [1.0, 3.0]
+
+
+def test_growth_sees_a_sweep_that_slows_down():
+    steady = [float(i) for i in range(100)]
+    slowing = [0.01 * i * i for i in range(100)]
+    assert pace.growth(steady, skip=10) == (1000, 1000)
+    first, last = pace.growth(slowing, skip=10)
+    assert last > 5 * first
+
+
+def a_run(began, stages, misses=None):
+    return Run(stages, misses or {}, began, sum(stages.values()) + 0.5)
+
+
+def test_the_parts_of_the_wall_time_sum_to_it():
+    runs = [a_run(10.0, {"model_a": 3.0, "stack": 0.5}), a_run(12.0, {"model_a": 1.0, "stack": 0.5})]
+    found = parts(runs, workers=2, began=8.0, wall_s=9.0)
+    assert sum(found.values()) == pytest.approx(9.0)
+    assert (found["start"], found["model_a"], found["run folders"]) == (2.0, 2.0, pytest.approx(0.5))
+    assert found["end"] == pytest.approx(3.0)
+
+
+def test_only_the_workers_part_is_extrapolated_and_the_table_says_so():
+    usage = Usage(0, 0.0, wall_s=30.0, cpu_s=50.0, by_role={"workers": 40.0, "launcher": 10.0})
+    runs = [a_run(0.0, {"model_a": 9.5})] * 2
+    whole = MeasuredPhase("shared", usage, runs, workers=1, wanted=2)
+    more = MeasuredPhase("--no-share", usage, runs, workers=1, wanted=6)
+    assert (whole.cpu_s, whole.wall_s, whole.row()[-1]) == (50.0, 30.0, "")
+    assert (more.cpu_s, more.wall_s) == (10.0 + 3 * 40.0, 30.0 + 2 * 20.0)
+    assert more.row()[-1] == "extrapolated from 2 trials"
+
+
+def test_statements_are_listed_by_their_cost_in_the_large_study():
+    def measured(statements):
+        return Measured(1, 10, 1.0, 1.0, 1.0, 1.0, 1.0, statements)
+
+    small = measured({"a": (1.0, 5.0)})
+    large = measured({"a": (1.0, 5.0), "b": (2.0, 9.0)})
+    assert statement_rows(small, large) == [["b", 0.0, 2.0, 0.0, 9.0], ["a", 1.0, 1.0, 5.0, 5.0]]
