@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +60,35 @@ def same_bits(one: TrainedRun, other: TrainedRun, folder: Path) -> None:
 
 def plain(trained: TrainedRun) -> Any:
     return msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+
+
+_RUN_AGAIN = """
+import hashlib, sys
+from pathlib import Path
+import msgspec
+from trainer.contract.config import Config
+from trainer.pipeline import train
+from trainer.stages.store import Store
+config = msgspec.json.decode(sys.argv[1], type=Config)
+found = train(config, Path(sys.argv[2]), Store(Path(sys.argv[3])), share=False)
+scores = found.predictions.select("stack", "model_a", "model_b", "model_c").to_numpy()
+print(hashlib.sha256(scores.tobytes()).hexdigest())
+"""
+
+
+def test_another_process_gives_the_same_bits(
+    alone: TrainedRun, batches_only: Store, demo_league: Path, small_config: Callable[[dict[str, Any]], Config]
+) -> None:
+    scores = alone.predictions.select("stack", "model_a", "model_b", "model_c").to_numpy()
+    arguments = [msgspec.json.encode(small_config({})).decode(), str(demo_league), str(batches_only.paths.root)]
+    again = subprocess.run(
+        [sys.executable, "-c", _RUN_AGAIN, *arguments],
+        env={**os.environ, "PYTHONHASHSEED": "77", "OMP_NUM_THREADS": "2"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert again.stdout.strip() == hashlib.sha256(scores.tobytes()).hexdigest()
 
 
 def test_alone_leaves_no_models_in_the_store(alone: TrainedRun, batches_only: Store) -> None:
