@@ -144,8 +144,11 @@ class _Sampler(threading.Thread):
         while not self.stop.wait(SAMPLE_S):
             for process in _descendants(os.getpid(), _processes()):
                 with suppress(OSError):
-                    words = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    self._seen[process.pid, process.started] = (role_of(words), process.cpu_s)
+                    words = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ")
+                    key = (process.pid, process.started)
+                    # A process that has ended and waits to be reaped has no command line any more.
+                    role = role_of(words.decode(errors="replace")) if words else self._seen.get(key, ("other",))[0]
+                    self._seen[key] = (role, process.cpu_s)
 
     def by_role(self) -> dict[str, float]:
         """CPU seconds."""

@@ -45,12 +45,12 @@ def test_the_parts_of_the_wall_time_sum_to_it():
 
 def test_only_the_workers_part_is_extrapolated_and_the_table_says_so():
     usage = Usage(0, 0.0, wall_s=30.0, cpu_s=50.0, by_role={"workers": 40.0, "launcher": 10.0})
-    runs = [a_run(0.0, {"model_a": 9.5})] * 2
+    runs = [a_run(0.0, {"batches": 2.0, "model_a": 7.5})] * 2
     whole = MeasuredPhase("shared", usage, runs, workers=1, wanted=2)
     more = MeasuredPhase("--no-share", usage, runs, workers=1, wanted=6)
-    assert (whole.cpu_s, whole.wall_s, whole.row()[-1]) == (50.0, 30.0, "")
-    assert (more.cpu_s, more.wall_s) == (10.0 + 3 * 40.0, 30.0 + 2 * 20.0)
-    assert more.row()[-1] == "extrapolated from 2 trials"
+    assert whole.row() == ["shared", 2, 30.0, 50.0, 25.0, ""]
+    assert more.cpu_s == 50.0 + 2 * 40.0 * 0.8
+    assert more.row()[2::3] == [None, "extrapolated from 2 trials"]
 
 
 def test_statements_are_listed_by_their_cost_in_the_large_study():
