@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,12 +191,23 @@ def _common(site: Site, after: Sequence[str]) -> dict[str, Any]:
     return common | ({"dependency": f"afterany:{':'.join(after)}"} if after else {})
 
 
+@contextmanager
+def _own_job_hidden() -> Iterator[None]:
+    """Keep from sbatch what belongs to the job that this is; SBATCH_EXPORT would win over the script's own word."""
+    names = [n for n in os.environ if (n.startswith("SLURM_") and n != "SLURM_CONF") or n == "SBATCH_EXPORT"]
+    hidden = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 def _sbatch(submission: Submission, folder: Path) -> str:
-    os.environ.pop("SBATCH_EXPORT", None)  # it would win over what the script says
     executor = submitit.SlurmExecutor(folder, max_num_timeout=0, python=submission.python)
     try:
         executor.update_parameters(job_name=str(submission.name), comment=folder.name, **submission.parameters)
-        jobs = executor.submit_array(submission.calls)
+        with _own_job_hidden():
+            jobs = executor.submit_array(submission.calls)
     except (FailedJobError, FailedSubmissionError) as error:
         raise slurm_commands.failure("sbatch", str(error)) from None
     except RuntimeError as error:

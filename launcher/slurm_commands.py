@@ -123,10 +123,9 @@ def cancel(array_ids: Sequence[str]) -> None:
         call("scancel", *array_ids)
 
 
-def move_dependency(job: QueuedJob, old: str, new: str) -> None:
-    """Let a waiting job wait for `new` where it waited for `old`."""
-    ids = [new if job_id == old else job_id for job_id in waits_for(job)]
-    call("scontrol", "update", f"JobId={job.array_id}", f"Dependency=afterany:{':'.join(ids)}")
+def let_wait(job: QueuedJob, array_ids: Sequence[str]) -> None:
+    """Let a job that has not started wait for these jobs, and for no others."""
+    call("scontrol", "update", f"JobId={job.array_id}", f"Dependency=afterany:{':'.join(array_ids)}")
 
 
 def waits_for(job: QueuedJob) -> list[str]:

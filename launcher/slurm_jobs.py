@@ -100,10 +100,10 @@ class SweepFinisher:
 class PlanFinisher:
     """The last job of a plan: the analysis over all sweeps, and whatever was lost on the way."""
 
-    def __init__(self, site: Site, tries: int) -> None:
-        """Remember how often it may send the plan back to the queue."""
+    def __init__(self, site: Site, *, again: bool) -> None:
+        """Remember whether it may send what is missing back to the queue."""
         self.site = site
-        self.tries = tries
+        self.again = again
 
     def __call__(self) -> None:
         """Finish the plan; exit code 1 when a sweep is not complete."""

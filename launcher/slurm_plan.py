@@ -57,26 +57,29 @@ def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], s
     with exclusively(plan, ledger):
         for spec in plan.sweeps:
             register(ledger, spec, plan.outputs)
-        return _submit_all(site, ledger, site.profile.max_tries)
+        return _submit_all(site, ledger, tries=site.profile.max_tries, again=True)
 
 
 def finish_sweep(job: SweepFinisher) -> int:
     """What a sweep's finisher does. Returns its exit code; run a second time, it finds its work done."""
-    site, batch_id = job.site, job.batch_id
+    site, batch_id, code = job.site, job.batch_id, 0
     with Ledger(database_url()) as ledger:
         _explain_lost_workers(ledger, batch_id)
+        progress = ledger.progress(batch_id)
+        tries = site.profile.max_tries if _closed(progress) > job.closed else job.tries - 1
+        if not progress.open or progress.cancelled:
+            code = int(not progress.complete)
+        elif tries:
+            with _alone(ledger, [batch_id]):
+                _heal(site, progress, tries)
+        else:
+            code = 1
+            _say(f"{batch_id}: given up with {progress.open} trials open: array after array ended without doing one")
+            _say(f"`python -m launcher logs {batch_id}` shows why; the command that started the plan tries again")
+        # Last, so that tables that cannot be written stop nothing.
         write_sweep_results(ledger, batch_id, site.outputs)
         analyse(site.outputs, site.batch_ids, ledger)
-        progress = ledger.progress(batch_id)
-        if not progress.open or progress.cancelled:
-            return int(not progress.complete)
-        tries = _tries_left(site, job.tries, closed=_closed(progress) > job.closed)
-        if not tries:
-            _say(f"{batch_id}: given up with {progress.open} trials open: {site.profile.max_tries} arrays did none")
-            return 1
-        with _alone(ledger, [batch_id]):
-            _heal(site, progress, tries)
-    return 0
+    return code
 
 
 def finish_plan(job: PlanFinisher) -> int:
@@ -84,14 +87,14 @@ def finish_plan(job: PlanFinisher) -> int:
     site = job.site
     with Ledger(database_url()) as ledger:
         now = [ledger.progress(batch_id) for batch_id in site.batch_ids]
+        if job.again and any(progress.open and not progress.cancelled for progress in now):
+            with _alone(ledger, site.batch_ids):
+                _submit_all(site, ledger, tries=1, again=False)
+            return 0
         if unwritten := [progress.batch_id for progress in now if not written(site.outputs, progress)]:
             for batch_id in unwritten:
                 write_sweep_results(ledger, batch_id, site.outputs)
             analyse(site.outputs, site.batch_ids, ledger)
-        if any(progress.open and not progress.cancelled for progress in now) and job.tries > 1:
-            with _alone(ledger, site.batch_ids):
-                _submit_all(site, ledger, job.tries - 1)
-            return 0
         incomplete = [progress.batch_id for progress in now if not progress.complete]
         if site.whole and not incomplete and read_held_out(ledger, site.outputs, site.container, _say):
             analyse(site.outputs, site.batch_ids, ledger)
@@ -99,19 +102,27 @@ def finish_plan(job: PlanFinisher) -> int:
     return int(bool(incomplete))
 
 
-def _submit_all(site: Site, ledger: Ledger, tries: int) -> tuple[list[Placed], str]:
+def _submit_all(site: Site, ledger: Ledger, *, tries: int, again: bool) -> tuple[list[Placed], str]:
     jobs = slurm_commands.patiently(lambda: own_jobs({site.token}), slurm_arrays.patience_s())
     placed: list[Placed] = []
     for sweep in site.sweeps:
         ends = [earlier.finisher for earlier in placed if earlier.finisher]
         after = ends if sweep.phase is Phase.ROLLING else ends[-1:] if site.sequential else []
         placed.append(_ensure(site, ledger.progress(sweep.batch_id), jobs, after, tries))
-    last = next((job.array_id for job in of(jobs, site.plan, "analysis") if job.array_id != _own_id()), None)
-    if last is None:
-        ends = [sweep.finisher for sweep in placed if sweep.finisher]
-        name = JobName(site.plan, "analysis", site.token)
-        last = slurm_arrays.submit(slurm_arrays.finisher(site, name, PlanFinisher(site, tries), ends))
-    return placed, last
+    return placed, _place_last(site, [sweep.finisher for sweep in placed if sweep.finisher], jobs, again=again)
+
+
+def _place_last(site: Site, ends: list[str], jobs: list[QueuedJob], *, again: bool) -> str:
+    """Bring the plan's last job into the queue behind all finishers. Returns its id."""
+    name = JobName(site.plan, "analysis", site.token)
+    submission = slurm_arrays.finisher(site, name, PlanFinisher(site, again=again), ends)
+    waiting = [job for job in of(jobs, site.plan, "analysis") if job.state == "PENDING"]
+    if not waiting:
+        return slurm_arrays.submit(submission)
+    slurm_arrays.complete(submission, waiting[0])
+    if set(ends) - set(slurm_commands.waits_for(waiting[0])):
+        slurm_commands.let_wait(waiting[0], ends)
+    return waiting[0].array_id
 
 
 def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: Sequence[str], tries: int) -> Placed:
@@ -142,8 +153,9 @@ def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
     own = _own_id()
     _say(f"{progress.batch_id}: {progress.open} trials open: arrays {placed.arrays}, then job {placed.finisher}")
     for job in jobs:
-        if own and placed.finisher and job.state == "PENDING" and own in slurm_commands.waits_for(job):
-            slurm_commands.move_dependency(job, own, placed.finisher)
+        waits_for = slurm_commands.waits_for(job)
+        if own in waits_for and job.state == "PENDING" and placed.finisher:
+            slurm_commands.let_wait(job, [placed.finisher if job_id == own else job_id for job_id in waits_for])
 
 
 @contextmanager
@@ -165,11 +177,6 @@ def _explain_lost_workers(ledger: Ledger, batch_id: str) -> None:
     for worker_id, job_id in lost.items():
         if bad := [state for state in states.get(job_id, []) if state not in UNTELLING]:
             ledger.explain_worker(worker_id, f"SLURM: {', '.join(bad)}")
-
-
-def _tries_left(site: Site, before: int, *, closed: bool) -> int:
-    """Tries are counted anew when the last array got something done."""
-    return site.profile.max_tries if closed else before - 1
 
 
 def _closed(progress: SweepProgress) -> int:

@@ -198,11 +198,11 @@ def main() -> int:
     parser.add_argument("action", choices=["install", "missing", *ACTIONS, *NODE_ACTIONS])
     parser.add_argument("node", nargs="?", choices=[f"n{i}" for i in range(1, 100)], metavar="NODE", default="n1")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/slurm1"), help="where everything lies")  # noqa: S108
-    parser.add_argument("--nodes", type=int, default=Cluster.nodes)
+    parser.add_argument("--nodes", type=int, default=Cluster.nodes, help="at the first start, as the two below")
     parser.add_argument("--max-array-size", type=int, default=Cluster.max_array_size, metavar="N")
     parser.add_argument("--no-accounting", action="store_true", help="without slurmdbd, so sacct fails")
     given = parser.parse_args()
-    cluster = Cluster(
+    cluster = configuration.known(given.folder) or Cluster(
         given.folder, nodes=given.nodes, accounting=not given.no_accounting, max_array_size=given.max_array_size
     )
     try:

@@ -7,6 +7,7 @@ its ports from one start to the next.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -51,6 +52,12 @@ class Cluster:
         return [f"n{i}" for i in range(1, self.nodes + 1)]
 
 
+def known(folder: Path) -> Cluster | None:
+    """The cluster that was set up in a folder, if one was."""
+    path = folder / "cluster.json"
+    return Cluster(**{**json.loads(path.read_text()), "folder": folder}) if path.exists() else None
+
+
 def write(cluster: Cluster) -> None:
     """Write every configuration file, unless it has been done."""
     if cluster.conf.exists():
@@ -64,6 +71,7 @@ def write(cluster: Cluster) -> None:
     etc = cluster.folder / "etc"
     (etc / "hosts").write_text("\n".join(hosts) + "\n")
     (etc / "gres.conf").write_text("".join(_gres_line(cluster, gpu) for gpu in range(cluster.gpus)))
+    (cluster.folder / "cluster.json").write_text(json.dumps(vars(cluster), default=str))
     for name, mode in (("slurmdbd.conf", 0o600), ("slurm.conf", 0o644)):
         unfinished = etc / f".{name}"
         unfinished.write_text(string.Template((HERE / name).read_text()).substitute(values))

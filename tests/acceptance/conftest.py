@@ -43,13 +43,12 @@ search_spaces:
 class Slurm:
     """A cluster that runs."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.options = options
 
     def act(self, *action: str) -> None:
         """Start, stop or break something: an action of cluster.py."""
-        command = [sys.executable, str(CLUSTER), *action, "--folder", str(self.folder), *self.options]
+        command = [sys.executable, str(CLUSTER), *action, "--folder", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
 
@@ -99,9 +98,9 @@ def slurm() -> Iterator[Slurm]:
 def running_cluster(*options: str) -> Iterator[Slurm]:
     """Start a cluster in a folder of its own, and leave nothing of it behind."""
     _require_slurm()
-    cluster = Slurm(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")), *options)
+    cluster = Slurm(Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp")))
     try:
-        cluster.act("start")
+        cluster.act("start", *options)
         yield cluster
     finally:
         cluster.act("stop")

@@ -111,6 +111,7 @@ def test_a_node_is_lost_and_an_orphan_runs_on_beside_its_copy(project):
 
 
 def test_cancel_and_continue(project):
+    project.profile(shared_folder="shared")
     frozen_workers(project, 4, 2)
     project.launcher("cancel", BATCH)  # SLURM wakes them to end them
     project.until(lambda: not [j for j in project.slurm.queue() if j["name"].startswith(BATCH)], 60, "an empty queue")
@@ -118,11 +119,14 @@ def test_cancel_and_continue(project):
     assert before.cancelled
     assert before.done < 4
     project.submit_sweep(BATCH, 4, 2)
+    queue = {job["name"].split(".")[1]: job for job in project.slurm.queue() if job["state"] == "PENDING"}
+    assert queue["finish"]["id"] in queue["analysis"]["after"]
     project.wait_for_end()
     project.check_budget(BATCH, 4)
     assert not project.ledger.progress(BATCH).cancelled
     assert "complete" in project.launcher("status")
     assert "run " in project.launcher("logs", BATCH)
+    assert len(list((project.folder / "shared").glob("*/*/*_submission.sh"))) >= 5
 
 
 @pytest.mark.parametrize("project", ["without accounting"], indirect=True)

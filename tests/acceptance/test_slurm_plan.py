@@ -55,6 +55,13 @@ def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project,
         "phase1", "--config", "cheap.yaml", "--n-trials", "6", "--n-jobs", "6", "--order", "parallel",
         "--executor", "slurm", "--cluster", "cluster.yaml",
     ]  # fmt: skip
+    project.profile(partition="cpuu")
+    refused = project.try_launcher(*everything)
+    assert refused.returncode == 2
+    assert "invalid partition specified: cpuu" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    project.profile()
+
     # An sbatch that works, but on its fourth call the launcher dies before it hears of it.
     real = project.slurm.ask("which", "sbatch")
     programs = tmp_path / "bin"

@@ -104,10 +104,11 @@ def test_what_may_pass_is_told_from_what_will_not(command):
         slurm_commands.call("no-such-command")
 
 
-def test_a_dependency_moves_and_the_others_stay(command):
+def test_an_array_is_let_wait_as_a_whole(command):
     calls = command("scontrol")
     job = QueuedJob("20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "")
-    slurm_commands.move_dependency(job, "7", "9")
+    assert slurm_commands.waits_for(job) == ["5", "7"]
+    slurm_commands.let_wait(job, ["5", "9"])
     assert calls() == ["update JobId=20 Dependency=afterany:5:9"]
 
 
