@@ -1,17 +1,14 @@
 """Keeps a sweep's Optuna study in step with the ledger: one trial per attempt, told in time, and repaired afterwards.
 
 It speaks to Optuna's storage, not to its `Study`: `ask` would read all trials of the sweep in each new process and
-write every parameter in a transaction of its own. A trial begins by SQL into Optuna's tables, because its storage sends
-forty statements for one, all under the study's lock. The ledger decides; the study is told.
+write every parameter in a transaction of its own. The ledger decides; the study is told.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,25 +22,6 @@ if TYPE_CHECKING:
     from trainer.contract.ledger import Ledger
 
 T = TypeVar("T")
-
-# Optuna numbers the trials of a study under a lock on its row, and so does this: in two statements instead of forty.
-_LOCK = "SELECT study_id FROM studies WHERE study_id = :study_id FOR UPDATE"
-_START = """
-WITH trial AS (
-    INSERT INTO trials (number, study_id, state, datetime_start)
-    SELECT count(*), :study_id, CAST('RUNNING' AS trialstate), :started FROM trials WHERE study_id = :study_id
-    RETURNING trial_id, number
-), parameters AS (
-    INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
-    SELECT trial_id, name, value, distribution
-    FROM trial, unnest(CAST(:names AS text[]), CAST(:values AS float8[]), CAST(:distributions AS text[]))
-        AS given (name, value, distribution)
-), marks AS (
-    INSERT INTO trial_user_attributes (trial_id, key, value_json)
-    SELECT trial_id, key, value FROM trial, unnest(CAST(:keys AS text[]), CAST(:marks AS text[])) AS given (key, value)
-)
-SELECT trial_id, number FROM trial
-"""
 
 _log = logging.getLogger(__name__)
 
@@ -88,26 +66,17 @@ class StudyRecord:
             distributions: of just these parameters.
             marks: user attributes (run id, slot, attempt).
         """
-        from optuna.distributions import distribution_to_json  # noqa: PLC0415 - not before it is needed
-        from sqlalchemy import text  # noqa: PLC0415
+        from optuna.trial import TrialState, create_trial  # noqa: PLC0415 - not before it is needed
 
-        names = list(encoded)
-        row = {
-            "study_id": self._study_id,
-            "started": datetime.now(),  # local, as all of Optuna's
-            "names": names,
-            "values": [float(distributions[name].to_internal_repr(encoded[name])) for name in names],
-            "distributions": [distribution_to_json(distributions[name]) for name in names],
-            "keys": list(marks),
-            "marks": [json.dumps(value) for value in marks.values()],
-        }
+        template = create_trial(
+            state=TrialState.RUNNING, params=dict(encoded), distributions=dict(distributions), user_attrs=dict(marks)
+        )
 
         def make() -> int:
-            with self._storage.engine.begin() as connection:
-                connection.execute(text(_LOCK), row)
-                made = connection.execute(text(_START), row).one()
-            self._trial_ids[made.number] = made.trial_id
-            return int(made.number)
+            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+            number = self._storage.get_trial_number_from_id(trial_id)
+            self._trial_ids[number] = trial_id
+            return number
 
         return self._patiently(make)
 

@@ -27,17 +27,16 @@ def tpe_point(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(n_startup_trials=1, multivariate=True, constant_liar=True, seed=seed)
     study = optuna.create_study(direction=direction.value, sampler=sampler)
-    distributions = dimensions.distributions(space)
-
-    def known(observation: Observation, marks: dict[str, str]) -> FrozenTrial:
-        return create_trial(
-            state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
-            value=observation.value,
-            params=dimensions.encode(space, observation.parameters),
-            distributions=distributions,
-            user_attrs=marks,
-        )
-
-    study.add_trials([known(o, {PRIOR: o.batch_id}) for o in prior] + [known(o, {}) for o in own])
-    trial = study.ask(fixed_distributions=distributions)
+    study.add_trials([_trial(space, o, {PRIOR: o.batch_id}) for o in prior] + [_trial(space, o, {}) for o in own])
+    trial = study.ask(fixed_distributions=dimensions.distributions(space))
     return dimensions.decode(space, trial.params)
+
+
+def _trial(space: SearchSpace, observation: Observation, marks: dict[str, str]) -> FrozenTrial:
+    return create_trial(
+        state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
+        value=observation.value,
+        params=dimensions.encode(space, observation.parameters),
+        distributions=dimensions.distributions(space),
+        user_attrs=marks,
+    )
