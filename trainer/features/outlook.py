@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from trainer.features.ratings import HOME_POINTS
-from trainer.features.season_games import COLUMNS, Floats, Ints, SeasonGames
+from trainer.features.season_games import COLUMNS, Bools, Floats, Ints, SeasonGames
 
 GAME_DEVIATION = 12.5
 """Standard deviation, in points, of a game's margin around the expected one."""
@@ -57,6 +57,24 @@ class Remaining:
     """Of the wins, at known strengths."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the simulations of a day start from. [D, T] each."""
+
+    strength: Floats
+    uncertainty: Floats
+    """Variance of the strength."""
+    won: Floats
+    left: Remaining
+    total: Floats
+    """Games played and left, at least 1."""
+
+    def on(self, days: slice) -> Standing:
+        """The same on some of the days."""
+        left = Remaining(self.left.games[days], self.left.wins[days], self.left.variance[days])
+        return Standing(self.strength[days], self.uncertainty[days], self.won[days], left, self.total[days])
+
+
 def outlook(games: SeasonGames, strength: Floats) -> Outlook:
     """Expected results of a season as of each of its days, from the games before the day and the schedule.
 
@@ -67,19 +85,48 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
         games: the season.
         strength: [D, T] points by which each team beats an average one, as known before each regular-season day.
     """
-    sums, played = games.regular_log.last(None)
-    won = sums[..., COLUMNS.index("won")]
-    uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
-    left = remaining(games, strength, uncertainty)
-    total = np.maximum(played + left.games, 1)
-    rank, place, in_playoffs, champion = _simulate(games, strength, uncertainty, won, left)
+    known = standing(games, strength)
+    rank, place, in_playoffs, champion = _simulate(games, known)
     return Outlook(
-        win_rate=(won + left.wins) / total,
+        win_rate=(known.won + known.left.wins) / known.total,
         rank=rank,
         place=place,
         in_playoffs=in_playoffs,
         champion=champion,
     )
+
+
+def standing(games: SeasonGames, strength: Floats) -> Standing:
+    """Where every day's simulations start.
+
+    Args:
+        games: the season.
+        strength: [D, T] in points.
+    """
+    sums, played = games.regular_log.last(None)
+    uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
+    left = remaining(games, strength, uncertainty)
+    total = np.maximum(played + left.games, 1)
+    return Standing(strength, uncertainty, sums[..., COLUMNS.index("won")], left, total)
+
+
+def play_out(known: Standing, form: Floats, luck: Floats) -> tuple[Floats, Floats]:
+    """The rest of the regular season, simulated.
+
+    Args:
+        known: [D, T] where it starts.
+        form: [N, T] standard normal: how far each strength is off, for the season's rest and the playoffs.
+        luck: [N, T] standard normal: of the games left.
+
+    Returns:
+        [D, N, T] strengths, and win rates at the end, without ties.
+    """
+    deviation = np.sqrt(known.uncertainty)[:, None] * form
+    # A game's win probability rises by the normal density at 0 with every point of strength.
+    more_wins = known.left.games[:, None] * deviation / (GAME_DEVIATION * np.sqrt(2 * np.pi))
+    simulated = (known.won + known.left.wins)[:, None] + more_wins + np.sqrt(known.left.variance)[:, None] * luck
+    rate = simulated / known.total[:, None] + 1e-4 * known.strength[:, None]
+    return known.strength[:, None] + deviation, rate
 
 
 def remaining(games: SeasonGames, strength: Floats, uncertainty: Floats) -> Remaining:
@@ -112,28 +159,26 @@ def _known_until(days: Ints) -> Ints:
     return ends[np.searchsorted(resumed, days, side="right")]
 
 
-def _simulate(
-    games: SeasonGames, strength: Floats, uncertainty: Floats, won: Floats, left: Remaining
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _simulate(games: SeasonGames, known: Standing) -> tuple[Floats, Floats, Floats, Floats]:
     """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title."""
     generator = np.random.default_rng(SEED)
-    half = generator.standard_normal((2, SIMULATIONS // 2, strength.shape[1]))
-    form, luck = np.concatenate([half, -half], axis=1)
-    fortune = generator.random((SIMULATIONS, 2 * strength.shape[1]))
-    total = np.maximum(games.regular_log.played + left.games, 1)
-    ranks, places, playoffs, titles = (np.empty_like(strength) for _ in range(4))
-    for day in range(len(strength)):
-        deviation = np.sqrt(uncertainty[day]) * form
-        # A game's win probability rises by the normal density at 0 with every point of strength.
-        more_wins = left.games[day] * deviation / (GAME_DEVIATION * np.sqrt(2 * np.pi))
-        simulated = won[day] + left.wins[day] + more_wins + np.sqrt(left.variance[day]) * luck
-        rate = simulated / total[day] + 1e-4 * strength[day]
-        depth, record = _playoffs(games.conference, strength[day] + deviation, rate, fortune)
+    form, luck = antithetic(SIMULATIONS, known.strength.shape[1], generator)
+    fortune = generator.random((SIMULATIONS, 2 * known.strength.shape[1]))
+    ranks, places, playoffs, titles = (np.empty_like(known.strength) for _ in range(4))
+    for day in range(len(known.strength)):
+        (strength,), (rate,) = play_out(known.on(slice(day, day + 1)), form, luck)
+        depth, record = _playoffs(games.conference, strength, rate, fortune)
         ranks[day] = record.mean(axis=0)
         places[day] = _ranks(record - 1000.0 * depth).mean(axis=0)
         playoffs[day] = (depth > 0).mean(axis=0)
         titles[day] = (depth == depth.max(axis=1, keepdims=True)).mean(axis=0)
     return ranks, places, playoffs, titles
+
+
+def antithetic(simulations: int, n_teams: int, generator: np.random.Generator) -> Floats:
+    """[2, N, T] form and luck for `play_out`: every draw beside its opposite."""
+    half = generator.standard_normal((2, simulations // 2, n_teams))
+    return np.concatenate([half, -half], axis=1)
 
 
 def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints]:
@@ -149,8 +194,8 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
         while alive.shape[1] > 1:
             pairs = alive.shape[1] // 2
             one, other = alive[:, 0 : 2 * pairs : 2], alive[:, 1 : 2 * pairs : 2]
-            home = np.where(record[rows, one] < record[rows, other], SERIES_HOME, -SERIES_HOME)
-            chance = ndtr(SERIES_PER_POINT * (strength[rows, one] - strength[rows, other]) + home)
+            at_home = record[rows, one] < record[rows, other]
+            chance = series_chance(strength[rows, one] - strength[rows, other], at_home)
             winner = np.where(fortune[:, used : used + pairs] < chance, one, other)
             used += pairs
             depth[rows, winner] += 1
@@ -158,14 +203,32 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
         return alive
 
     champions = []
-    for name in np.unique(conference):
-        teams = np.flatnonzero(conference == name)
-        bracket = _bracket(min(PLAYOFF_TEAMS, 2 ** (len(teams).bit_length() - 1)))
-        seeded = teams[np.argsort(record[:, teams], axis=1)][:, bracket]
+    for seeded in brackets(conference, record):
         depth[rows, seeded] = 1
         champions.append(play(seeded))
     play(np.concatenate(champions, axis=1))
     return depth, record
+
+
+def series_chance(lead: Floats, at_home: Bools) -> Floats:
+    """The probability of winning a series by `lead`, in points; `at_home` is whether one has the better record."""
+    chance: Floats = ndtr(SERIES_PER_POINT * lead + np.where(at_home, SERIES_HOME, -SERIES_HOME))
+    return chance
+
+
+def brackets(conference: np.ndarray, record: Ints | Floats) -> list[Ints]:
+    """[..., S] the teams that play the playoffs, neighbours first, of each conference.
+
+    Args:
+        conference: [T] of each team.
+        record: [..., T] smaller is better.
+    """
+    found = []
+    for name in np.unique(conference):
+        teams = np.flatnonzero(conference == name)
+        bracket = _bracket(min(PLAYOFF_TEAMS, 2 ** (len(teams).bit_length() - 1)))
+        found.append(teams[np.argsort(record[..., teams], axis=-1)][..., bracket])
+    return found
 
 
 def _bracket(n_teams: int) -> list[int]:
