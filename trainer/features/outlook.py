@@ -9,8 +9,10 @@ Shapes: D days, G regular-season games, T teams, N simulated seasons.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr
 
 from trainer.features.ratings import HOME_POINTS
@@ -85,7 +87,7 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
         games: the season.
         strength: [D, T] points by which each team beats an average one, as known before each regular-season day.
     """
-    known = standing(games, strength)
+    known = standing(games, np.arange(len(games.days)), strength)
     rank, place, in_playoffs, champion = _simulate(games, known)
     return Outlook(
         win_rate=(known.won + known.left.wins) / known.total,
@@ -96,18 +98,20 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
     )
 
 
-def standing(games: SeasonGames, strength: Floats) -> Standing:
-    """Where every day's simulations start.
+def standing(games: SeasonGames, days: Ints, strength: Floats) -> Standing:
+    """Where the simulations of some days start.
 
     Args:
         games: the season.
+        days: [D] indices into `games.days`.
         strength: [D, T] in points.
     """
-    sums, played = games.regular_log.last(None)
-    uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
-    left = remaining(games, strength, uncertainty)
+    sums, counts = games.regular_log.last(None)
+    played = counts[days].astype(np.float64)
+    uncertainty = STRENGTH_VARIANCE / (played + STRENGTH_GAMES)
+    left = remaining(games, days, strength, uncertainty)
     total = np.maximum(played + left.games, 1)
-    return Standing(strength, uncertainty, sums[..., COLUMNS.index("won")], left, total)
+    return Standing(strength, uncertainty, sums[days, :, COLUMNS.index("won")], left, total)
 
 
 def play_out(known: Standing, form: Floats, luck: Floats) -> tuple[Floats, Floats]:
@@ -129,27 +133,32 @@ def play_out(known: Standing, form: Floats, luck: Floats) -> tuple[Floats, Float
     return known.strength[:, None] + deviation, rate
 
 
-def remaining(games: SeasonGames, strength: Floats, uncertainty: Floats) -> Remaining:
+def remaining(games: SeasonGames, days: Ints, strength: Floats, uncertainty: Floats) -> Remaining:
     """What each team's scheduled games will bring.
 
     Args:
         games: the season.
+        days: [D] indices into `games.days`.
         strength: [D, T] in points.
         uncertainty: [D, T] variance of the strengths.
     """
     regular = np.flatnonzero(games.regular)
-    home, away, date = games.home[regular], games.away[regular], games.date[regular]
-    ahead = (date >= games.days[:, None]) & (date < _known_until(games.days)[:, None])
-    lead = strength[:, home] - strength[:, away] + HOME_POINTS
-    deviation = np.sqrt(GAME_DEVIATION**2 + uncertainty[:, home] + uncertainty[:, away])
-    wins = np.where(ahead, ndtr(lead / deviation), 0.0)
-    at_home, visiting = np.eye(len(games.team_id))[home], np.eye(len(games.team_id))[away]
-    spread = wins * (ahead - wins)
-    return Remaining(
-        games=ahead @ (at_home + visiting),
-        wins=wins @ at_home + (ahead - wins) @ visiting,
-        variance=spread @ (at_home + visiting),
-    )
+    from_day, until = games.days[days, None], _known_until(games.days)[days, None]
+    ahead = (games.date[regular] >= from_day) & (games.date[regular] < until)
+    day, game = np.nonzero(ahead)  # only games ahead are looked at: on average every second one
+    n_teams = len(games.team_id)
+    home, away = day * n_teams + games.home[regular][game], day * n_teams + games.away[regular][game]
+    lead = strength.ravel()[home] - strength.ravel()[away] + HOME_POINTS
+    wins = ndtr(lead / np.sqrt(GAME_DEVIATION**2 + uncertainty.ravel()[home] + uncertainty.ravel()[away]))
+
+    def of_teams(at_home: Floats, visiting: Floats) -> Floats:
+        """[D, T] sums over each team's games ahead."""
+        sums = np.bincount(home, at_home, strength.size) + np.bincount(away, visiting, strength.size)
+        return sums.astype(np.float64, copy=False).reshape(strength.shape)
+
+    spread = wins * (1 - wins)
+    some = np.ones(len(wins))
+    return Remaining(games=of_teams(some, some), wins=of_teams(wins, 1 - wins), variance=of_teams(spread, spread))
 
 
 def _known_until(days: Ints) -> Ints:
@@ -162,7 +171,8 @@ def _known_until(days: Ints) -> Ints:
 def _simulate(games: SeasonGames, known: Standing) -> tuple[Floats, Floats, Floats, Floats]:
     """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title."""
     generator = np.random.default_rng(SEED)
-    form, luck = antithetic(SIMULATIONS, known.strength.shape[1], generator)
+    half = generator.standard_normal((2, SIMULATIONS // 2, known.strength.shape[1]))
+    form, luck = np.concatenate([half, -half], axis=1)
     fortune = generator.random((SIMULATIONS, 2 * known.strength.shape[1]))
     ranks, places, playoffs, titles = (np.empty_like(known.strength) for _ in range(4))
     for day in range(len(known.strength)):
@@ -173,12 +183,6 @@ def _simulate(games: SeasonGames, known: Standing) -> tuple[Floats, Floats, Floa
         playoffs[day] = (depth > 0).mean(axis=0)
         titles[day] = (depth == depth.max(axis=1, keepdims=True)).mean(axis=0)
     return ranks, places, playoffs, titles
-
-
-def antithetic(simulations: int, n_teams: int, generator: np.random.Generator) -> Floats:
-    """[2, N, T] form and luck for `play_out`: every draw beside its opposite."""
-    half = generator.standard_normal((2, simulations // 2, n_teams))
-    return np.concatenate([half, -half], axis=1)
 
 
 def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints]:
@@ -210,9 +214,11 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
     return depth, record
 
 
-def series_chance(lead: Floats, at_home: Bools) -> Floats:
+def series_chance(lead: npt.NDArray[Any], at_home: Bools) -> npt.NDArray[Any]:
     """The probability of winning a series by `lead`, in points; `at_home` is whether one has the better record."""
-    chance: Floats = ndtr(SERIES_PER_POINT * lead + np.where(at_home, SERIES_HOME, -SERIES_HOME))
+    # Written so that single precision stays single.
+    home = SERIES_HOME * (2 * at_home.astype(lead.dtype) - 1)
+    chance: npt.NDArray[Any] = ndtr(SERIES_PER_POINT * lead + home)
     return chance
 
 
