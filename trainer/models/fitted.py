@@ -33,6 +33,8 @@ class Description(msgspec.Struct, frozen=True):
 
     stack_weights: dict[str, float]
     stack_alpha: float
+    points_per_score: float
+    """What a unit of the stack's score is worth in points a game."""
     hidden: int
     epochs: int
     rounds: int
@@ -116,11 +118,12 @@ def load_models(folder: Path) -> FittedModels:
         raise DataError(f"{folder}: no fitted models here ({error}). Only complete runs have them") from None
 
 
-def describe(stack: Stack, batches: Batches, hidden: int, depths: Depths) -> Description:
+def describe(stack: Stack, points_per_score: float, batches: Batches, hidden: int, depths: Depths) -> Description:
     """What `FittedModels` needs to know besides the arrays."""
     return Description(
         stack_weights=stack.as_table(),
         stack_alpha=stack.alpha,
+        points_per_score=points_per_score,
         hidden=hidden,
         epochs=depths.epochs,
         rounds=depths.rounds,
