@@ -17,8 +17,8 @@ INTRO = (
     "This league is synthetic and knows its teams' true strengths. `true_strength` ranks by them; `true_outlook` ranks "
     "by what is to be expected from the record so far and the rest of the season at the true strengths. The ceiling is "
     "the better of the two, and `closed` the share of the way from the best baseline to it that the stack has come: 0 "
-    "is no better than the baseline, 100 % is at the ceiling. Over many seasons nothing beats the ceiling; in the few "
-    "seasons here luck can, and where it is not above the best baseline, `closed` is left out."
+    "is no better than the baseline, below 0 is worse, 100 % is at the ceiling. Over many seasons nothing beats the "
+    "ceiling; in the few seasons here luck can, and where it is not above the best baseline, `closed` is left out."
 )
 
 

@@ -152,7 +152,7 @@ def _met(one: _Part, other: _Part) -> _Part:
     lead = one.strength[..., :, None, :] - other.strength[..., None, :, :]
     wins = series_chance(lead, one.rate[..., :, None, :] > other.rate[..., None, :, :])
     of_one = one.chance * (wins * other.chance[..., None, :, :]).sum(axis=-2)
-    of_other = other.chance * ((1 - wins) * one.chance[..., :, None, :]).sum(axis=-3)
+    of_other = other.chance * (1 - (wins * one.chance[..., :, None, :]).sum(axis=-3))  # one's chances sum to 1
     return _Part(
         np.concatenate([one.teams, other.teams], axis=-2),
         np.concatenate([one.strength, other.strength], axis=-2),
