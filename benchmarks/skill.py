@@ -2,7 +2,8 @@
 
 Trains one run per target with the configuration's own settings (or reads finished runs: `--run FOLDER`) and prints, for
 the validation seasons, the stack beside every plain baseline: gain and 95 % interval (paired block bootstrap over
-dates), the same by third of the season, and what the stack would lose without each model. `--holdout` adds the held-out
+dates), the same by third of the season, what the stack would lose without each model, championship odds beside naive
+ones and, for a league that knows its true strengths, the ceiling. `--holdout` adds the held-out
 season, which should be read once, when everything else is decided.
 """
 
@@ -22,6 +23,7 @@ from trainer.contract.config import load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.metrics import Gain, RunMetrics, Scores
 from trainer.contract.objectives import Objective, Target
+from trainer.contract.odds import TitleOdds
 from trainer.contract.paths import RunPaths
 from trainer.stages.store import Store
 
@@ -48,6 +50,10 @@ def handler(args: argparse.Namespace) -> None:
         print(f"\n{gains(metrics)}\n\n{thirds(metrics)}")
         if metrics.stack_without:
             print(f"\n{worth(metrics)}")
+        if metrics.title_odds:
+            print(f"\n{odds(metrics.title_odds)}")
+        if metrics.ceilings:
+            print(f"\n{ceiling(metrics)}")
 
 
 def read(folders: list[Path], *, holdout: bool) -> Iterator[tuple[str, RunMetrics]]:
@@ -106,6 +112,31 @@ def worth(metrics: RunMetrics) -> str:
     for name, scores in metrics.stack_without.items():
         rows.append([f"without {name}", f"{metrics.stack_weights.get(name, 0.0):.2f}", *_row(scores)])
     return text_table(["", "weight", *Objective], rows)
+
+
+def odds(found: TitleOdds) -> str:
+    """Championship odds beside naive ones, and how reliable they were."""
+    measures = ("brier", "log_loss", "skill", "champion")
+    rows = []
+    for name, whole in found.scores.items():
+        parts = [f"{getattr(t[name], m):.3f}" for m in ("brier", "log_loss") for t in found.by_third.values()]
+        rows.append([name, *(f"{getattr(whole, measure):.3f}" for measure in measures), *parts])
+    thirds = [f"{measure} {third}" for measure in ("brier", "log_loss") for third in found.by_third]
+    bins = [
+        [f"{b.low:g}-{b.high:g}", str(b.count), str(b.seasons_of_teams), f"{b.predicted:.3f}", f"{b.observed:.3f}"]
+        for b in found.reliability
+    ]
+    return (
+        f"{text_table(['title odds', *measures, *thirds], rows)}\n"
+        f"{found.champions} champions; a unit of score is worth {found.points_per_score:.2f} points\n\n"
+        f"{text_table(['probability', 'teams and dates', 'different teams', 'predicted', 'observed'], bins)}"
+    )
+
+
+def ceiling(metrics: RunMetrics) -> str:
+    """The stack and the best it could do, where the true strengths are known."""
+    rows = [[name, *_row(scores)] for name, scores in {"stack": metrics.objectives, **metrics.ceilings}.items()]
+    return text_table(["ceiling", *Objective], rows)
 
 
 def _row(scores: Scores) -> list[str]:

@@ -21,7 +21,7 @@ from trainer.contract.database import URL_VARIABLE
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import OutputsRoot, StorePaths
 
-STAGES = ("batches", "references", "model_a", "model_b", "model_c", "stack", "evaluation")
+STAGES = ("batches", "references", "model_a", "model_b", "model_c", "stack", "evaluation", "title_odds")
 
 
 def parser() -> argparse.ArgumentParser:

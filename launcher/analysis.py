@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from launcher.figures import draw_figures
+from launcher.report_ceiling import ceiling_section
 from launcher.report_details import failure_section, repeat_section, slice_section, stack_section, time_section
 from launcher.report_headline import headline
 from launcher.report_markdown import Figures, section
@@ -18,6 +19,7 @@ from launcher.report_objectives import (
     rolling_section,
     target_section,
 )
+from launcher.report_odds import odds_section
 from launcher.report_terms import TERMS
 from launcher.report_trials import Sweep
 from launcher.results import read_sweep, registered
@@ -85,6 +87,8 @@ def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, ou
                 importance_section(sweeps, figures),
                 slice_section(sweeps, figures),
                 stack_section(sweeps),
+                odds_section(sweeps, figures),
+                ceiling_section(sweeps),
                 time_section(sweeps),
                 failure_section(sweeps),
                 repeat_section(sweeps, outputs),

@@ -1,12 +1,8 @@
-"""How the report's plots look. Each takes plain data and returns a matplotlib figure; nothing global is touched.
-
-The colours are Okabe and Ito's, which readers with any colour vision can tell apart; markers and dashes say the same.
-"""
+"""How the report's plots look. Each takes plain data and returns a matplotlib figure; nothing global is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,14 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from launcher.figure_style import BLACK, BLUE, CYCLE, GREY, MARKERS, ORANGE, STYLE, VERMILION
+from launcher.reliability_drawing import ReliabilityPlot, reliability_figure
 from launcher.report_trials import STACK, is_model, parameter_names
 from trainer.contract.metrics import Table
 from trainer.contract.objectives import Direction, Objective
-
-BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#6B6B6B"
-CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, BLACK, GREY)
-MARKERS = "osD^vPX*"
 
 NAMES = {
     Objective.SPEARMAN: "Spearman",
@@ -34,19 +27,6 @@ NAMES = {
     Objective.RANK_RMSE: "rank RMSE, places",
 }
 Floats = npt.NDArray[np.float64]
-STYLE: Any = {
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9,
-    "legend.fontsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-}
 
 
 class TrialPanel(msgspec.Struct, frozen=True):
@@ -113,7 +93,7 @@ class ImportanceMap(msgspec.Struct, frozen=True):
     shares: dict[str, dict[str, float]]
 
 
-Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ImportanceMap
+Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap
 
 
 def draw(drawing: Drawing) -> Figure:
@@ -128,6 +108,8 @@ def draw(drawing: Drawing) -> Figure:
                 return _rankers(drawing)
             case ThirdsPlot():
                 return _thirds(drawing)
+            case ReliabilityPlot():
+                return reliability_figure(drawing)
             case ImportanceMap():
                 return _importances(drawing)
 

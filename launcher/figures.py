@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from launcher import figure_drawing
+from launcher import figure_drawing, figure_style, reliability_drawing
 from launcher.figure_drawing import (
     Drawing,
     ImportanceMap,
@@ -25,6 +25,7 @@ from launcher.figure_drawing import (
     TrialPanel,
     TrialPlot,
 )
+from launcher.reliability_drawing import ReliabilityPanel, ReliabilityPlot
 from launcher.report_details import THIRDS
 from launcher.report_markdown import setting
 from launcher.report_trials import (
@@ -87,6 +88,9 @@ def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     panels = tuple(_thirds_panel(target, trial, metrics) for target, (trial, metrics) in read.items())
     if any(panel.thirds for panel in panels):
         yield "thirds", ThirdsPlot(panels)
+    odds = [_reliability_panel(target, trial, metrics) for target, (trial, metrics) in read.items()]
+    if drawn := tuple(panel for panel in odds if panel.validation):
+        yield "title_odds", ReliabilityPlot(drawn)
 
 
 def _trial_panel(sweep: Sweep) -> TrialPanel:
@@ -134,6 +138,16 @@ def _thirds_panel(target: Target, trial: Trial, metrics: RunMetrics) -> ThirdsPa
     return ThirdsPanel(f"{target}, {trial.run}", thirds)
 
 
+def _reliability_panel(target: Target, trial: Trial, metrics: RunMetrics) -> ReliabilityPanel:
+    odds, held_out = (read.title_odds if read else None for read in (metrics, trial.holdout))
+    return ReliabilityPanel(
+        title=f"{target}, {trial.run}",
+        validation=odds.reliability if odds else (),
+        held_out=held_out.reliability if held_out else (),
+        champions=odds.champions if odds else 0,
+    )
+
+
 def _write(path: Path, drawing: Drawing) -> None:
     content = digest([type(drawing).__name__, drawing, DPI, _code()])
     if _digest_in(path) == content:
@@ -145,7 +159,8 @@ def _write(path: Path, drawing: Drawing) -> None:
 
 @cache
 def _code() -> str:
-    return sha256(Path(figure_drawing.__file__).read_bytes()).hexdigest()
+    files = (figure_drawing.__file__, figure_style.__file__, reliability_drawing.__file__)
+    return sha256(b"".join(Path(str(file)).read_bytes() for file in files)).hexdigest()
 
 
 def _digest_in(path: Path) -> str | None:

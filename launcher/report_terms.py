@@ -19,6 +19,9 @@ TERMS = """\
 - **elo**: plain baseline: Elo rating, carried over from season to season
 - **last_season_rank**: plain baseline: the order at the end of the season before
 - **blend**: plain baseline: the best fixed blend of the other baselines
+- **Brier score, log loss**: of championship odds: the sum over teams of the squared error, and minus the logarithm
+  of the champion's probability (which counts as 0.001 at least); averaged over dates; lower is better
+- **true_strength, true_outlook**: rankings that know the strengths of a synthetic league; not baselines
 - **gain**: how much better the stack is than the best baseline; positive is better, whichever way the objective goes
 - **95 % interval**: of the gain: paired block bootstrap over the dates of these seasons; it does not know how much
   seasons differ

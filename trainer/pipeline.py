@@ -24,6 +24,7 @@ from trainer.contract.league import read_manifest
 from trainer.contract.metrics import RunMetrics, Scores, StageCount
 from trainer.contract.objectives import Objective, Target
 from trainer.evaluation.metrics import mean_scores, objectives
+from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
 from trainer.evaluation.tables import MODELS, evaluate, season_scores
 from trainer.features.batches import Batches
 from trainer.features.lists import choose_lists
@@ -37,7 +38,7 @@ from trainer.models.stack import Stack, StackRows, fit_stack
 from trainer.models.team_rows import relevance_rows
 from trainer.stages import batches as batches_stage
 from trainer.stages.model_stages import ModelStages
-from trainer.stages.references import References, references
+from trainer.stages.references import References, ceilings, references
 from trainer.stages.store import Store
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class TrainedRun:
 
     metrics: RunMetrics
     predictions: pl.DataFrame
-    """season, date, team_id, conference, a score per model, predicted_rank and target_rank, on the validation dates."""
+    """season, date, team_id, conference, a score per model, predicted_rank, target_rank and title_probability, on the
+    validation dates."""
     models: FittedModels
 
 
@@ -104,25 +106,26 @@ def train(
         scores["model_c"], model_c = stages.model_c()
     with watch.stage("stack"):
         ranked = _rank(task, scores)
+        points = fit_points(known.title, batches, np.concatenate(task.fits.rank[:-1]), ranked.out_of_fold)
     with watch.stage("evaluation"):
         validation = task.fits.rank[-1]
-        predictions = _predictions(batches, validation, ranked.scores, known.truth, target)
+        ranking = _predictions(batches, validation, ranked.scores, known.truth, target)
         # A stack that lacks a model stands in the place of that model.
         lacking = _predictions(batches, validation, {**ranked.scores, **ranked.without}, known.truth, target)
-        measured = evaluate(predictions, known.truth, known.baselines, target, split.validation)
+        measured = evaluate(ranking, known.truth, known.baselines, target, split.validation)
+    with watch.stage("title_odds"):
+        predictions = add_odds(ranking, known.title, points)
         metrics = RunMetrics(
             target=target,
             seasons=split.validation,
+            title_odds=evaluate_odds(predictions, known.title, points, split.validation),
             stack_weights=ranked.stack.as_table(),
             stack_without=_scores_of(BASE_MODELS, lacking, known, target, split.validation),
             **vars(measured),
+            **vars(ceilings(league_folder, batches, target, split.validation)),
         )
-    models = FittedModels(
-        model_a,
-        model_b,
-        model_c,
-        describe(ranked.stack, target, batches, config.model_a.hidden, settings.depths(config)),
-    )
+    description = describe(ranked.stack, points, batches, config)
+    models = FittedModels(model_a, model_b, model_c, description)
     metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
     log.info("spearman %.4f on %s", metrics.objectives.spearman, ", ".join(split.validation))
     return TrainedRun(metrics, predictions, models)
@@ -138,26 +141,29 @@ def holdout(config: Config, league_folder: Path, store: Store, models: FittedMod
     split = split_seasons(config.evaluation, read_manifest(league_folder))
     batches = batches_stage.fetch(config, league_folder, store)
     known = references(league_folder, batches, target, split.train)
-    predictions = predict_seasons(models, batches, split.holdout, known.truth, target)
+    predictions = predict_seasons(models, batches, split.holdout, known, target)
     measured = evaluate(predictions, known.truth, known.baselines, target, split.holdout)
     metrics = RunMetrics(
         target=target,
         seasons=split.holdout,
         stack_weights=models.description.stack_weights,
+        title_odds=evaluate_odds(predictions, known.title, models.description.points_per_score, split.holdout),
         **vars(measured),
+        **vars(ceilings(league_folder, batches, target, split.holdout)),
     )
     return metrics, predictions
 
 
 def predict_seasons(
-    models: FittedModels, batches: Batches, seasons: tuple[str, ...], truth: pl.DataFrame, target: Target
+    models: FittedModels, batches: Batches, seasons: tuple[str, ...], known: References, target: Target
 ) -> pl.DataFrame:
     """The predictions of saved models for every date of `seasons`, with the columns of `TrainedRun.predictions`."""
     lists = _lists_of(batches, seasons)
     mask = batches.team_mask[lists]
     rows = {name: scores[mask].astype(np.float64) for name, scores in models.scores(batches, lists).items()}
     rows["stack"] = models.stack.score(rows, _date_rows(batches, lists))
-    return _predictions(batches, lists, rows, truth, target)
+    ranking = _predictions(batches, lists, rows, known.truth, target)
+    return add_odds(ranking, known.title, models.description.points_per_score)
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,8 @@ class _Ranked:
     stack: Stack
     scores: dict[str, Floats]
     """[R] by model, the stack included."""
+    out_of_fold: Floats
+    """[R] the stack's scores of the out-of-fold rows."""
     without: dict[str, Floats]
     """[R] scores of the stack fitted without a model, by that model."""
 
@@ -190,7 +198,8 @@ def _rank(task: Task, scores: Mapping[str, npt.NDArray[np.float32]]) -> _Ranked:
         name: fit_stack(rows, [other for other in BASE_MODELS if other != name]).score(of_validation, dates)
         for name in BASE_MODELS
     }
-    return _Ranked(stack, {**of_validation, "stack": stack.score(of_validation, dates)}, without)
+    scored = {**of_validation, "stack": stack.score(of_validation, dates)}
+    return _Ranked(stack, scored, stack.score(rows.scores, rows.date), without)
 
 
 def _predictions(

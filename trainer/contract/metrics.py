@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trainer.contract.objectives import Objective
+from trainer.contract.odds import TitleOdds
 
 
 class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +61,12 @@ class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """`early`, `middle`, `late` third of the season -> rankers (models and baselines)."""
     gains: dict[str, dict[str, Gain]] = {}
     """Baseline -> objective -> the stack's gain over it."""
+    title_odds: TitleOdds | None = None
+    """Championship odds from the stack's scores, beside naive ones."""
+    ceilings: Table = {}
+    """Only of a league whose true strengths are known: the rankings `true_strength` and `true_outlook` (the record so
+    far, and the rest of the season at the true strengths). No ranker could know them, so nothing has to beat them."""
+    ceilings_by_third: dict[str, Table] = {}
     stack_weights: dict[str, float]
     """Weight of each model's standardised score in the stack."""
     stack_without: dict[str, Scores] = {}

@@ -9,12 +9,14 @@ Shapes: D days, G regular-season games, T teams, N simulated seasons.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr
 
 from trainer.features.ratings import HOME_POINTS
-from trainer.features.season_games import COLUMNS, Floats, Ints, SeasonGames
+from trainer.features.season_games import COLUMNS, Bools, Floats, Ints, SeasonGames
 
 GAME_DEVIATION = 12.5
 """Standard deviation, in points, of a game's margin around the expected one."""
@@ -57,6 +59,24 @@ class Remaining:
     """Of the wins, at known strengths."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the simulations of a day start from. [D, T] each."""
+
+    strength: Floats
+    uncertainty: Floats
+    """Variance of the strength."""
+    won: Floats
+    left: Remaining
+    total: Floats
+    """Games played and left, at least 1."""
+
+    def on(self, days: slice) -> Standing:
+        """The same on some of the days."""
+        left = Remaining(self.left.games[days], self.left.wins[days], self.left.variance[days])
+        return Standing(self.strength[days], self.uncertainty[days], self.won[days], left, self.total[days])
+
+
 def outlook(games: SeasonGames, strength: Floats, playoff_strength: Floats) -> Outlook:
     """Expected results of a season as of each of its days, from the games before the day and the schedule.
 
@@ -68,16 +88,10 @@ def outlook(games: SeasonGames, strength: Floats, playoff_strength: Floats) -> O
         strength: [D, T] points by which each team beats an average one, as known before each regular-season day.
         playoff_strength: [D, T] the same for the playoffs, in which the best players play more.
     """
-    sums, played = games.regular_log.last(None)
-    won = sums[..., COLUMNS.index("won")]
-    uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
-    left = remaining(games, strength, uncertainty)
-    total = np.maximum(played + left.games, 1)
-    rank, place, in_playoffs, champion = _simulate(
-        games, strength, playoff_strength, uncertainty=uncertainty, won=won, left=left
-    )
+    known = standing(games, np.arange(len(games.days)), strength)
+    rank, place, in_playoffs, champion = _simulate(games, known, playoff_strength - strength)
     return Outlook(
-        win_rate=(won + left.wins) / total,
+        win_rate=(known.won + known.left.wins) / known.total,
         rank=rank,
         place=place,
         in_playoffs=in_playoffs,
@@ -85,27 +99,67 @@ def outlook(games: SeasonGames, strength: Floats, playoff_strength: Floats) -> O
     )
 
 
-def remaining(games: SeasonGames, strength: Floats, uncertainty: Floats) -> Remaining:
+def standing(games: SeasonGames, days: Ints, strength: Floats) -> Standing:
+    """Where the simulations of some days start.
+
+    Args:
+        games: the season.
+        days: [D] indices into `games.days`.
+        strength: [D, T] in points.
+    """
+    sums, counts = games.regular_log.last(None)
+    played = counts[days].astype(np.float64)
+    uncertainty = STRENGTH_VARIANCE / (played + STRENGTH_GAMES)
+    left = remaining(games, days, strength, uncertainty)
+    total = np.maximum(played + left.games, 1)
+    return Standing(strength, uncertainty, sums[days, :, COLUMNS.index("won")], left, total)
+
+
+def play_out(known: Standing, form: Floats, luck: Floats) -> tuple[Floats, Floats]:
+    """The rest of the regular season, simulated.
+
+    Args:
+        known: [D, T] where it starts.
+        form: [N, T] standard normal: how far each strength is off, for the season's rest and the playoffs.
+        luck: [N, T] standard normal: of the games left.
+
+    Returns:
+        [D, N, T] strengths, and win rates at the end, without ties.
+    """
+    deviation = np.sqrt(known.uncertainty)[:, None] * form
+    # A game's win probability rises by the normal density at 0 with every point of strength.
+    more_wins = known.left.games[:, None] * deviation / (GAME_DEVIATION * np.sqrt(2 * np.pi))
+    simulated = (known.won + known.left.wins)[:, None] + more_wins + np.sqrt(known.left.variance)[:, None] * luck
+    rate = simulated / known.total[:, None] + 1e-4 * known.strength[:, None]
+    return known.strength[:, None] + deviation, rate
+
+
+def remaining(games: SeasonGames, days: Ints, strength: Floats, uncertainty: Floats) -> Remaining:
     """What each team's scheduled games will bring.
 
     Args:
         games: the season.
+        days: [D] indices into `games.days`.
         strength: [D, T] in points.
         uncertainty: [D, T] variance of the strengths.
     """
     regular = np.flatnonzero(games.regular)
-    home, away, date = games.home[regular], games.away[regular], games.date[regular]
-    ahead = (date >= games.days[:, None]) & (date < _known_until(games.days)[:, None])
-    lead = strength[:, home] - strength[:, away] + HOME_POINTS
-    deviation = np.sqrt(GAME_DEVIATION**2 + uncertainty[:, home] + uncertainty[:, away])
-    wins = np.where(ahead, ndtr(lead / deviation), 0.0)
-    at_home, visiting = np.eye(len(games.team_id))[home], np.eye(len(games.team_id))[away]
-    spread = wins * (ahead - wins)
-    return Remaining(
-        games=ahead @ (at_home + visiting),
-        wins=wins @ at_home + (ahead - wins) @ visiting,
-        variance=spread @ (at_home + visiting),
-    )
+    from_day, until = games.days[days, None], _known_until(games.days)[days, None]
+    ahead = (games.date[regular] >= from_day) & (games.date[regular] < until)
+    day, game = np.nonzero(ahead)  # only games ahead are looked at: on average every second one
+    n_teams = len(games.team_id)
+    home, away = day * n_teams + games.home[regular][game], day * n_teams + games.away[regular][game]
+    lead = strength.ravel()[home] - strength.ravel()[away] + HOME_POINTS
+    wins = ndtr(lead / np.sqrt(GAME_DEVIATION**2 + uncertainty.ravel()[home] + uncertainty.ravel()[away]))
+
+    def of_teams(at_home: Floats, visiting: Floats) -> Floats:
+        """[D, T] sums over each team's games ahead."""
+        sums = np.bincount(home, at_home, strength.size) + np.bincount(away, visiting, strength.size)
+        return sums.astype(np.float64, copy=False).reshape(strength.shape)
+
+    spread = wins * (1 - wins)
+    some = np.ones(len(wins))
+    return Remaining(games=of_teams(some, some), wins=of_teams(wins, 1 - wins), variance=of_teams(spread, spread))
 
 
 def _known_until(days: Ints) -> Ints:
@@ -115,38 +169,33 @@ def _known_until(days: Ints) -> Ints:
     return ends[np.searchsorted(resumed, days, side="right")]
 
 
-def _simulate(
-    games: SeasonGames,
-    strength: Floats,
-    playoff_strength: Floats,
-    *,
-    uncertainty: Floats,
-    won: Floats,
-    left: Remaining,
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title."""
+def _simulate(games: SeasonGames, known: Standing, surplus: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title.
+
+    `surplus` [D, T] is what is added to the strengths in the playoffs.
+    """
     generator = np.random.default_rng(SEED)
-    half = generator.standard_normal((2, SIMULATIONS // 2, strength.shape[1]))
+    half = generator.standard_normal((2, SIMULATIONS // 2, known.strength.shape[1]))
     form, luck = np.concatenate([half, -half], axis=1)
-    fortune = generator.random((SIMULATIONS, 2 * strength.shape[1]))
-    total = np.maximum(games.regular_log.played + left.games, 1)
-    ranks, places, playoffs, titles = (np.empty_like(strength) for _ in range(4))
-    for day in range(len(strength)):
-        deviation = np.sqrt(uncertainty[day]) * form
-        # A game's win probability rises by the normal density at 0 with every point of strength.
-        more_wins = left.games[day] * deviation / (GAME_DEVIATION * np.sqrt(2 * np.pi))
-        simulated = won[day] + left.wins[day] + more_wins + np.sqrt(left.variance[day]) * luck
-        rate = simulated / total[day] + 1e-4 * strength[day]
-        depth, record = _playoffs(games.conference, playoff_strength[day] + deviation, rate, fortune)
+    fortune = generator.random((SIMULATIONS, 2 * known.strength.shape[1]))
+    ranks, places, playoffs, titles = (np.empty_like(known.strength) for _ in range(4))
+    for day in range(len(known.strength)):
+        (strength,), (rate,) = play_out(known.on(slice(day, day + 1)), form, luck)
+        depth, record, champion = _playoffs(games.conference, strength + surplus[day], rate, fortune)
         ranks[day] = record.mean(axis=0)
         places[day] = _ranks(record - 1000.0 * depth).mean(axis=0)
         playoffs[day] = (depth > 0).mean(axis=0)
-        titles[day] = (depth == depth.max(axis=1, keepdims=True)).mean(axis=0)
+        titles[day] = np.bincount(champion, minlength=len(games.team_id)) / SIMULATIONS
     return ranks, places, playoffs, titles
 
 
-def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints]:
-    """[N, T] rounds reached (0: missed the playoffs, 1: lost the first series), and places by record."""
+def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints, Ints]:
+    """How the playoffs end.
+
+    Returns:
+        [N, T] rounds reached (0: missed the playoffs, 1: lost the first series), [N, T] places by record, and [N] the
+        champions.
+    """
     record = _ranks(-rate)
     depth = np.zeros(rate.shape, dtype=np.int64)
     rows = np.arange(len(rate))[:, None]
@@ -158,8 +207,8 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
         while alive.shape[1] > 1:
             pairs = alive.shape[1] // 2
             one, other = alive[:, 0 : 2 * pairs : 2], alive[:, 1 : 2 * pairs : 2]
-            home = np.where(record[rows, one] < record[rows, other], SERIES_HOME, -SERIES_HOME)
-            chance = ndtr(SERIES_PER_POINT * (strength[rows, one] - strength[rows, other]) + home)
+            at_home = record[rows, one] < record[rows, other]
+            chance = series_chance(strength[rows, one] - strength[rows, other], at_home)
             winner = np.where(fortune[:, used : used + pairs] < chance, one, other)
             used += pairs
             depth[rows, winner] += 1
@@ -167,14 +216,33 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
         return alive
 
     champions = []
+    for seeded in brackets(conference, record):
+        depth[rows, seeded] = 1
+        champions.append(play(seeded))
+    return depth, record, play(np.concatenate(champions, axis=1))[:, 0]
+
+
+def series_chance(lead: npt.NDArray[Any], at_home: Bools) -> npt.NDArray[Any]:
+    """The probability of winning a series by `lead`, in points; `at_home` is whether one has the better record."""
+    # Written so that single precision stays single.
+    home = SERIES_HOME * (2 * at_home.astype(lead.dtype) - 1)
+    chance: npt.NDArray[Any] = ndtr(SERIES_PER_POINT * lead + home)
+    return chance
+
+
+def brackets(conference: np.ndarray, record: Ints | Floats) -> list[Ints]:
+    """[..., S] the teams that play the playoffs, neighbours first, of each conference.
+
+    Args:
+        conference: [T] of each team.
+        record: [..., T] smaller is better.
+    """
+    found = []
     for name in np.unique(conference):
         teams = np.flatnonzero(conference == name)
         bracket = _bracket(min(PLAYOFF_TEAMS, 2 ** (len(teams).bit_length() - 1)))
-        seeded = teams[np.argsort(record[:, teams], axis=1)][:, bracket]
-        depth[rows, seeded] = 1
-        champions.append(play(seeded))
-    play(np.concatenate(champions, axis=1))
-    return depth, record
+        found.append(teams[np.argsort(record[..., teams], axis=-1)][..., bracket])
+    return found
 
 
 def _bracket(n_teams: int) -> list[int]:

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
+from trainer.contract.config import Config
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_bytes, write_json
 from trainer.contract.objectives import Target
 from trainer.contract.paths import ModelPaths
 from trainer.features.batches import Batches
+from trainer.models import settings
 from trainer.models.fits import Ints
-from trainer.models.settings import Depths
 from trainer.models.stack import Stack
 from trainer.models.team_rows import as_lists, context_rows, expected_rows
 
@@ -35,6 +36,8 @@ class Description(msgspec.Struct, frozen=True):
     target: Target
     stack_weights: dict[str, float]
     stack_alpha: float
+    points_per_score: float
+    """What a unit of the stack's score is worth in points a game."""
     hidden: int
     epochs: int
     rounds: int
@@ -119,13 +122,15 @@ def load_models(folder: Path) -> FittedModels:
         raise DataError(f"{folder}: no fitted models here ({error}). Only complete runs have them") from None
 
 
-def describe(stack: Stack, target: Target, batches: Batches, hidden: int, depths: Depths) -> Description:
+def describe(stack: Stack, points_per_score: float, batches: Batches, config: Config) -> Description:
     """What `FittedModels` needs to know besides the arrays."""
+    depths = settings.depths(config)
     return Description(
-        target=target,
+        target=config.training.listmle_target,
         stack_weights=stack.as_table(),
         stack_alpha=stack.alpha,
-        hidden=hidden,
+        points_per_score=points_per_score,
+        hidden=config.model_a.hidden,
         epochs=depths.epochs,
         rounds=depths.rounds,
         trees=depths.trees,

@@ -72,7 +72,7 @@ def test_predictions_are_of_the_validation_seasons_only(run: TrainedRun) -> None
     predictions = run.predictions
     assert predictions.columns == [
         *("season", "date", "team_id", "conference", "stack", "model_a", "model_b", "model_c"),
-        *("predicted_rank", "target_rank"),
+        *("predicted_rank", "target_rank", "title_probability"),
     ]
     assert tuple(predictions["season"].unique().sort()) == run.metrics.seasons
     assert predictions.null_count().sum_horizontal().item() == 0
@@ -91,8 +91,8 @@ def test_saved_models_are_open_files_and_give_the_same_bits(
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".safetensors", ".safetensors"]
     assert json.loads((tmp_path / "model_b.json").read_text())["learner"]
     batches = batches_stage.fetch(config, league, store)
-    truth = references(league, batches, Target.FINAL_RANK, batches.seasons[:2]).truth
-    again = predict_seasons(load_models(tmp_path), batches, run.metrics.seasons, truth, Target.FINAL_RANK)
+    known = references(league, batches, Target.FINAL_RANK, batches.seasons[:2])
+    again = predict_seasons(load_models(tmp_path), batches, run.metrics.seasons, known, Target.FINAL_RANK)
     assert again.equals(run.predictions)
 
 

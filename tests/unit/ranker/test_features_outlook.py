@@ -18,6 +18,10 @@ def flat(games: SeasonGames) -> np.ndarray:
     return np.zeros((len(games.days), len(games.team_id)))
 
 
+def remaining(games: SeasonGames) -> outlooks.Remaining:
+    return outlooks.remaining(games, np.arange(len(games.days)), flat(games), flat(games))
+
+
 def test_probabilities_and_places_add_up(games: SeasonGames) -> None:
     strength = np.tile(np.linspace(8, -8, 9), (len(games.days), 1))
     found = outlook(games, strength, strength)
@@ -38,7 +42,7 @@ def test_all_four_western_teams_play_the_playoffs(games: SeasonGames) -> None:
 
 
 def test_every_scheduled_game_is_left_or_played(games: SeasonGames) -> None:
-    left = outlooks.remaining(games, flat(games), flat(games))
+    left = remaining(games)
     log = games.regular_log
     total = (log.opponent >= 0).sum(axis=1)
     np.testing.assert_array_equal(left.games + log.played, np.tile(total, (len(games.days), 1)))
@@ -59,7 +63,7 @@ def test_expected_wins_follow_strength_and_home_advantage(games: SeasonGames) ->
 def test_after_an_interruption_nothing_was_known_before_it(games: SeasonGames) -> None:
     half = int(games.days[len(games.days) // 2])
     broken = replace(games, date=np.where(games.date >= half, games.date + 60, games.date))
-    left = outlooks.remaining(broken, flat(games), flat(games))
+    left = remaining(broken)
     before = broken.days < half
     np.testing.assert_array_equal(
         left.games[before].sum(axis=1),
@@ -68,7 +72,7 @@ def test_after_an_interruption_nothing_was_known_before_it(games: SeasonGames) -
             for day in broken.days[before]
         ],
     )
-    whole = outlooks.remaining(games, flat(games), flat(games))
+    whole = remaining(games)
     np.testing.assert_array_equal(left.games[~before], whole.games[games.days >= half])
 
 
@@ -76,8 +80,8 @@ def test_a_short_break_is_planned(games: SeasonGames) -> None:
     half = int(games.days[len(games.days) // 2])
     paused = replace(games, date=np.where(games.date >= half, games.date + 10, games.date))
     np.testing.assert_array_equal(
-        outlooks.remaining(paused, flat(games), flat(games)).games,
-        outlooks.remaining(games, flat(games), flat(games)).games,
+        remaining(paused).games,
+        remaining(games).games,
     )
 
 

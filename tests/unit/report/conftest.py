@@ -16,6 +16,7 @@ from launcher.report_trials import BASELINES, Importances, Sweep, Trial
 from trainer.contract.config import Config, load_config, replace
 from trainer.contract.metrics import RunMetrics, Scores, StageCount
 from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.odds import OddsScores, ReliabilityBin, TitleOdds
 from trainer.contract.search_space import Choice, Fixed, FloatRange, IntRange
 from trainer.contract.sweep import SweepSpec
 
@@ -32,6 +33,28 @@ def make_scores(skill: float) -> Scores:
         ndcg20=skill + 0.03,
         playoff_spearman=skill - 0.2,
         rank_rmse=12 * (1 - skill),
+    )
+
+
+def make_odds(brier: float = 0.8, log_loss: float = 1.9, champions: int = 2) -> TitleOdds:
+    """The run's odds have these scores; uniform and Elo odds have fixed ones."""
+    table = {
+        name: OddsScores(brier=b, log_loss=ll, skill=1 - b / 0.96, champion=0.1)
+        for name, b, ll in (("stack", brier, log_loss), ("uniform", 0.96, 3.4), ("elo", 0.9, 2.4))
+    }
+    bins = ((0.0, 0.01, 5000, 48, 0.002, 0.0), (0.1, 0.2, 700, 17, 0.14, 0.17), (0.3, 0.5, 25, 3, 0.32, 0.24))
+    return TitleOdds(
+        points_per_score=4.2,
+        champions=champions,
+        scores=table,
+        by_third={
+            third: {
+                name: OddsScores(brier=row.brier + shift, log_loss=row.log_loss, skill=row.skill, champion=row.champion)
+                for name, row in table.items()
+            }
+            for third, shift in (("early", 0.05), ("middle", 0.0), ("late", -0.05))
+        },
+        reliability=tuple(ReliabilityBin(*values) for values in bins),
     )
 
 
@@ -54,6 +77,7 @@ def make_metrics(
             third: {name: make_scores(value * share) for name, value in everyone.items()}
             for third, share in (("early", 0.7), ("middle", 0.95), ("late", 1.1))
         },
+        title_odds=make_odds(champions=len(seasons)),
         stack_weights={"model_a": 0.5, "model_b": 0.3, "model_c": 0.2},
         stack_without={
             "model_a": make_scores(skill - 0.02),
@@ -176,6 +200,7 @@ def build() -> Any:
         spec: Callable[..., SweepSpec] = staticmethod(make_spec)
         metrics: Callable[..., RunMetrics] = staticmethod(make_metrics)
         scores: Callable[..., Scores] = staticmethod(make_scores)
+        odds: Callable[..., TitleOdds] = staticmethod(make_odds)
         trial: Callable[..., Trial] = staticmethod(make_trial)
         failed: Callable[..., Trial] = staticmethod(make_failed)
         sweep: Callable[..., Sweep] = staticmethod(make_sweep)

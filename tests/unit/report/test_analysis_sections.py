@@ -45,7 +45,7 @@ def test_every_section_is_there_in_order(phase1):
         *(f"Objective {objective}" for objective in Objective),
         "final_rank against playoff_outcome", "Rolling windows", "Parameter importances",
         "By third of the season and by conference", "What each model is worth in the stack",
-        "Time and stored work", "Trials that failed", "Repeating a run by hand", "Terms",
+        "Championship odds", "Time and stored work", "Trials that failed", "Repeating a run by hand", "Terms",
     ]  # fmt: skip
 
 
