@@ -22,8 +22,8 @@ from trainer.contract import command_line
 from trainer.contract.config import Config, load_config
 from trainer.contract.errors import ConfigError
 from trainer.contract.league import read_manifest
+from trainer.contract.seasons import split_seasons
 from trainer.features.lists import choose_lists
-from trainer.features.seasons import split_seasons
 from trainer.models import settings
 from trainer.models.fits import Fits, Task, plan_fits
 from trainer.models.precision import Precision, choose_precision

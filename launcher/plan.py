@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from launcher.text_table import text_table
-from trainer.contract.config import Config, digest, replace
+from trainer.contract.config import Config, Paths, digest, replace
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Method, Objective, Phase, Target
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths import LeaguePaths, OutputsRoot
+from trainer.contract.seasons import split_seasons
 from trainer.contract.sweep import SweepSpec
 
 N_TRIALS = 12
@@ -82,12 +83,13 @@ class Plan:
         ]
         header = ["", "batch id", "phase", "objective", "direction", "target", "method", "trials"]
         paths = self.config.paths
+        known = self.sweeps[0].data_fingerprint[:12] or "not there yet, made when the plan is run"
         return (
             f"{text_table(header, rows)}\n\n"
             f"{_count(len(self.sweeps), 'sweep')}, {_count(self.n_trials, 'trial')}, "
             f"{_count(self.n_jobs, 'worker')} a sweep; "
             f"plan {self.digest[:12]}\n"
-            f"data {paths.data} ({self.sweeps[0].data_fingerprint[:12]}), outputs {paths.outputs}; "
+            f"data {paths.data} ({known}), outputs {paths.outputs}; "
             f"then the analysis {self.outputs.analysis}"
         )
 
@@ -122,7 +124,7 @@ def expand_phase1(config: Config, budget: Budget) -> Plan:
     """The twelve sweeps of Phase I (each objective with each target) and then the rolling sweep.
 
     Raises:
-        ConfigError: when the config has no search space for a phase.
+        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks.
         DataError: when there is no league at `paths.data`.
     """
     cells = [Cell(Phase.PHASE1, objective, target) for objective in Objective for target in Target]
@@ -135,12 +137,26 @@ def expand_sweep(config: Config, budget: Budget, cell: Cell, batch_id: str | Non
     return _plan(config, budget, {batch_id or cell.batch_id: cell})
 
 
+def awaits_demo_league(config: Config) -> bool:
+    """Whether `paths.data` is the demo league's folder and it is not there yet; whoever runs a plan makes it first."""
+    folder = Path(config.paths.data)
+    return folder == Path(Paths().data) and not LeaguePaths(folder).manifest.exists()
+
+
+def _fingerprint(config: Config) -> str:
+    """Of the league; empty for a demo league to come."""
+    if awaits_demo_league(config):
+        return ""
+    manifest = read_manifest(Path(config.paths.data))
+    split_seasons(config.evaluation, manifest)  # refused now, not by a worker
+    return manifest.fingerprint
+
+
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
-    fingerprint = read_manifest(Path(config.paths.data)).fingerprint
     sweeps = tuple(
         SweepSpec(
             batch_id=batch_id,
@@ -150,7 +166,7 @@ def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
             method=budget.method,
             n_trials=budget.n_trials,
             config=replace(config, {"training.listmle_target": cell.target}),
-            data_fingerprint=fingerprint,
+            data_fingerprint=_fingerprint(config),
             explain=budget.explain,
             share_observations=budget.share_observations,
         )

@@ -14,15 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.plan import Budget, Cell, Plan, expand_phase1, expand_sweep
-from trainer.contract.config import Config, Paths, load_config
+from launcher.plan import Budget, Cell, Plan, awaits_demo_league, expand_phase1, expand_sweep
+from trainer.contract.config import Config, load_config
 from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.paths import LeaguePaths
 
 
 def sweep(args: argparse.Namespace) -> int:
     """`launcher sweep`."""
     config = _load(args)
+    if not args.dry_run:
+        make_demo_league(config)
     cell = Cell(args.phase, args.objective, args.listmle_target or config.training.listmle_target)
     return _run(expand_sweep(config, _budget(args), cell, args.batch_id), args)
 
@@ -42,15 +43,14 @@ def print_plan(args: argparse.Namespace) -> None:
 
 
 def make_demo_league(config: Config) -> None:
-    """Make the synthetic league where the default data folder is empty, so that a fresh clone can run Phase I.
+    """Make the synthetic league where the default data folder is empty, so that a fresh clone can run a plan.
 
     Raises:
         UserError: the trainer's command failed.
     """
-    folder = Path(config.paths.data)
-    if folder != Path(Paths().data) or LeaguePaths(folder).manifest.exists():
+    if not awaits_demo_league(config):
         return
-    command = [sys.executable, "-m", "trainer", "data", "demo", "--into", str(folder)]
+    command = [sys.executable, "-m", "trainer", "data", "demo", "--into", config.paths.data]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"the demo league could not be made: `{shlex.join(command)}` failed, see above")
 

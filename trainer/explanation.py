@@ -17,10 +17,10 @@ from trainer.contract.config import Config
 from trainer.contract.files import replacing
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Target
+from trainer.contract.seasons import split_seasons
 from trainer.evaluation.metrics import spearman
 from trainer.features.batches import Batches
 from trainer.features.lists import choose_lists
-from trainer.features.seasons import split_seasons
 from trainer.models.fits import Ints
 from trainer.models.fitted import FittedModels
 from trainer.models.team_rows import as_lists

@@ -23,12 +23,12 @@ from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
 from trainer.contract.metrics import RunMetrics, Scores, StageCount
 from trainer.contract.objectives import Objective, Target
+from trainer.contract.seasons import SeasonSplit, split_seasons
 from trainer.evaluation.metrics import mean_scores, objectives
 from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
 from trainer.evaluation.tables import MODELS, evaluate, season_scores
 from trainer.features.batches import Batches
 from trainer.features.lists import choose_lists
-from trainer.features.seasons import SeasonSplit, split_seasons
 from trainer.features.targets import require_target
 from trainer.models import settings
 from trainer.models.fits import Fits, Ints, Task, plan_fits

@@ -13,6 +13,7 @@ import pytest
 from launcher import embedded_postgres
 from launcher.run_plan import run_plan, write_reports
 from launcher.submission import DebugExecutor, LocalExecutor
+from tests.leagues import stub_league
 from trainer.contract.errors import SweepChangedError, UserError
 from trainer.contract.ledger import AttemptState, Ledger
 from trainer.contract.paths import OutputsRoot
@@ -22,7 +23,6 @@ _module = importlib.util.spec_from_file_location("launcher_stub_main", MAIN)
 stub = importlib.util.module_from_spec(_module)
 _module.loader.exec_module(stub)
 
-LEAGUE = '{"source": "stub", "fingerprint": "f00d", "seasons": []}'
 CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
 
 
@@ -44,8 +44,7 @@ class Lines:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, project_database):
-    (tmp_path / "league").mkdir()
-    (tmp_path / "league" / "league.json").write_text(LEAGUE)
+    stub_league(tmp_path / "league")
     (tmp_path / "config.yaml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
     return tmp_path

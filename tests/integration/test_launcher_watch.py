@@ -14,6 +14,7 @@ from launcher.__main__ import parser
 from launcher.progress import PlainLines
 from launcher.run_plan import run_plan
 from launcher.submission import LocalExecutor
+from tests.leagues import stub_league
 from trainer.contract import command_line
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger
@@ -27,8 +28,7 @@ _module.loader.exec_module(stub)
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, project_database):
-    (tmp_path / "league").mkdir()
-    (tmp_path / "league" / "league.json").write_text('{"source": "stub", "fingerprint": "f00d", "seasons": []}')
+    stub_league(tmp_path / "league")
     spaces = "search_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
     (tmp_path / "config.yaml").write_text(f"paths: {{data: league, outputs: out}}\n{spaces}")
     monkeypatch.chdir(tmp_path)

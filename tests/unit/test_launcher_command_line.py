@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from launcher.__main__ import parser
+from tests.leagues import stub_league
 from trainer.contract import command_line
 from trainer.contract.objectives import Method, Objective, Phase, Target
 
@@ -19,8 +20,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
-    (tmp_path / "league").mkdir()
-    (tmp_path / "league" / "league.json").write_text('{"source": "stub", "fingerprint": "f00d", "seasons": []}')
+    stub_league(tmp_path / "league")
     spaces = "search_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}, rolling: {}}\n"
     (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}")
     return tmp_path

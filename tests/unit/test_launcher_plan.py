@@ -7,6 +7,7 @@ import pytest
 
 from launcher.plan import Budget, Cell, expand_phase1, expand_sweep
 from launcher.text_table import text_table
+from tests.leagues import stub_league
 from trainer.contract.config import load_config
 from trainer.contract.errors import ConfigError, DataError
 from trainer.contract.objectives import Objective, Phase, Target
@@ -31,9 +32,7 @@ IN_ORDER = [
 
 @pytest.fixture
 def config(tmp_path):
-    league = tmp_path / "league"
-    league.mkdir()
-    (league / "league.json").write_text('{"source": "stub", "fingerprint": "f00d", "seasons": []}')
+    league = stub_league(tmp_path / "league")
     return load_config(FILE, [f"paths.data={league}", f"paths.outputs={tmp_path / 'out'}"])
 
 
@@ -52,7 +51,7 @@ def test_the_same_question_gives_the_same_plan_and_another_one_another(config, t
     assert expand_phase1(config, Budget()).digest == plan.digest
     assert expand_phase1(config, Budget(n_jobs=9)).digest == plan.digest
     assert expand_phase1(config, Budget(n_trials=13)).digest != plan.digest
-    (tmp_path / "league" / "league.json").write_text('{"source": "stub", "fingerprint": "beef", "seasons": []}')
+    stub_league(tmp_path / "league", "beef")
     assert expand_phase1(config, Budget()).digest != plan.digest
 
 
@@ -84,6 +83,20 @@ def test_without_a_league_the_error_names_the_commands_that_make_one(config, tmp
     (tmp_path / "league" / "league.json").unlink()
     with pytest.raises(DataError, match=r"(?s)trainer data demo --into .*trainer data import --team-logs"):
         expand_phase1(config, Budget())
+
+
+def test_a_demo_league_to_come_can_be_planned(tmp_path, monkeypatch):
+    """On a fresh clone, where running the plan makes it."""
+    monkeypatch.chdir(tmp_path)
+    plan = expand_phase1(load_config(FILE), Budget())
+    assert "data data/demo (not there yet" in plan.table()
+    assert not list(tmp_path.iterdir())
+
+
+def test_seasons_that_the_league_lacks_are_refused(config):
+    asked = load_config(FILE, [f"paths.data={config.paths.data}", "evaluation.validation=[2030-31]"])
+    with pytest.raises(ConfigError, match=r"evaluation\.validation: the league has no season '2030-31'"):
+        expand_phase1(asked, Budget())
 
 
 def test_a_phase_that_the_config_does_not_have_is_refused(config):

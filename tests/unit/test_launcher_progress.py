@@ -10,6 +10,7 @@ from rich.live import Live
 from launcher import progress as module
 from launcher.plan import Budget, Cell, expand_sweep
 from launcher.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
+from tests.leagues import stub_league
 from trainer.contract.config import Config
 from trainer.contract.ledger import SweepProgress
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -18,7 +19,7 @@ from trainer.contract.search_space import Fixed
 
 @pytest.fixture
 def sweeps(tmp_path):
-    (tmp_path / "league.json").write_text('{"source": "stub", "fingerprint": "f00d", "seasons": []}')
+    stub_league(tmp_path)
     config = Config(search_spaces={Phase.PHASE1: {"max_depth": Fixed(3)}})
     config = msgspec.structs.replace(config, paths=msgspec.structs.replace(config.paths, data=str(tmp_path)))
     cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)

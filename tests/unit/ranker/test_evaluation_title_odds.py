@@ -110,7 +110,9 @@ def test_the_champion_of_an_odd_conference_waits() -> None:
     np.testing.assert_allclose(odds, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("conferences", [("East",) * 15 + ("West",) * 15, ("A",) * 8 + ("B",) * 11, ("A",) * 3 + ("B",) * 9])
+@pytest.mark.parametrize(
+    "conferences", [("East",) * 15 + ("West",) * 15, ("A",) * 8 + ("B",) * 11, ("A",) * 3 + ("B",) * 9]
+)
 def test_exact_brackets_are_the_mean_of_drawn_ones(conferences: tuple[str, ...]) -> None:
     """The oracle is the drawing that the features use, over the same final standings."""
     rng = np.random.default_rng(4)

@@ -3,7 +3,7 @@ import pytest
 from trainer.contract.config import Evaluation
 from trainer.contract.errors import ConfigError
 from trainer.contract.league import Manifest, SeasonCount
-from trainer.features.seasons import SeasonSplit, split_seasons
+from trainer.contract.seasons import SeasonSplit, split_seasons
 
 NBA = tuple(f"{year}-{(year + 1) % 100:02}" for year in range(2015, 2024))
 
