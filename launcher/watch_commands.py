@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from launcher import slurm_queue
-from launcher.server import database_with_sweeps
+from launcher.server import database_with_sweeps, named_root
 from launcher.text_table import text_table
 from launcher.worker_logs import follow, logs_of, tail
 from trainer.contract.errors import UserError
@@ -26,7 +26,7 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         slurm = _slurm(ledger)
         while True:
             text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
@@ -98,8 +98,10 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
-        outputs = OutputsRoot(Path(ledger.spec(args.batch_id).config.paths.outputs))
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        # A root that was moved is where it was found, not where the sweep was registered.
+        registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
+        outputs = OutputsRoot(args.outputs or registered)
         workers = ledger.workers(args.batch_id)
         if args.worker is not None and args.worker not in {worker.worker_id for worker in workers}:
             numbers = ", ".join(str(worker.worker_id) for worker in workers) or "none"
@@ -116,7 +118,7 @@ def logs(args: argparse.Namespace) -> None:
 
 def cancel(args: argparse.Namespace) -> None:
     """`launcher cancel`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
         for sweep in unfinished:
@@ -137,7 +139,7 @@ def forget(args: argparse.Namespace) -> None:
     Raises:
         UserError: workers are at one of the sweeps.
     """
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
         if busy:
@@ -151,7 +153,7 @@ def forget(args: argparse.Namespace) -> None:
 
 def retry(args: argparse.Namespace) -> None:
     """`launcher retry`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         before = ledger.progress(args.batch_id)
         ledger.retry(args.batch_id)
         opened = f"{before.failed} failed slots get new attempts" if before.failed else "nothing to retry"

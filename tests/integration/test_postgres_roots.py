@@ -15,9 +15,10 @@ import psycopg
 import pytest
 
 from launcher import embedded_postgres, postgres_databases, slurm_environment
+from launcher.__main__ import parser as launcher_parser
 from launcher.server import database_for_command, database_for_jobs
 from trainer import single_run
-from trainer.contract import database
+from trainer.contract import command_line, database
 from trainer.contract.config import load_config
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger
@@ -83,6 +84,10 @@ def registered(project, root, sweep_spec):
     return make
 
 
+def launcher(*words):
+    return command_line.main(launcher_parser(words), words)
+
+
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -107,6 +112,39 @@ def test_two_roots_have_sweeps_of_the_same_name(registered, project, paths):
     registered("demo")
     assert paths.url.read_text() == database.database_url() == files[0].read_text()
     assert embedded_postgres.status(project).url == database.redact(files[0].read_text())
+
+
+def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered, root, paths, capsys, monkeypatch):
+    demo, nba = registered("demo"), registered("nba")
+    assert launcher("cancel", "--all", "--outputs", str(demo.root)) == 0
+    assert launcher("status") == 0
+    assert "waiting" in capsys.readouterr().out
+    assert launcher("status", "--outputs", str(demo.root)) == 0
+    assert "cancelled" in capsys.readouterr().out
+    assert launcher("retry", BATCH, "--outputs", str(demo.root)) == 0
+    assert "cancelled no more" in capsys.readouterr().out
+    assert launcher("logs", BATCH, "--outputs", str(demo.root)) == 2
+    assert f"has written a log in {demo.sweep(BATCH).jobs}" in capsys.readouterr().err
+    assert launcher("forget", "--all", "--outputs", str(demo.root)) == 0
+    assert launcher("status") == 0
+    assert BATCH in capsys.readouterr().out.split("forgotten")[1], "the other root's sweep is still there"
+    for words, outputs in (([], nba), (["--outputs", str(demo.root)], demo)):
+        assert launcher("db", "url", *words) == 0
+        url = capsys.readouterr().out.strip()
+        assert url == paths.root_url(f"outputs_{outputs_id(outputs)}").read_text()
+
+    known = set(paths.urls.iterdir())
+    for words in (["status"], ["forget", BATCH], ["cancel", BATCH], ["retry", BATCH], ["logs", BATCH], ["db", "url"]):
+        assert launcher(*words, "--outputs", str(root("typo").root)) == 2
+        assert "typo: the embedded server has no database of this outputs root" in capsys.readouterr().err
+    assert launcher("report", "--config", str(CONFIG_FILE), "--set", f"paths.outputs={root('typo').root}") == 2
+    assert "no sweep has run in it" in capsys.readouterr().err
+    assert not root("typo").root.exists()
+    assert set(paths.urls.iterdir()) == known
+    monkeypatch.setenv(database.FILE_VARIABLE, str(paths.url))
+    for words in (["status"], ["db", "url"]):
+        assert launcher(*words, "--outputs", str(demo.root)) == 2
+        assert "DATABASE_URL_FILE names the database" in capsys.readouterr().err
 
 
 def test_both_files_are_right_when_the_server_has_moved(registered, project, paths):
