@@ -106,7 +106,7 @@ def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     url = embedded_postgres.up(PROJECT)
-    say(f"database: started the embedded PostgreSQL ({database.redact(url)})")
+    say(f"database: started the embedded PostgreSQL ({database.redact(database.with_database(url, ''))})")
     try:
         yield
     finally:

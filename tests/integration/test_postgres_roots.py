@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from launcher import embedded_postgres, postgres_databases, slurm_environment
+from launcher import embedded_postgres, postgres_databases, slurm_environment, slurm_submit
 from launcher.__main__ import parser as launcher_parser
-from launcher.server import database_for_command, database_for_jobs
+from launcher.plan import Plan
+from launcher.server import database_for_command
 from trainer import single_run
 from trainer.contract import command_line, database
 from trainer.contract.config import load_config
@@ -203,13 +204,18 @@ def test_a_run_by_hand_uses_the_database_of_its_root(registered, root, monkeypat
     assert used == [f"outputs_{outputs_id(demo)}"]
 
 
-def test_jobs_read_the_file_of_their_root(registered, root, paths):
-    demo = root("demo")
-    with database_for_jobs(demo):
-        registered_environment = slurm_environment.write(demo.cluster).read_text()
+def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, sweep_spec, monkeypatch):
+    demo, submitted = root("demo"), []
+    monkeypatch.setattr(slurm_environment, "check_reachable", lambda _: None)
+    monkeypatch.setattr(slurm_submit, "submit_plan", lambda *given: submitted.append(given) or ([], "7"))
+    spec = sweep_spec({"paths.outputs": str(demo.root)})
+    options = slurm_submit.Options(CONFIG_FILE.parents[1] / "slurm" / "profiles" / "one_machine.yaml")
+    assert "job 7, the analysis" in slurm_submit.run(Plan((spec,), 1, spec.config), options)
     registered("nba")
     own = paths.root_url(f"outputs_{outputs_id(demo)}")
-    assert f"export DATABASE_URL_FILE={own}\n" in registered_environment
+    assert f"export DATABASE_URL_FILE={own}\n" in demo.cluster.environment.read_text()
+    [(_, _, ledger)] = submitted
+    assert ledger.url == own.read_text()
     with pytest.raises(DatabaseError, match="No database for jobs"):
         slurm_environment.write(demo.cluster)
 
