@@ -124,7 +124,8 @@ def url(root: Path, outputs: OutputsRoot | None = None) -> str:
     if not status(root).running:
         raise DatabaseError("The embedded server is not running. Start it with `python -m launcher db up`.")
     if outputs is None:
-        return database.read_url(EmbeddedServerPaths.of(root).url)
+        paths = EmbeddedServerPaths.of(root)
+        return _state(paths).url(postgres_databases.current(paths))
     path = database.root_url_file(root, outputs)
     if path is None:
         raise DatabaseError(

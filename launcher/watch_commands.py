@@ -19,6 +19,7 @@ from launcher.text_table import text_table
 from launcher.worker_logs import follow, logs_of, tail
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
+from trainer.contract.ledger.registration import stored
 from trainer.contract.paths import OutputsRoot, run_name
 
 WATCH_S = 2.0
@@ -62,7 +63,8 @@ def status_table(ledger: Ledger, slurm: slurm_queue.SlurmWatch | None = None) ->
         ]
         for sweep in sweeps
     ]
-    table = text_table(header, rows)
+    roots = ", ".join(root.path for root in ledger.outputs_roots())
+    table = f"outputs: {roots}\n{text_table(header, rows)}"
     if slurm:
         table += f"\n\n{slurm.problem or slurm_queue.table(jobs)}"
     workers = live_workers(ledger, sweeps)
@@ -99,8 +101,8 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
     with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
-        # A root that was moved is where it was found, not where the sweep was registered.
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
+        # A root that was moved is where it was found, not where the sweep was registered.
         outputs = OutputsRoot(args.outputs or registered)
         workers = ledger.workers(args.batch_id)
         if args.worker is not None and args.worker not in {worker.worker_id for worker in workers}:
@@ -145,8 +147,10 @@ def forget(args: argparse.Namespace) -> None:
         if busy:
             raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
         for sweep in chosen:
+            known = stored(ledger.connection, sweep.batch_id)
             ledger.forget(sweep.batch_id)
-            print(f"{sweep.batch_id}: forgotten; its files stay where they are")  # noqa: T201
+            place = f" in {known.outputs}" if known else ""
+            print(f"{sweep.batch_id}: forgotten; its files stay{place}")  # noqa: T201
         if not chosen:
             print("nothing to forget: no sweeps yet")  # noqa: T201
 

@@ -127,8 +127,11 @@ def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered,
     assert launcher("logs", BATCH, "--outputs", str(demo.root)) == 2
     assert f"has written a log in {demo.sweep(BATCH).jobs}" in capsys.readouterr().err
     assert launcher("forget", "--all", "--outputs", str(demo.root)) == 0
+    assert capsys.readouterr().out == f"{BATCH}: forgotten; its files stay in {demo.root}\n"
     assert launcher("status") == 0
-    assert BATCH in capsys.readouterr().out.split("forgotten")[1], "the other root's sweep is still there"
+    seen = capsys.readouterr().out
+    assert seen.startswith(f"outputs: {nba.root}\n")
+    assert BATCH in seen
     for words, outputs in (([], nba), (["--outputs", str(demo.root)], demo)):
         assert launcher("db", "url", *words) == 0
         url = capsys.readouterr().out.strip()
