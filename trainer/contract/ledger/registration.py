@@ -121,15 +121,17 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
     if old.root_id != root_id:
         raise SweepChangedError(
             f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
-            f"(id {root_id}). Use that root, another --batch-id, or another database in DATABASE_URL (without it, the "
-            f"embedded server has one for every root); `python -m launcher forget {spec.batch_id}` frees the name."
+            f"(id {root_id}). Use that root, another --batch-id, or another database in DATABASE_URL "
+            "(without it, the embedded server has one for every root); "
+            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
         )
     if old.digest != spec.digest:
         changed = "\n  ".join(differences(old.identity, _plain(spec.identity())))
         raise SweepChangedError(
             f"{name} was registered with another configuration (then -> now):\n  {changed}\n"
             "Use the configuration of then, another --batch-id, or another outputs root (--set paths.outputs=FOLDER; "
-            f"with DATABASE_URL also another database); `python -m launcher forget {spec.batch_id}` frees the name."
+            "with DATABASE_URL also another database); "
+            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
         )
     if spec.n_trials < old.n_trials:
         raise SweepChangedError(
