@@ -98,29 +98,40 @@ def _add_watching(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     status = commands.add_parser("status", help="sweeps and workers, from the ledger")
     status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
+    _add_outputs(status)
     status.set_defaults(handler=_handler("launcher.watch_commands", "status"))
 
     logs = commands.add_parser("logs", help="what the workers of a sweep say")
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
+    _add_outputs(logs)
     logs.set_defaults(handler=_handler("launcher.watch_commands", "logs"))
 
     cancel = commands.add_parser("cancel", help="stop a sweep; its workers give back their slots")
     which = cancel.add_mutually_exclusive_group(required=True)
     which.add_argument("batch_id", nargs="?", metavar="BATCH")
     which.add_argument("--all", action="store_true", help="every sweep that is not complete")
+    _add_outputs(cancel)
     cancel.set_defaults(handler=_handler("launcher.watch_commands", "cancel"))
 
     forget = commands.add_parser("forget", help="free a batch id: the sweep leaves the database, its files stay")
     which = forget.add_mutually_exclusive_group(required=True)
     which.add_argument("batch_id", nargs="?", metavar="BATCH")
     which.add_argument("--all", action="store_true", help="every sweep")
+    _add_outputs(forget)
     forget.set_defaults(handler=_handler("launcher.watch_commands", "forget"))
 
     retry = commands.add_parser("retry", help="give failed slots new attempts, and take back a cancellation")
     retry.add_argument("batch_id", metavar="BATCH")
+    _add_outputs(retry)
     retry.set_defaults(handler=_handler("launcher.watch_commands", "retry"))
+
+
+def _add_outputs(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--outputs", type=Path, metavar="DIR", help="the sweeps of this outputs root (default: the last plan's)"
+    )
 
 
 def _handler(module: str, function: str) -> Callable[[argparse.Namespace], int | None]:

@@ -19,7 +19,6 @@ from launcher.containers import SECRET, Container, ContainerSettings, Launch, St
 from trainer.contract import provenance
 from trainer.contract.database import FILE_VARIABLE, URL_VARIABLE
 from trainer.contract.errors import DatabaseError
-from trainer.contract.paths import EmbeddedServerPaths
 
 PASSED_ON = (
     "CUDA_VISIBLE_DEVICES",
@@ -56,7 +55,7 @@ def contained(
         if not mount.read_only:
             mount.source.mkdir(parents=True, exist_ok=True)
     name = f"truestrength-{secrets.token_hex(6)}"
-    with _secret(_job(environment), container.workdir) as secret:
+    with _secret(_job(environment)) as secret:
         launch = wrap(container, _start(container, command, environment, name, secret))
         try:
             yield Launch(launch.arguments, {**environment, URL_VARIABLE: None, **launch.environment})
@@ -68,7 +67,7 @@ def contained(
 def preview(container: Container, command: Sequence[str], environment: Mapping[str, str | None]) -> list[str]:
     """The arguments that `contained` would start, for `--dry-run`. Touches nothing."""
     job = _job(environment)
-    secret = Path("DATABASE_URL_FILE") if job.get(URL_VARIABLE) else _secret_file(job, container.workdir)
+    secret = _secret_file(job) if job.get(FILE_VARIABLE) and not job.get(URL_VARIABLE) else Path(FILE_VARIABLE)
     return wrap(container, _start(container, command, environment, "truestrength-NAME", secret)).arguments
 
 
@@ -106,7 +105,7 @@ def _job(environment: Mapping[str, str | None]) -> dict[str, str]:
 
 
 @contextmanager
-def _secret(job: Mapping[str, str], workdir: Path) -> Iterator[Path]:
+def _secret(job: Mapping[str, str]) -> Iterator[Path]:
     """A file with the database's URL; where only a variable has it, one that is there as long as the worker."""
     if job.get(URL_VARIABLE):
         with tempfile.NamedTemporaryFile("w", prefix="truestrength-", encoding="utf-8") as file:
@@ -114,12 +113,13 @@ def _secret(job: Mapping[str, str], workdir: Path) -> Iterator[Path]:
             file.flush()
             yield Path(file.name)
         return
-    path = _secret_file(job, workdir)
+    if not job.get(FILE_VARIABLE):
+        raise DatabaseError(f"No database for a container: neither {URL_VARIABLE} nor {FILE_VARIABLE} is set")
+    path = _secret_file(job)
     if not path.is_file():
-        raise DatabaseError(f"No database for a container: {URL_VARIABLE} is not set and {path} is not there")
+        raise DatabaseError(f"No database for a container: {FILE_VARIABLE}={path} is not there")
     yield path
 
 
-def _secret_file(job: Mapping[str, str], workdir: Path) -> Path:
-    named = job.get(FILE_VARIABLE)
-    return Path(named).absolute() if named else EmbeddedServerPaths.of(workdir).url
+def _secret_file(job: Mapping[str, str]) -> Path:
+    return Path(job[FILE_VARIABLE]).absolute()

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from launcher import embedded_postgres
+from launcher.server import named_root
 from trainer.contract import database
-from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
 
 Subparsers = argparse._SubParsersAction
@@ -30,7 +30,9 @@ def add_db_commands(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     up.set_defaults(handler=_up)
     commands.add_parser("down", help="stop it").set_defaults(handler=_down)
     commands.add_parser("status", help="say whether it runs").set_defaults(handler=_status)
-    commands.add_parser("url", help="print the database's URL, password included").set_defaults(handler=_url)
+    url = commands.add_parser("url", help="print the database's URL, password included")
+    url.add_argument("--outputs", type=Path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    url.set_defaults(handler=_url)
 
 
 def _up(args: argparse.Namespace) -> None:
@@ -38,8 +40,9 @@ def _up(args: argparse.Namespace) -> None:
     _say(f"PostgreSQL is up: {database.redact(url)}")
     if args.listen:
         _say(
-            f"Workers on other machines find it by DATABASE_URL_FILE={EmbeddedServerPaths.of(Path()).url} (mode 600) "
-            "on a shared file system. Passwords cross the network as SCRAM proofs only; the data is not encrypted."
+            f"Jobs on other machines find the database of their outputs root by its file in "
+            f"{EmbeddedServerPaths.of(Path()).urls} (mode 600) on a shared file system. Passwords cross the network as "
+            "SCRAM proofs only; the data is not encrypted."
         )
 
 
@@ -55,11 +58,9 @@ def _status(_: argparse.Namespace) -> None:
     _say(f"log:  {found.log}")
 
 
-def _url(_: argparse.Namespace) -> None:
-    try:
-        _say(database.database_url())
-    except DatabaseError:
-        _say(embedded_postgres.url(Path()))
+def _url(args: argparse.Namespace) -> None:
+    outputs = named_root(args.outputs)
+    _say(database.database_url() if database.configured() else embedded_postgres.url(Path(), outputs))
 
 
 def _say(text: str) -> None:

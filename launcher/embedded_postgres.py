@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import psycopg
-from psycopg import sql
 
-from launcher import postgres_data, postgres_host
+from launcher import postgres_data, postgres_databases, postgres_host
 from launcher.postgres_binaries import Programs, programs_for
 from launcher.postgres_host import tail
-from launcher.postgres_state import NAME, ServerState
-from trainer.contract import database, files
+from launcher.postgres_state import MAINTENANCE, ServerState
+from trainer.contract import database
 from trainer.contract.errors import DatabaseError
-from trainer.contract.paths import EmbeddedServerPaths
+from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
 from trainer.contract.worker_place import Place
 
 START_TRIES = 5
@@ -42,7 +41,7 @@ class ServerStatus:
 
 
 def up(root: Path, listen: bool | str = False) -> str:
-    """Start the project's server unless it runs, and return its URL. Safe for many processes at once.
+    """Start the project's server unless it runs, and return its current URL. Safe for many processes at once.
 
     Args:
         root: the project folder.
@@ -56,10 +55,10 @@ def up(root: Path, listen: bool | str = False) -> str:
         state = _state(paths)
         wanted = state.listening(listen)
         if _runs_elsewhere(paths, state):
-            return _publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
+            return postgres_databases.publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
         if _alive(paths):
             if _answers(state) and wanted.listen == state.listen:
-                return _publish(paths, state)
+                return postgres_databases.publish(paths, state)
             _stop(paths)
         programs = programs_for(paths.folder, paths.data)
         if not paths.data.exists():
@@ -92,18 +91,48 @@ def status(root: Path) -> ServerStatus:
     with _locked(paths):
         state = _state(paths)
         running = _answers(state) if _runs_elsewhere(paths, state) else _alive(paths)
-    return ServerStatus(running, database.redact(state.url) if running else "", paths.data, paths.log)
+        current = state.url(postgres_databases.current(paths))
+    return ServerStatus(running, database.redact(current) if running else "", paths.data, paths.log)
 
 
-def url(root: Path) -> str:
-    """The URL with its password.
+def select(root: Path, outputs: OutputsRoot) -> Path:
+    """Make an outputs root's database the current one of the server, which is up; it is made where it is missing.
+
+    Safe for many processes at once, and quick when it is there.
+
+    Returns:
+        The file with its URL, which stays right when the server moves or another root becomes the current one.
 
     Raises:
-        DatabaseError: the server is not up.
+        DatabaseError: the database cannot be made.
+    """
+    paths = EmbeddedServerPaths.of(root)
+    name = database.root_database(outputs)
+    with _locked(paths):
+        state = _state(paths)
+        postgres_databases.create(state.url(MAINTENANCE), name)
+        postgres_databases.make_current(paths, state, name)
+    return paths.root_url(name)
+
+
+def url(root: Path, outputs: OutputsRoot | None = None) -> str:
+    """The URL with its password, of the current database or of that of an outputs root.
+
+    Raises:
+        DatabaseError: the server is not up, or has no database of this root.
     """
     if not status(root).running:
         raise DatabaseError("The embedded server is not running. Start it with `python -m launcher db up`.")
-    return _state(EmbeddedServerPaths.of(root)).url
+    if outputs is None:
+        paths = EmbeddedServerPaths.of(root)
+        return _state(paths).url(postgres_databases.current(paths))
+    path = database.root_url_file(root, outputs)
+    if path is None:
+        raise DatabaseError(
+            f"{outputs.root}: the embedded server has no database of this outputs root, so no sweep has run in it. "
+            f"`python -m launcher phase1 --set paths.outputs={outputs.root}` makes one."
+        )
+    return database.read_url(path)
 
 
 @contextmanager
@@ -133,11 +162,6 @@ def _state(paths: EmbeddedServerPaths) -> ServerState:
     return ServerState.new()
 
 
-def _publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
-    files.write_secret(paths.url, state.url)
-    return state.url
-
-
 def _alive(paths: EmbeddedServerPaths) -> bool:
     with paths.alive.open("a") as handle:
         try:
@@ -152,7 +176,7 @@ def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            psycopg.connect(state.url, connect_timeout=database.CONNECT_TIMEOUT_S).close()
+            psycopg.connect(state.url(MAINTENANCE), connect_timeout=database.CONNECT_TIMEOUT_S).close()
         except psycopg.OperationalError as error:
             if "starting up" not in str(error) and "recovery" not in str(error):
                 return False
@@ -191,8 +215,7 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
         state.write(paths.state)
         postgres_data.write_settings(paths, state)
         if _launch(paths, programs, output):
-            _create_database(state)
-            return _publish(paths, state)
+            return postgres_databases.publish(paths, state)
         time.sleep(0.5)
     raise DatabaseError(
         f"The embedded server does not start: {postgres_host.tail(output)} {postgres_host.tail(paths.log)}"
@@ -213,13 +236,6 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
             output=output, keep_open=[alive.fileno()],
         )  # fmt: skip
     return started.returncode == 0
-
-
-def _create_database(state: ServerState) -> None:
-    with psycopg.connect(database.with_database(state.url, "postgres"), autocommit=True) as connection:
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone()
-        if not known:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
 
 
 def _stop(paths: EmbeddedServerPaths) -> None:

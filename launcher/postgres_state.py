@@ -15,7 +15,9 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.worker_place import Place
 
 NAME = "truestrength"
-"""Of the role and of the database."""
+"""Of the role, and of the database that is the current one as long as no outputs root has its own."""
+MAINTENANCE = "postgres"
+"""A database that is always there, to ask the server something."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -52,11 +54,10 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
         """Write it down, for the owner only."""
         files.write_secret(path, msgspec.json.encode(self).decode())
 
-    @property
-    def url(self) -> str:
-        """The URL, password included."""
+    def url(self, database: str) -> str:
+        """The URL of one of its databases, password included."""
         address = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{NAME}"
+        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{database}"
 
     @property
     def started_in_this_boot(self) -> bool:

@@ -6,12 +6,11 @@ It runs nothing: for a launcher that was killed between a sweep's end and its ta
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from launcher.analysis import write_analysis
 from launcher.results import registered, write_sweep_results
-from launcher.server import database_for_command
+from launcher.server import database_with_sweeps
 from trainer.contract.config import load_config
 from trainer.contract.errors import UserError, suggest
 from trainer.contract.ledger import Ledger
@@ -25,7 +24,7 @@ def report(args: argparse.Namespace) -> None:
         UserError: when the outputs root has no sweeps, or not the one that was asked for.
     """
     outputs = OutputsRoot(Path(load_config(args.config, args.set).paths.outputs))
-    with database_for_command(_say) as url, Ledger(url) as ledger:
+    with database_with_sweeps(outputs) as url, Ledger(url) as ledger:
         ledger.prepare()
         known = registered(ledger, outputs)
         if not known:
@@ -40,7 +39,3 @@ def report(args: argparse.Namespace) -> None:
             write_sweep_results(ledger, batch_id, outputs)
             print(outputs.sweep(batch_id).folder)  # noqa: T201
         print(write_analysis(ledger, known, outputs))  # noqa: T201
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201

@@ -123,7 +123,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     executor = DebugExecutor(worker) if args.executor == "debug" else LocalExecutor(plan.n_jobs, worker, inside)
     with _terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
-        with database_for_command(screen.say) as url, Ledger(url) as ledger:
+        with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
             held_out = partial(read_held_out_season, container=inside, say=screen.say) if whole else nothing_more
             return run_plan(plan, ledger, executor, screen, finish=held_out)
 

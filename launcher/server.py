@@ -1,6 +1,9 @@
-"""The database for the time of one command: the configured one, or the project's embedded server.
+"""The database for the time of one command: the configured one, or that of an outputs root on the embedded server.
 
 A server that the command started itself is stopped when it ends, unless somebody else has come to use it meanwhile.
+Surprising: a command that runs a plan names its database in its own environment. So whatever it starts (workers,
+containers, the reader of the held-out season, jobs) uses this very one, also when another launcher makes that of
+another outputs root the current one meanwhile.
 """
 
 from __future__ import annotations
@@ -14,63 +17,119 @@ from pathlib import Path
 import psycopg
 
 from launcher import embedded_postgres
+from launcher.postgres_state import MAINTENANCE
 from trainer.contract import database
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths import EmbeddedServerPaths
+from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
 
 PROJECT = Path()
-"""The folder that `.postgres/` lies in: workers look for it in their working directory, which is the launcher's."""
-
-
-def configured() -> bool:
-    """Whether the environment names a database."""
-    return bool(os.environ.get(database.URL_VARIABLE) or os.environ.get(database.FILE_VARIABLE))
+"""The folder that `.postgres/` lies in."""
 
 
 @contextmanager
-def database_for_command(say: Callable[[str], None]) -> Iterator[str]:
-    """Give the URL of a database that answers; `say` is told what was started and stopped.
+def database_for_command(outputs: OutputsRoot, say: Callable[[str], None]) -> Iterator[str]:
+    """Give the URL of the database of a plan, for this command and for all that it starts.
+
+    Args:
+        outputs: The plan's outputs root; its database on the embedded server is made where it is missing.
+        say: Told what was started and stopped.
 
     Raises:
         DatabaseError: the database cannot be reached or started, and what to do next.
     """
-    if configured():
-        url = database.database_url(PROJECT)
-        database.check(url)
-        yield url
+    if database.configured():
+        yield _configured()
         return
-    running = _running()
-    url = running or embedded_postgres.up(PROJECT)
-    if not running:
-        say(f"database: started the embedded PostgreSQL ({database.redact(url)})")
-    try:
-        yield url
-    finally:
-        if not running:
-            say(_stop(url))
+    with _embedded_server(say), _named(embedded_postgres.select(PROJECT, outputs)):
+        yield database.database_url()
 
 
 @contextmanager
-def database_with_sweeps() -> Iterator[str]:
-    """Like `database_for_command` for commands that only look, which make no new database.
+def database_for_jobs(outputs: OutputsRoot) -> Iterator[str]:
+    """Like `database_for_command` for jobs that outlive the command: a server must be up already.
 
     Raises:
-        DatabaseError: nothing has run here yet, or the database cannot be reached.
+        DatabaseError: nothing serves a database, or it cannot be reached.
     """
-    if not configured() and not EmbeddedServerPaths.of(PROJECT).data.exists():
-        raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
-    with database_for_command(lambda text: print(text, file=sys.stderr)) as url:  # noqa: T201
+    if not database.configured() and not embedded_postgres.status(PROJECT).running:
+        raise DatabaseError(
+            "No database for the cluster's jobs. Serve one with `python -m launcher db up --listen` on a machine that "
+            "the nodes reach, or from a job (`sbatch slurm/postgres.sbatch`), or set DATABASE_URL to a server."
+        )
+    with database_for_command(outputs, _say_aside) as url:
         yield url
 
 
-def _running() -> str | None:
-    """The embedded server's URL when it answers, on this machine or on the one it was started on."""
-    try:
-        url = database.database_url(PROJECT)
-        database.check(url)
-    except DatabaseError:
-        return None
+@contextmanager
+def database_with_sweeps(outputs: OutputsRoot | None = None) -> Iterator[str]:
+    """Give the URL of a database to look at or to steer sweeps in. Makes no new one, and none the current one.
+
+    Args:
+        outputs: Whose database, on the embedded server; None: the current one.
+
+    Raises:
+        DatabaseError: nothing has run here yet, or not in this outputs root, or the database cannot be reached.
+    """
+    if database.configured():
+        yield _configured()
+        return
+    if not EmbeddedServerPaths.of(PROJECT).data.exists():
+        raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
+    with _embedded_server(_say_aside):
+        yield embedded_postgres.url(PROJECT, outputs)
+
+
+def named_root(folder: Path | None) -> OutputsRoot | None:
+    """The outputs root that `--outputs` names, if it does.
+
+    Raises:
+        ConfigError: the environment names a database, so there is nothing to choose.
+    """
+    if folder is not None and database.configured():
+        raise ConfigError(
+            f"--outputs {folder}: chooses among the databases of the embedded server, but {database.URL_VARIABLE} or "
+            f"{database.FILE_VARIABLE} names the database: leave one of the two out"
+        )
+    return None if folder is None else OutputsRoot(folder)
+
+
+def _configured() -> str:
+    url = database.database_url()
+    database.check(url)
     return url
+
+
+@contextmanager
+def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
+    """The embedded server, started for the time of the command unless it runs."""
+    if _running():
+        yield
+        return
+    url = embedded_postgres.up(PROJECT)
+    say(f"database: started the embedded PostgreSQL ({database.redact(database.with_database(url, ''))})")
+    try:
+        yield
+    finally:
+        say(_stop(url))
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Name a database to this process and to those that it starts."""
+    os.environ[database.FILE_VARIABLE] = str(file.absolute())
+    try:
+        yield
+    finally:
+        del os.environ[database.FILE_VARIABLE]
+
+
+def _running() -> bool:
+    """Whether the embedded server answers, on this machine or on the one it was started on."""
+    try:
+        database.check(database.with_database(database.database_url(PROJECT), MAINTENANCE))
+    except DatabaseError:
+        return False
+    return True
 
 
 def _stop(url: str) -> str:
@@ -82,7 +141,7 @@ def _stop(url: str) -> str:
 
 
 def _others(url: str) -> int:
-    """Connections of others; 0 when the server is gone already."""
+    """Connections of others to any of its databases; 0 when the server is gone already."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:
         with psycopg.connect(url, connect_timeout=database.CONNECT_TIMEOUT_S) as connection:
@@ -90,3 +149,7 @@ def _others(url: str) -> int:
     except psycopg.Error:
         return 0
     return int(row[0]) if row else 0
+
+
+def _say_aside(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from launcher import slurm_commands
 from trainer.contract import database, files
 from trainer.contract.errors import DatabaseError
-from trainer.contract.paths import ClusterPaths, EmbeddedServerPaths
+from trainer.contract.paths import ClusterPaths
 
 PASSED_ON = (
     "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "MODULEPATH", "PATH", "SHELL", "SLURM_CONF",
@@ -26,20 +26,19 @@ OWN_PREFIX = "TRUESTRENGTH_"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", ""}
 
 
-def write(paths: ClusterPaths, project: Path, more: tuple[str, ...] = ()) -> Path:
+def write(paths: ClusterPaths, more: tuple[str, ...] = ()) -> Path:
     """Write the file that every job reads first; a later submission renews it for all.
 
     Args:
         paths: Where it goes.
-        project: The folder of the embedded server.
         more: Names of further variables to pass on.
 
     Raises:
-        DatabaseError: no database is configured.
+        DatabaseError: the environment names no database.
     """
     wanted = {name for name in os.environ if name in PASSED_ON or name in more or name.startswith(OWN_PREFIX)}
     values = {name: os.environ[name] for name in sorted(wanted - {database.URL_VARIABLE})}
-    values[database.FILE_VARIABLE] = str(_database_file(paths, project))
+    values[database.FILE_VARIABLE] = str(_database_file(paths))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     files.write_secret(paths.environment, "\n".join(lines) + "\n")
     return paths.environment
@@ -70,11 +69,11 @@ def check_reachable(url: str) -> None:
         )
 
 
-def _database_file(paths: ClusterPaths, project: Path) -> Path:
-    """The file with the URL. The embedded server's own is renewed when the server moves."""
+def _database_file(paths: ClusterPaths) -> Path:
+    """The file with the URL. The embedded server's own are renewed when the server moves."""
     if os.environ.get(database.URL_VARIABLE):
-        files.write_secret(paths.database_url, database.database_url(project))
+        files.write_secret(paths.database_url, database.database_url())
         return paths.database_url.absolute()
     if named := os.environ.get(database.FILE_VARIABLE):
         return Path(named).absolute()
-    return EmbeddedServerPaths.of(project).url
+    raise DatabaseError(f"No database for jobs: neither {database.URL_VARIABLE} nor {database.FILE_VARIABLE} is set")

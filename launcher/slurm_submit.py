@@ -11,19 +11,19 @@ from pathlib import Path
 
 import msgspec
 
-from launcher import embedded_postgres, slurm_arrays, slurm_environment
+from launcher import slurm_arrays, slurm_environment
 from launcher.cluster import ClusterProfile, load_profile
 from launcher.container_checks import checked
 from launcher.container_job import preview
 from launcher.containers import Container, container, parse_container
 from launcher.plan import Plan
-from launcher.server import PROJECT, configured
+from launcher.server import PROJECT, database_for_jobs
 from launcher.slurm_jobs import Site, Sweep
 from launcher.slurm_names import plan_name, token_of
 from launcher.slurm_plan import Placed, submit_plan
 from launcher.text_table import text_table
-from trainer.contract import database, run_ids
-from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract import run_ids
+from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
@@ -56,12 +56,11 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
         inside = None if settings.runtime == "none" else container(settings, plan.config.paths, PROJECT)
         return f"{plan.table()}\n\n{describe(_site(plan, profile, options, token='', inside=inside))}"
     inside = checked(profile.container, plan.config.paths, PROJECT)
-    url = _database()
-    slurm_environment.check_reachable(url)
-    site = _site(plan, profile, options, token=token_of(run_ids.outputs_id(plan.outputs)), inside=inside)
-    passed = tuple(entry for entry in profile.container.env if "=" not in entry)
-    slurm_environment.write(site.outputs.cluster, PROJECT, passed)
-    with Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
+    with database_for_jobs(plan.outputs) as url, Ledger(url, patience_s=slurm_arrays.PATIENCE_S) as ledger:
+        slurm_environment.check_reachable(url)
+        site = _site(plan, profile, options, token=token_of(run_ids.outputs_id(plan.outputs)), inside=inside)
+        passed = tuple(entry for entry in profile.container.env if "=" not in entry)
+        slurm_environment.write(site.outputs.cluster, passed)
         placed, last = submit_plan(plan, site, ledger)
     return f"{plan.table()}\n\n{_summary(placed, last)}"
 
@@ -108,18 +107,6 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         share=options.share,
         whole=options.whole,
     )
-
-
-def _database() -> str:
-    """The database's URL; a server that only this command would keep alive is not started."""
-    if not configured() and not embedded_postgres.status(PROJECT).running:
-        raise DatabaseError(
-            "No database for the cluster's jobs. Serve one with `python -m launcher db up --listen` on a machine that "
-            "the nodes reach, or from a job (`sbatch slurm/postgres.sbatch`), or set DATABASE_URL to a server."
-        )
-    url = database.database_url(PROJECT)
-    database.check(url)
-    return url
 
 
 def _summary(placed: list[Placed], last: str) -> str:

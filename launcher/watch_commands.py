@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 
 from launcher import slurm_queue
-from launcher.server import database_with_sweeps
+from launcher.server import database_with_sweeps, named_root
 from launcher.text_table import text_table
 from launcher.worker_logs import follow, logs_of, tail
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
+from trainer.contract.ledger.registration import stored
 from trainer.contract.paths import OutputsRoot, run_name
 
 WATCH_S = 2.0
@@ -26,7 +27,7 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         slurm = _slurm(ledger)
         while True:
             text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
@@ -62,7 +63,8 @@ def status_table(ledger: Ledger, slurm: slurm_queue.SlurmWatch | None = None) ->
         ]
         for sweep in sweeps
     ]
-    table = text_table(header, rows)
+    roots = ", ".join(root.path for root in ledger.outputs_roots())
+    table = f"outputs: {roots}\n{text_table(header, rows)}"
     if slurm:
         table += f"\n\n{slurm.problem or slurm_queue.table(jobs)}"
     workers = live_workers(ledger, sweeps)
@@ -98,8 +100,10 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
-        outputs = OutputsRoot(Path(ledger.spec(args.batch_id).config.paths.outputs))
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
+        # A root that was moved is where it was found, not where the sweep was registered.
+        outputs = OutputsRoot(args.outputs or registered)
         workers = ledger.workers(args.batch_id)
         if args.worker is not None and args.worker not in {worker.worker_id for worker in workers}:
             numbers = ", ".join(str(worker.worker_id) for worker in workers) or "none"
@@ -116,7 +120,7 @@ def logs(args: argparse.Namespace) -> None:
 
 def cancel(args: argparse.Namespace) -> None:
     """`launcher cancel`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
         for sweep in unfinished:
@@ -137,21 +141,23 @@ def forget(args: argparse.Namespace) -> None:
     Raises:
         UserError: workers are at one of the sweeps.
     """
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
         if busy:
             raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
         for sweep in chosen:
+            known = stored(ledger.connection, sweep.batch_id)
             ledger.forget(sweep.batch_id)
-            print(f"{sweep.batch_id}: forgotten; its files stay where they are")  # noqa: T201
+            place = f" in {known.outputs}" if known else ""
+            print(f"{sweep.batch_id}: forgotten; its files stay{place}")  # noqa: T201
         if not chosen:
             print("nothing to forget: no sweeps yet")  # noqa: T201
 
 
 def retry(args: argparse.Namespace) -> None:
     """`launcher retry`."""
-    with database_with_sweeps() as url, Ledger(url) as ledger:
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
         before = ledger.progress(args.batch_id)
         ledger.retry(args.batch_id)
         opened = f"{before.failed} failed slots get new attempts" if before.failed else "nothing to retry"

@@ -31,7 +31,7 @@ def run_once(config: Config, *, threads: int | None = None, share: bool = True) 
     threads = use_threads(threads)
     outputs = OutputsRoot(Path(config.paths.outputs))
     outputs.root.mkdir(parents=True, exist_ok=True)
-    with Ledger(database_url()) as ledger:
+    with Ledger(database_url(outputs=outputs)) as ledger:
         ledger.prepare()
         run_id = config.inference.run_id
         if run_id is None:

@@ -25,9 +25,8 @@ def test_a_sweep_runs_on_a_database_that_is_a_job_itself(project, monkeypatch):
     server = project.slurm.ask("sbatch", *small, script)
     paths = EmbeddedServerPaths.of(project.folder)
     project.until(paths.url.exists, 60, "the database")
-    url = paths.url.read_text()
-    password = urlsplit(url).password.encode()
-    assert urlsplit(url).hostname == "n1"
+    password = urlsplit(paths.url.read_text()).password.encode()
+    assert urlsplit(paths.url.read_text()).hostname == "n1"
 
     on_another_node = ["srun", "--nodelist=n2", "--mem=1G", "--export=ALL", sys.executable, "-m", "launcher"]
     assert "is up" in project.slurm.ask(*on_another_node, "db", "status")
@@ -35,11 +34,13 @@ def test_a_sweep_runs_on_a_database_that_is_a_job_itself(project, monkeypatch):
     running = ["--executor", "slurm", "--cluster", "cluster.yaml"]
     project.slurm.ask(*on_another_node, "sweep", "--config", "cheap.yaml", *budget, *running)
     project.until(lambda: {job["id"] for job in project.slurm.queue()} == {server}, 300, "the end of the sweep")
-    with Ledger(url.replace("@n1:", "@127.0.0.1:"), patience_s=20) as ledger:
+    [own_url] = paths.urls.iterdir()
+    assert str(own_url) in project.outputs.cluster.environment.read_text()
+    with Ledger(own_url.read_text().replace("@n1:", "@127.0.0.1:"), patience_s=20) as ledger:
         assert ledger.progress(BATCH).complete
         assert {worker.job_id for worker in ledger.workers(BATCH)}
 
-    own = {paths.url, paths.state}
+    own = {paths.url, own_url, paths.state}
     assert {stat.S_IMODE(path.stat().st_mode) for path in own} == {0o600}
     places = [project.folder, *(project.slurm.folder / name for name in ("state", "spool", "log"))]
     files = [path for place in places for path in place.rglob("*") if path.is_file()]

@@ -6,9 +6,9 @@ from pathlib import Path
 from launcher.plan import Budget, Cell, Plan, expand_sweep
 from launcher.progress import PlainLines
 from launcher.run_plan import run_plan
+from launcher.server import database_for_command
 from launcher.submission import LocalExecutor
 from trainer.contract.config import load_config
-from trainer.contract.database import database_url
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
 from trainer.contract.objectives import Objective, Phase, Target
@@ -32,7 +32,7 @@ def stub_plan(config_file, batch_ids, n_trials, n_jobs):
 def main():
     config_file, n_trials, n_jobs, *batch_ids = sys.argv[1:]
     plan = stub_plan(Path(config_file), batch_ids, int(n_trials), int(n_jobs))
-    with Ledger(database_url(), patience_s=20) as ledger:
+    with database_for_command(plan.outputs, print) as url, Ledger(url, patience_s=20) as ledger:
         executor = LocalExecutor(plan.n_jobs, stub_command)
         return run_plan(plan, ledger, executor, PlainLines(), report=lambda *_: None)
 

@@ -1,11 +1,17 @@
 """The database of a command: the configured one, or the embedded server for as long as it is needed."""
 
+import os
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from launcher import embedded_postgres
-from launcher.server import database_for_command, database_with_sweeps
+from launcher.server import database_for_command, database_for_jobs, database_with_sweeps
 from trainer.contract.errors import DatabaseError
+from trainer.contract.paths import OutputsRoot
+
+ROOT = OutputsRoot(Path("out"))
 
 
 @pytest.fixture
@@ -20,15 +26,15 @@ def project(tmp_path, monkeypatch):
 def test_a_configured_database_is_used_and_nothing_is_started(tmp_path, monkeypatch, project_database):
     monkeypatch.chdir(tmp_path)
     said = []
-    with database_for_command(said.append) as url:
-        assert url == project_database
+    with database_for_command(ROOT, said.append) as url, database_for_jobs(ROOT) as for_jobs:
+        assert url == for_jobs == project_database
     assert said == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_configured_database_that_is_not_there_is_an_error_and_no_reason_to_start_one(project, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@127.0.0.1:1/none")
-    with pytest.raises(DatabaseError, match="Is the server up") as caught, database_for_command(print):
+    with pytest.raises(DatabaseError, match="Is the server up") as caught, database_for_command(ROOT, print):
         pass
     assert "sesame" not in str(caught.value)
     assert list(project.iterdir()) == []
@@ -36,19 +42,29 @@ def test_a_configured_database_that_is_not_there_is_an_error_and_no_reason_to_st
 
 def test_the_embedded_server_is_started_stopped_and_left_to_others(project, capsys):
     said = []
-    with database_for_command(said.append) as url:
+    with pytest.raises(DatabaseError, match="no database here yet"), database_with_sweeps():
+        pass
+    with pytest.raises(DatabaseError, match="db up --listen"), database_for_jobs(ROOT):
+        pass
+    assert list(project.iterdir()) == []
+    with database_for_command(ROOT, said.append) as url:
         psycopg.connect(url).close()
-        with database_for_command(said.append) as same:
+        named = Path(os.environ.pop("DATABASE_URL_FILE"))  # as for a second command
+        with database_for_command(ROOT, said.append) as same:
             assert same == url
+            assert os.environ["DATABASE_URL_FILE"] == str(named)
+        os.environ["DATABASE_URL_FILE"] = str(named)
         assert embedded_postgres.status(project).running
+    assert "DATABASE_URL_FILE" not in os.environ
     assert not embedded_postgres.status(project).running
     assert [line.partition(" (")[0] for line in said] == [
         "database: started the embedded PostgreSQL",
         "database: stopped; its data stays in .postgres/",
     ]
 
-    with database_with_sweeps() as url:
-        other = psycopg.connect(url)
+    with database_with_sweeps() as same:
+        assert same == url, "of the root that was used last"
+        other = psycopg.connect(same)
     with other:
         assert embedded_postgres.status(project).running
     said = capsys.readouterr()

@@ -68,7 +68,8 @@ def test_status_of_sweeps_and_workers_for_people_and_programs(registered, capsys
     registered.cancel("b")
     assert launcher("status") == 0
     sweeps, workers = capsys.readouterr().out.split("\n\n")
-    assert [line.split() for line in sweeps.splitlines()[1:]] == [
+    assert sweeps.splitlines()[0] == "outputs: out"
+    assert [line.split() for line in sweeps.splitlines()[2:]] == [
         ["a", "1/3", "0", "1", "1", "0.8123", "run_025", "running"],
         ["b", "0/3", "0", "0", "0", "cancelled"],
     ]
@@ -198,7 +199,7 @@ def test_forget_frees_a_name_for_another_league(registered, plan, capsys):
     with pytest.raises(SweepChangedError, match="launcher forget"):
         registered.register(other, plan.outputs)
     assert launcher("forget", "a") == 0
-    assert capsys.readouterr().out == "a: forgotten; its files stay where they are\n"
+    assert capsys.readouterr().out == "a: forgotten; its files stay in out\n"
     assert [sweep.batch_id for sweep in registered.all_progress()] == ["b"]
     registered.register(other, plan.outputs)
     assert registered.progress("a").pending == 3

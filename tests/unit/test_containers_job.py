@@ -62,17 +62,12 @@ def test_secret_file_of_the_user_is_mounted_as_it_is(
     assert (tmp_path / "url").exists()
 
 
-def test_secret_of_the_embedded_server(docker: Container) -> None:
-    url = docker.workdir / ".postgres/url"
-    url.parent.mkdir(parents=True)
-    url.write_text(URL)
-    with contained(docker, COMMAND, {}) as launch:
-        assert mount_source(launch.arguments) == url
-
-
-def test_no_database(docker: Container) -> None:
-    with pytest.raises(DatabaseError, match="No database for a container"), contained(docker, COMMAND, {}):
+def test_no_database(docker: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DatabaseError, match="neither DATABASE_URL nor"), contained(docker, COMMAND, {}):
         pass
+    monkeypatch.setenv(database.FILE_VARIABLE, "/nowhere/url")
+    with pytest.raises(DatabaseError, match="DATABASE_URL_FILE=/nowhere/url is not there"):
+        contained(docker, COMMAND, {}).__enter__()
 
 
 def test_what_a_worker_is_told(docker: Container, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +114,10 @@ def test_a_container_is_removed_by_the_name_it_was_started_with(
 
 
 def test_preview_touches_nothing(docker: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    unset = preview(docker, COMMAND, {})
     monkeypatch.setenv(database.URL_VARIABLE, URL)
     arguments = preview(docker, COMMAND, {})
+    assert arguments == unset, "the database of an outputs root is known when the plan is run"
     assert arguments[-5:] == COMMAND[1:]
     assert "s3cret" not in " ".join(arguments)
     assert not docker.workdir.exists()

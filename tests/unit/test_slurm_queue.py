@@ -151,7 +151,7 @@ def test_the_environment_file_names_the_secret_and_does_not_hold_it(tmp_path, mo
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("TRUESTRENGTH_LEASE_S", "9")
     paths = ClusterPaths(tmp_path)
-    written = slurm_environment.write(paths, tmp_path)
+    written = slurm_environment.write(paths)
     text = written.read_text()
     assert "secret" not in text
     assert "TRUESTRENGTH_LEASE_S=9" in text

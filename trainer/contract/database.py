@@ -1,7 +1,8 @@
 """Finds the database and says in plain words what is wrong with it.
 
-Order: `DATABASE_URL`, then the file that `DATABASE_URL_FILE` names, then the project's embedded server. The URL holds
-a password: it is passed on by environment or by a file that only the owner may read, and is printed by `redact` only.
+Order: `DATABASE_URL`, then the file that `DATABASE_URL_FILE` names, then the project's embedded server. That one has a
+database for every outputs root, so the sweeps of two roots never meet. The URL holds a password: it is passed on by
+environment or by a file that only the owner may read, and is printed by `redact` only.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from trainer.contract import run_ids
 from trainer.contract.errors import DatabaseError
-from trainer.contract.paths import EmbeddedServerPaths
+from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
 
 URL_VARIABLE = "DATABASE_URL"
 FILE_VARIABLE = "DATABASE_URL_FILE"
 CONNECT_TIMEOUT_S = 10
 LONGEST_IDLE_TRANSACTION_S = 10
 
+_ROOT_ID = re.compile(r"^[a-z0-9]{1,55}$")
 _SCHEMES = re.compile(r"^(postgres|postgresql)(\+\w+)?$")
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]*)@|(?<=password=)[^&\s]+")
 _HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
@@ -30,11 +33,17 @@ _HINT = "Start the embedded server with `python -m launcher db up`, or set DATAB
 _REFUSALS = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 
 
-def database_url(root: Path = Path()) -> str:
+def configured() -> bool:
+    """Whether the environment names a database."""
+    return bool(os.environ.get(URL_VARIABLE) or os.environ.get(FILE_VARIABLE))
+
+
+def database_url(root: Path = Path(), outputs: OutputsRoot | None = None) -> str:
     """The URL of the database, as `postgresql://user:password@host:port/name`.
 
     Args:
         root: the project folder, whose `.postgres/` is the embedded server.
+        outputs: whose database is preferred on the embedded server; without one it is the current database.
 
     Raises:
         DatabaseError: no database is configured, or what is configured is not the URL of a PostgreSQL.
@@ -46,7 +55,43 @@ def database_url(root: Path = Path()) -> str:
     embedded = EmbeddedServerPaths.of(root).url
     if not embedded.exists():
         raise DatabaseError(f"No database: neither DATABASE_URL nor {embedded} is there. {_HINT}")
-    return normalise(_read_secret(embedded), str(embedded))
+    return read_url((outputs and root_url_file(root, outputs)) or embedded)
+
+
+def read_url(path: Path) -> str:
+    """The URL in a file that only its owner may read.
+
+    Raises:
+        DatabaseError: it cannot be read, others can read it, or it holds no URL of a PostgreSQL.
+    """
+    return normalise(_read_secret(path), str(path))
+
+
+def root_database(outputs: OutputsRoot) -> str:
+    """The name of an outputs root's database on the embedded server; makes the root's id where it has none.
+
+    Raises:
+        DatabaseError: the root's id was changed by hand.
+    """
+    root_id = run_ids.outputs_id(outputs)
+    if not _ROOT_ID.match(root_id):
+        raise DatabaseError(
+            f"{outputs.identity}: expected letters and digits, found {root_id!r}; removed, it is made anew"
+        )
+    return f"outputs_{root_id}"
+
+
+def root_url_file(root: Path, outputs: OutputsRoot) -> Path | None:
+    """The file with the URL of an outputs root's database on the embedded server; None when it has none. Makes nothing.
+
+    Args:
+        root: the project folder.
+        outputs: the outputs root.
+    """
+    if not outputs.identity.exists():
+        return None
+    path = EmbeddedServerPaths.of(root).root_url(root_database(outputs))
+    return path if path.exists() else None
 
 
 def normalise(url: str, source: str = "the database URL") -> str:

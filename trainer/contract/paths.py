@@ -358,8 +358,22 @@ class EmbeddedServerPaths:
 
     @property
     def url(self) -> Path:
-        """The URL with its password, for the owner only; there while the server is meant to be up."""
+        """The current database's URL with its password, for the owner only; there while the server shall be up."""
         return self.folder / "url"
+
+    @property
+    def current(self) -> Path:
+        """The name of the current database: that of the outputs root that a plan was run for last."""
+        return self.folder / "current"
+
+    @property
+    def urls(self) -> Path:
+        """A file like `url` for the database of each outputs root; they stay while the server is down."""
+        return self.folder / "urls"
+
+    def root_url(self, database: str) -> Path:
+        """The URL of one outputs root's database."""
+        return self.urls / database
 
     @property
     def lock(self) -> Path:

@@ -118,17 +118,20 @@ def _put(open_: psycopg.Connection[DictRow], spec: SweepSpec, root_id: str, max_
 
 def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: OutputsRoot) -> None:
     name = f"sweep {spec.batch_id!r}"
+    if old.root_id != root_id:
+        raise SweepChangedError(
+            f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
+            f"(id {root_id}). Use that root, another --batch-id, or another database in DATABASE_URL "
+            "(without it, the embedded server has one for every root); "
+            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
+        )
     if old.digest != spec.digest:
         changed = "\n  ".join(differences(old.identity, _plain(spec.identity())))
         raise SweepChangedError(
             f"{name} was registered with another configuration (then -> now):\n  {changed}\n"
-            "Use another --batch-id, or the configuration of then; `python -m launcher forget` frees a name."
-        )
-    if old.root_id != root_id:
-        raise SweepChangedError(
-            f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
-            f"(id {root_id}). Use that root, another --batch-id, or another database; "
-            "`python -m launcher forget` frees a name."
+            "Use the configuration of then, another --batch-id, or another outputs root (--set paths.outputs=FOLDER; "
+            "with DATABASE_URL also another database); "
+            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
         )
     if spec.n_trials < old.n_trials:
         raise SweepChangedError(
