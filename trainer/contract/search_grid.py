@@ -38,14 +38,19 @@ def grid_values(dimension: Dimension) -> list[Any]:
             return list(range(low, high + 1, step))
         case FloatRange(low=low, high=high, step=float(step)):
             return float_steps(low, high, step)
-        case FloatRange(low=low, high=high) if low == high:
-            return [low]
-        case FloatRange(low=low, high=high, log=log):
-            shares = [i / (FLOAT_POINTS - 1) for i in range(FLOAT_POINTS)]
-            if log:
-                return [low * (high / low) ** share for share in shares]
-            return [round(low + (high - low) * share, 12) for share in shares]
+        case FloatRange():
+            return _cut(dimension)
     raise AssertionError(dimension)
+
+
+def _cut(dimension: FloatRange) -> list[float]:
+    low, high = dimension.low, dimension.high
+    if low == high:
+        return [low]
+    shares = [i / (FLOAT_POINTS - 1) for i in range(FLOAT_POINTS)]
+    if dimension.log:
+        return [low * (high / low) ** share for share in shares]
+    return [round(low + (high - low) * share, 12) for share in shares]
 
 
 def grid_size(space: SearchSpace) -> int:

@@ -105,8 +105,8 @@ def _at(dimension: Dimension, share: float) -> Any:
             count = (high - low) // step + 1
             return low + step * min(int(share * count), count - 1)
         case FloatRange(low=low, high=high, step=float(step)):
-            values = float_steps(low, high, step)
-            return values[min(int(share * len(values)), len(values) - 1)]
+            steps = float_steps(low, high, step)
+            return steps[min(int(share * len(steps)), len(steps) - 1)]
         case FloatRange(low=low, high=high, log=True):
             return min(high, max(low, math.exp(math.log(low) + share * math.log(high / low))))
         case FloatRange(low=low, high=high):
