@@ -24,7 +24,7 @@ from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.sweep import SweepSpec
 
 EXIT_INCOMPLETE = 1
-FIGURES_REST_S = 60.0
+FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the last sweep of a plan draws them all."""
 
 
