@@ -31,6 +31,21 @@ CONFIG = Path(__file__).parents[1] / "config" / "outputs4_phase1.yaml"
 WORKERS = Path(__file__).parent / "integration" / "null_workers.py"
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs under test also where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """What a worker or a launcher run in this process does to its signals does not outlive the test."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server in which databases may be created."""

@@ -118,7 +118,10 @@ def train(
             **vars(measured),
         )
     models = FittedModels(
-        model_a, model_b, model_c, describe(ranked.stack, batches, config.model_a.hidden, settings.depths(config))
+        model_a,
+        model_b,
+        model_c,
+        describe(ranked.stack, target, batches, config.model_a.hidden, settings.depths(config)),
     )
     metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
     log.info("spearman %.4f on %s", metrics.objectives.spearman, ", ".join(split.validation))

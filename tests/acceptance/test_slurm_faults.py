@@ -67,7 +67,7 @@ def test_told_to_stop_by_signal_walltime_and_preemption(project):
     # SLURM looks at time limits every 30 s, and tells a worker to stop when less than 105 s are left.
     *_, minutes, _ = project.slurm.ask("squeue", "-h", "-j", timed, "-o", "0:%M").split(":")
     project.slurm.ask("scontrol", "update", f"JobId={timed}", f"TimeLimit={int(minutes) + 2}")
-    project.until(lambda: was_told(workers[timed][0]), 60, "the signal before the end of the walltime")
+    project.until(lambda: was_told(workers[timed][0]), 100, "the signal before the end of the walltime")
     with suppress(ProcessLookupError):
         os.kill(workers[timed][0], signal.SIGCONT)
     project.wait_for_end()

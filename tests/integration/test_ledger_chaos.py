@@ -95,12 +95,13 @@ def test_a_server_that_crashes_costs_a_pause_and_no_attempt(tmp_path, outputs, s
     try:
         with Ledger(url, patience_s=60) as ledger:
             ledger.register(sweep_spec(n_trials=12), outputs)
-            workers = crew(url, BATCH, seconds=0.5, lease_s=2.0)
+            # Long enough for a busy machine: from the server's start its workers have one lease to come back.
+            workers = crew(url, BATCH, seconds=0.5, lease_s=8.0)
             held = ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", os.getpid()), lease_s=3600)
             workers.start(4)
             _wait_until(lambda: ledger.progress(BATCH).done >= 2)
             os.kill(int(paths.data.joinpath("postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
-            time.sleep(3)
+            time.sleep(9)
             assert len(workers.alive()) == 4
             assert embedded_postgres.up(tmp_path) == url
             with psycopg.connect(url) as connection:

@@ -1,11 +1,9 @@
 """Promise 4: the same command goes on where it stopped, and a changed one is refused with the difference."""
 
-import multiprocessing
-import traceback
-
 import psycopg
 import pytest
 
+from tests.processes import in_processes
 from trainer.contract import config as configuration
 from trainer.contract import database, study
 from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
@@ -120,7 +118,7 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
         connection.execute(f"CREATE DATABASE {name}")
     url = database.with_database(postgres_server, name)
     try:
-        assert _in_processes(_register, [(url, sweep_spec(), outputs)] * 16) == ["ok"] * 16
+        in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
         with Ledger(url) as ledger:
             assert ledger.progress(BATCH).pending == 6
             assert study.load_study(url, BATCH).trials == []
@@ -183,25 +181,3 @@ def test_the_identity_survives_the_database(ledger, sweep_spec, outputs):
 def _register(url, spec, outputs):
     with Ledger(url, patience_s=60) as ledger:
         ledger.register(spec, outputs)
-
-
-def _in_processes(task, arguments):
-    """Run `task` in one process per tuple of arguments, all let go at once; returns "ok" or a traceback for each."""
-    context = multiprocessing.get_context("fork")
-    gate, results = context.Barrier(len(arguments)), context.Queue()
-    workers = [context.Process(target=_one, args=(task, arguments_, gate, results)) for arguments_ in arguments]
-    for worker in workers:
-        worker.start()
-    found = [results.get(timeout=120) for _ in workers]
-    for worker in workers:
-        worker.join()
-    return found
-
-
-def _one(task, arguments, gate, results):
-    try:
-        gate.wait()
-        task(*arguments)
-        results.put("ok")
-    except BaseException:
-        results.put(traceback.format_exc())

@@ -1,10 +1,9 @@
 """Promise 2: no run id twice in an outputs root, whatever happens to the database."""
 
-import multiprocessing
-
 import psycopg
 import pytest
 
+from tests.processes import in_processes
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
@@ -29,8 +28,7 @@ def test_a_moved_root_goes_on_counting(ledger, outputs, tmp_path):
 
 
 def test_16_processes_get_distinct_ids(database_url, outputs):
-    with multiprocessing.get_context("fork").Pool(16) as pool:
-        given = pool.starmap(_take, [(database_url, outputs, 8)] * 16)
+    given = in_processes(_take, [(database_url, outputs, 8)] * 16)
     ids = [run_id for some in given for run_id in some]
     assert sorted(ids) == list(range(25, 25 + 128))
 
@@ -46,8 +44,7 @@ def test_a_lost_database_under_many_starters(ledger, database_url, outputs):
     for _ in range(5):
         new_run_id(ledger, outputs, 25)
     _drop_sequence(ledger, outputs)
-    with multiprocessing.get_context("fork").Pool(8) as pool:
-        given = pool.starmap(_take, [(database_url, outputs, 4)] * 8)
+    given = in_processes(_take, [(database_url, outputs, 4)] * 8)
     ids = [run_id for some in given for run_id in some]
     assert len(set(ids)) == 32
     assert min(ids) == 30

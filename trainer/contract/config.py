@@ -98,8 +98,8 @@ class ModelA(Section, frozen=True):
 
     epochs: Count = 20
     learning_rate: Positive = 1e-2
-    weight_decay: Annotated[float, Meta(ge=0)] = 4.0
-    """Share of the learning rate by which the network's weights shrink in a step; the linear term's do not."""
+    weight_decay: Annotated[float, Meta(ge=0)] = 10.0
+    """Share of the learning rate by which weights shrink in a step; the slope of the expected rank does not."""
     hidden: Count = 8
     """Width of the player encoder."""
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1

@@ -25,7 +25,7 @@ from trainer.features.roster import player_columns, player_features, roster_wort
 from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
 from trainer.features.targets import target_ranks
 
-BUILDER_VERSION = "5"
+BUILDER_VERSION = "6"
 """Names the content of the features: raised whenever the same league would give other arrays."""
 
 

@@ -57,7 +57,7 @@ class Remaining:
     """Of the wins, at known strengths."""
 
 
-def outlook(games: SeasonGames, strength: Floats) -> Outlook:
+def outlook(games: SeasonGames, strength: Floats, playoff_strength: Floats) -> Outlook:
     """Expected results of a season as of each of its days, from the games before the day and the schedule.
 
     The schedule is public beforehand, so who meets whom is read from later rows, up to the season's next interruption;
@@ -66,13 +66,16 @@ def outlook(games: SeasonGames, strength: Floats) -> Outlook:
     Args:
         games: the season.
         strength: [D, T] points by which each team beats an average one, as known before each regular-season day.
+        playoff_strength: [D, T] the same for the playoffs, in which the best players play more.
     """
     sums, played = games.regular_log.last(None)
     won = sums[..., COLUMNS.index("won")]
     uncertainty = STRENGTH_VARIANCE / (played.astype(np.float64) + STRENGTH_GAMES)
     left = remaining(games, strength, uncertainty)
     total = np.maximum(played + left.games, 1)
-    rank, place, in_playoffs, champion = _simulate(games, strength, uncertainty, won, left)
+    rank, place, in_playoffs, champion = _simulate(
+        games, strength, playoff_strength, uncertainty=uncertainty, won=won, left=left
+    )
     return Outlook(
         win_rate=(won + left.wins) / total,
         rank=rank,
@@ -113,7 +116,13 @@ def _known_until(days: Ints) -> Ints:
 
 
 def _simulate(
-    games: SeasonGames, strength: Floats, uncertainty: Floats, won: Floats, left: Remaining
+    games: SeasonGames,
+    strength: Floats,
+    playoff_strength: Floats,
+    *,
+    uncertainty: Floats,
+    won: Floats,
+    left: Remaining,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title."""
     generator = np.random.default_rng(SEED)
@@ -128,7 +137,7 @@ def _simulate(
         more_wins = left.games[day] * deviation / (GAME_DEVIATION * np.sqrt(2 * np.pi))
         simulated = won[day] + left.wins[day] + more_wins + np.sqrt(left.variance[day]) * luck
         rate = simulated / total[day] + 1e-4 * strength[day]
-        depth, record = _playoffs(games.conference, strength[day] + deviation, rate, fortune)
+        depth, record = _playoffs(games.conference, playoff_strength[day] + deviation, rate, fortune)
         ranks[day] = record.mean(axis=0)
         places[day] = _ranks(record - 1000.0 * depth).mean(axis=0)
         playoffs[day] = (depth > 0).mean(axis=0)

@@ -22,7 +22,7 @@ ELO_PER_POINT = 28.0
 
 HOME_POINTS = 2.5
 """Points by which the home team is expected to win more."""
-PRIOR_GAMES = 12.0
+PRIOR_GAMES = 16.0
 """Games that the prior opinion counts for in `point_rating`."""
 GAME_HALF_LIFE = 50.0
 """Days after which a game counts half in `point_rating`; a break counts for a week at most."""

@@ -1,4 +1,4 @@
-"""Model B: gradient-boosted trees (XGBoost) on team context.
+"""Model B: gradient-boosted trees (XGBoost) on team context, which learn what the expected rank gets wrong.
 
 Rounds are a prefix of one fit, also when a fit is continued: XGBoost's column sampler keeps a state that no saved model
 holds, so a fit is made in blocks of rounds, each with its own seed, and a continuation begins at the start of a block.
@@ -19,14 +19,14 @@ import xgboost
 from trainer.features.directions import directions
 from trainer.models.fits import Task
 from trainer.models.settings import BoostingSettings
-from trainer.models.team_rows import as_lists, context_rows, relevance_rows
+from trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
 
 Array = npt.NDArray[Any]
 
 _BLOCK = 100
 _BINS = 64
 _MIN_ROWS = 20
-_SHRINKAGE = 100.0
+_SHRINKAGE = 300.0
 """Of some 1,500 rows all but 180 are a team's season once more, so a leaf is worth less than its rows say."""
 
 
@@ -46,7 +46,7 @@ def fit(
     for i, lists in enumerate(task.fits.train):
         rows = xgboost.QuantileDMatrix(
             context_rows(task.batches, lists),
-            relevance_rows(task.batches, lists, task.target),
+            relevance_rows(task.batches, lists, task.target) - expected_rows(task.batches, lists, task.target),
             max_bin=_BINS,
             nthread=1,
         )
@@ -60,7 +60,7 @@ def scores(task: Task, models: Mapping[str, Array], rounds: int) -> Array:
     parts = []
     for i, lists in enumerate(task.fits.rank):
         rows = predict(load(models[f"fit_{i}"]), context_rows(task.batches, lists), rounds)
-        parts.append(as_lists(task.batches, lists, rows))
+        parts.append(as_lists(task.batches, lists, rows + expected_rows(task.batches, lists, task.target)))
     return np.concatenate(parts)
 
 
@@ -77,7 +77,7 @@ def as_json(model: Array, rounds: int) -> bytes:
 
 
 def predict(booster: xgboost.Booster, rows: Array, rounds: int) -> Array:
-    """[R] scores by the first `rounds` rounds."""
+    """[R] what the first `rounds` rounds add to the expected relevance."""
     predicted: Array = booster.inplace_predict(rows, iteration_range=(0, rounds))
     return predicted
 

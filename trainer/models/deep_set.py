@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.nn.functional import silu
 
 HEADS = 2
+FIRST_SLOPE = 2.0
+"""Log odds of ranking one team over another for each standard deviation between their expected ranks."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Architecture:
     stats: int
     directions: tuple[int, ...]
     """[C] of each context column, as `trainer.features.directions` gives them."""
+    expected: int | None
+    """The context column that is an estimate of the target as it stands; where training starts from."""
     hidden: int
 
     @property
@@ -63,20 +67,24 @@ class Architecture:
     def initial(self, generator: torch.Generator) -> Tensor:
         """[D] first weights: He's deviation for layers, 0 for biases and for what leads to the score.
 
-        Every team starts with the same score, so the first steps follow the data and not the draw.
+        Every team starts with the score that the column `expected` gives it, so the first steps follow the data and not
+        the draw.
         """
         parts = []
         for name, (inputs, outputs) in self.layout.items():
             layer = name in {"player", "team"}
             scale = math.sqrt(2 / inputs) if layer else 0.0
             parts.append(scale * torch.randn(inputs * outputs, generator=generator))
+        if self.expected is not None:
+            parts[-1][self.expected] = FIRST_SLOPE
         return torch.cat(parts)
 
     def decayed(self) -> Tensor:
-        """[D] 1 for the weights that decay: all but the linear term's, which the context alone should not lose to."""
-        return torch.cat(
-            [torch.full((size,), float(name != "linear")) for name, size in zip(self.layout, self._sizes, strict=True)]
-        )
+        """[D] 1 for the weights that decay, 0 for the slope of the column `expected`: without evidence, it decides."""
+        decayed = torch.ones(sum(self._sizes))
+        if self.expected is not None:
+            decayed[self.expected - self.context] = 0.0
+        return decayed
 
     def lowest(self) -> Tensor:
         """[D] the least that each weight may be: 0 for the linear term's weights of columns that have a direction."""

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from trainer.contract.errors import UserError
+from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
 from trainer.features.directions import directions
 from trainer.models import losses
@@ -31,6 +32,7 @@ from trainer.models.fits import Ints, Task
 from trainer.models.lists_as_tensors import Standardisation, inputs, stacked, standardisation
 from trainer.models.precision import Precision
 from trainer.models.settings import DeepSetSettings
+from trainer.models.team_rows import expected_column
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ def train(
         scale = standardisation(task.batches, task.fits.train)
         data = _training_data(task, scale, precision.device)
         ranked = _ranked_inputs(task, scale, precision.device)
-        architecture = _architecture(task.batches, settings.hidden)
+        architecture = _architecture(task.batches, task.target, settings.hidden)
         trainer = _Trainer(architecture, settings, precision, data, before)
         history = [] if before is None else [_epoch_of(before, i) for i in range(len(before["loss"]))]
         for epoch in range(len(history), epochs):
@@ -116,12 +118,12 @@ def score_lists(
     return torch.cat(parts, dim=1)
 
 
-def score(model: Mapping[str, Array], hidden: int, batches: Batches, lists: Ints) -> Array:
+def score(model: Mapping[str, Array], target: Target, hidden: int, batches: Batches, lists: Ints) -> Array:
     """[L, T] scores by one fitted network: its weights [D] and the rows of its standardisation; 0 where masked."""
     scale = Standardisation.of_arrays({name: row[None] for name, row in model.items()})
     with one_thread():
         scores = score_lists(
-            _architecture(batches, hidden),
+            _architecture(batches, target, hidden),
             torch.from_numpy(model["weights"].copy())[None],
             inputs(batches, [lists], scale, "cpu"),
         )
@@ -245,8 +247,13 @@ def _loss(
     assert_never(name)
 
 
-def _architecture(batches: Batches, hidden: int) -> Architecture:
-    return Architecture(len(batches.player_columns), directions(batches.context_columns), hidden)
+def _architecture(batches: Batches, target: Target, hidden: int) -> Architecture:
+    return Architecture(
+        stats=len(batches.player_columns),
+        directions=directions(batches.context_columns),
+        expected=expected_column(batches, target),
+        hidden=hidden,
+    )
 
 
 def _training_data(task: Task, scale: Standardisation, device: str) -> _Data:

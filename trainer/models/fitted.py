@@ -18,12 +18,13 @@ from safetensors.numpy import load_file, save_file
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_bytes, write_json
+from trainer.contract.objectives import Target
 from trainer.contract.paths import ModelPaths
 from trainer.features.batches import Batches
 from trainer.models.fits import Ints
 from trainer.models.settings import Depths
 from trainer.models.stack import Stack
-from trainer.models.team_rows import as_lists, context_rows
+from trainer.models.team_rows import as_lists, context_rows, expected_rows
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +32,7 @@ Array = npt.NDArray[Any]
 class Description(msgspec.Struct, frozen=True):
     """`stack.json`: how the models go together, and what they read."""
 
+    target: Target
     stack_weights: dict[str, float]
     stack_alpha: float
     hidden: int
@@ -78,12 +80,13 @@ class FittedModels:
         self._check(batches)
         from trainer.models import boosting, deep_set_training, forest  # noqa: PLC0415 - import torch and xgboost
 
-        rows = context_rows(batches, lists)
+        target = self.description.target
+        rows, expected = context_rows(batches, lists), expected_rows(batches, lists, target)
         booster = boosting.load(self.model_b)
         return {
-            "model_a": deep_set_training.score(self.model_a, self.description.hidden, batches, lists),
-            "model_b": as_lists(batches, lists, boosting.predict(booster, rows, self.description.rounds)),
-            "model_c": as_lists(batches, lists, forest.predict(self.model_c, rows, self.description.trees)),
+            "model_a": deep_set_training.score(self.model_a, target, self.description.hidden, batches, lists),
+            "model_b": as_lists(batches, lists, expected + boosting.predict(booster, rows, self.description.rounds)),
+            "model_c": as_lists(batches, lists, expected + forest.predict(self.model_c, rows, self.description.trees)),
         }
 
     def _check(self, batches: Batches) -> None:
@@ -116,9 +119,10 @@ def load_models(folder: Path) -> FittedModels:
         raise DataError(f"{folder}: no fitted models here ({error}). Only complete runs have them") from None
 
 
-def describe(stack: Stack, batches: Batches, hidden: int, depths: Depths) -> Description:
+def describe(stack: Stack, target: Target, batches: Batches, hidden: int, depths: Depths) -> Description:
     """What `FittedModels` needs to know besides the arrays."""
     return Description(
+        target=target,
         stack_weights=stack.as_table(),
         stack_alpha=stack.alpha,
         hidden=hidden,

@@ -1,8 +1,8 @@
-"""Model C: a random forest (scikit-learn) on team context, kept as plain arrays.
+"""Model C: a random forest (scikit-learn) on team context, which learns what the expected rank gets wrong.
 
-The first k trees of a larger forest are the forest of k trees: trees are grown in blocks that have their own seeds, and
-their leaves are added up in order of the trees, so a prefix gives the same bits as a forest grown alone. A score can
-only rise with what speaks for a team (`trainer.features.directions`).
+It is kept as plain arrays. The first k trees of a larger forest are the forest of k trees: trees are grown in blocks
+that have their own seeds, and their leaves are added up in order of the trees, so a prefix gives the same bits as a
+forest grown alone. A score can only rise with what speaks for a team (`trainer.features.directions`).
 
 Shapes: M ranked lists, T teams, R rows, C context columns, N trees, V nodes of all trees.
 """
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from trainer.features.directions import directions
 from trainer.models.fits import Task
 from trainer.models.settings import ForestSettings
-from trainer.models.team_rows import as_lists, context_rows, relevance_rows
+from trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +44,7 @@ def fit(
     grown = [
         _grow(
             context_rows(task.batches, train),
-            relevance_rows(task.batches, train, task.target),
+            relevance_rows(task.batches, train, task.target) - expected_rows(task.batches, train, task.target),
             context_rows(task.batches, rank),
             _Growth(settings, directions(task.batches.context_columns), i, first, trees),
         )
@@ -60,7 +60,9 @@ def fit(
 
 def scores(task: Task, forest: Mapping[str, Array], trees: int) -> Array:
     """[M, T] scores of the lists `fits.ranked` by the first `trees` trees."""
-    return as_lists(task.batches, task.fits.ranked, _mean(forest["leaves"], trees))
+    ranked = task.fits.ranked
+    rows = _mean(forest["leaves"], trees) + expected_rows(task.batches, ranked, task.target)
+    return as_lists(task.batches, ranked, rows)
 
 
 def prefix(forest: Mapping[str, Array], trees: int) -> dict[str, Array]:
@@ -73,7 +75,7 @@ def prefix(forest: Mapping[str, Array], trees: int) -> dict[str, Array]:
 
 
 def predict(forest: Mapping[str, Array], rows: Array, trees: int) -> Array:
-    """[R] scores by the first `trees` trees, from their nodes alone.
+    """[R] what the first `trees` trees add to the expected relevance, from their nodes alone.
 
     Args:
         forest: n_nodes [N]; and of each node [V]: feature (-1 in a leaf), threshold, left and right (from the tree's
@@ -128,7 +130,7 @@ class _Growth:
                 yield draw.randint(np.iinfo(np.int32).max)
 
 
-def _grow(rows: Array, relevance: Array, asked: Array, growth: _Growth) -> tuple[Array, list[dict[str, Array]]]:
+def _grow(rows: Array, surplus: Array, asked: Array, growth: _Growth) -> tuple[Array, list[dict[str, Array]]]:
     """[N, R] what each new tree says of the rows `asked`, and the trees' nodes.
 
     Tree by tree as scikit-learn's RandomForestRegressor does it, without its copying and checking of the estimator and
@@ -138,7 +140,7 @@ def _grow(rows: Array, relevance: Array, asked: Array, growth: _Growth) -> tuple
     from sklearn.tree import DecisionTreeRegressor  # noqa: PLC0415
 
     leaves, nodes = [], []
-    wanted = relevance.astype(np.float64)
+    wanted = surplus.astype(np.float64)
     with sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
         for seed in growth.seeds():
             estimator = DecisionTreeRegressor(

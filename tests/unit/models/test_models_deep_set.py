@@ -13,7 +13,7 @@ from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
 from trainer.models import deep_set_training, precision
-from trainer.models.deep_set import Architecture, Inputs, score_teams
+from trainer.models.deep_set import FIRST_SLOPE, Architecture, Inputs, score_teams
 from trainer.models.deep_set_training import train
 from trainer.models.fits import Task
 from trainer.models.lists_as_tensors import inputs, standardisation
@@ -41,7 +41,7 @@ def trained(task: Task) -> dict[str, np.ndarray]:
 
 def some_inputs(seed: int = 0) -> tuple[Architecture, dict[str, torch.Tensor], Inputs]:
     generator = torch.Generator().manual_seed(seed)
-    architecture = Architecture(stats=3, directions=(1, 0), hidden=4)
+    architecture = Architecture(stats=3, directions=(1, 0), expected=None, hidden=4)
     n_weights = len(architecture.initial(generator))
     weights = architecture.views(torch.randn(2, n_weights, generator=generator))
     return (
@@ -80,13 +80,20 @@ def test_padded_players_do_not_matter() -> None:
 
 
 def test_fits_do_not_see_each_other() -> None:
-    architecture, weights, given = some_inputs()
+    _, weights, given = some_inputs()
     alone = score_teams(
         {name: matrix[1:] for name, matrix in weights.items()},
         Inputs(given.players[1:], given.minutes[1:], given.context[1:]),
     )
     torch.testing.assert_close(alone, score_teams(weights, given)[1:])
-    assert architecture.decayed().sum() == len(architecture.decayed()) - architecture.context
+
+
+def test_training_starts_from_the_expected_rank() -> None:
+    _, _, given = some_inputs()
+    architecture = Architecture(stats=3, directions=(1, 0), expected=1, hidden=4)
+    flat = architecture.initial(torch.Generator().manual_seed(1))[None].expand(2, -1)
+    torch.testing.assert_close(score_teams(architecture.views(flat), given), FIRST_SLOPE * given.context[..., 1])
+    assert (architecture.decayed() == 0).nonzero().tolist() == [[len(architecture.decayed()) - 1]]
 
 
 def test_more_minutes_mean_more_say() -> None:
@@ -168,7 +175,7 @@ def test_linear_term_counts_no_column_the_wrong_way_round(task: Task, batches: B
     linear = found["final_weights"][-1][-4:]
     assert linear[0] == 0
     assert (linear[1:] > 0).any()
-    assert Architecture(3, (1, 0, -1), 4).lowest()[-3:].tolist() == [0, -np.inf, 0]
+    assert Architecture(3, (1, 0, -1), None, 4).lowest()[-3:].tolist() == [0, -np.inf, 0]
 
 
 def test_seed_changes_the_result(task: Task, trained: dict[str, np.ndarray]) -> None:
@@ -199,9 +206,9 @@ def test_saved_weights_score_like_the_training_did(task: Task, trained: dict[str
             name: trained[name][-1] for name in ("player_mean", "player_deviation", "context_mean", "context_deviation")
         },
     }
-    found = deep_set_training.score(model, SETTINGS.hidden, task.batches, lists)
+    found = deep_set_training.score(model, task.target, SETTINGS.hidden, task.batches, lists)
     np.testing.assert_array_equal(found, trained["scores"][3, task.fits.n_out_of_fold :])
-    one = deep_set_training.score(model, SETTINGS.hidden, task.batches, lists[:1])
+    one = deep_set_training.score(model, task.target, SETTINGS.hidden, task.batches, lists[:1])
     np.testing.assert_allclose(one, found[:1], rtol=1e-4, atol=1e-5)
 
 

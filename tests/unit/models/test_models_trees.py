@@ -17,7 +17,7 @@ from trainer.features.directions import directions
 from trainer.models import boosting, forest
 from trainer.models.fits import Task
 from trainer.models.settings import BoostingSettings, ForestSettings
-from trainer.models.team_rows import as_lists, context_rows, relevance_rows
+from trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
 
 BOOSTING = BoostingSettings(max_depth=3, learning_rate=0.1, subsample=0.8, colsample_bytree=0.7, seed=7)
 FOREST = ForestSettings(min_samples_leaf=3, max_features=0.5, seed=7)
@@ -89,6 +89,26 @@ def test_what_speaks_for_a_team_never_lowers_its_score(task: Task) -> None:
         better[:, column] += 0.7
         assert (boosting.predict(booster, better, 30) >= boosting.predict(booster, rows, 30)).all()
         assert (forest.predict(grown, better, 30) >= forest.predict(grown, rows, 30)).all()
+
+
+def with_expected_rank(task: Task) -> Task:
+    """The league with the true rank as its expected rank, except that the last two seasons are expected upside down."""
+    batches = task.batches
+    ranks = batches.ranks[Target.FINAL_RANK]
+    expected = np.where((batches.season >= 4)[:, None], 10 - ranks, ranks)
+    context = np.concatenate([batches.context, np.where(batches.team_mask, expected, 0)[..., None]], axis=-1)
+    columns = (*batches.context_columns, "expected_rank")
+    return dataclasses.replace(task, batches=dataclasses.replace(batches, context=context, context_columns=columns))
+
+
+@pytest.mark.parametrize(("model", "settings"), MODELS, **BY_NAME)
+def test_what_is_learnt_is_added_to_the_expected_rank(model, settings, task: Task) -> None:  # type: ignore[no-untyped-def]
+    """Where nothing was wrong with it in training nothing is added, also when it is wrong later."""
+    known = with_expected_rank(task)
+    ranked = known.fits.ranked
+    expected = as_lists(known.batches, ranked, expected_rows(known.batches, ranked, Target.FINAL_RANK))
+    np.testing.assert_allclose(model.scores(known, model.fit(known, settings, 30), 30), expected, atol=1e-6)
+    assert expected[-1].argmax() == known.batches.ranks[Target.FINAL_RANK][ranked[-1]].argmax()
 
 
 @pytest.mark.parametrize(("model", "settings"), MODELS, **BY_NAME)

@@ -20,7 +20,7 @@ def flat(games: SeasonGames) -> np.ndarray:
 
 def test_probabilities_and_places_add_up(games: SeasonGames) -> None:
     strength = np.tile(np.linspace(8, -8, 9), (len(games.days), 1))
-    found = outlook(games, strength)
+    found = outlook(games, strength, strength)
     np.testing.assert_allclose(found.in_playoffs.sum(axis=1), 8)
     np.testing.assert_allclose(found.champion.sum(axis=1), 1)
     np.testing.assert_allclose(found.place.sum(axis=1), 45)
@@ -32,7 +32,7 @@ def test_probabilities_and_places_add_up(games: SeasonGames) -> None:
 
 
 def test_all_four_western_teams_play_the_playoffs(games: SeasonGames) -> None:
-    found = outlook(games, flat(games))
+    found = outlook(games, flat(games), flat(games))
     assert (found.in_playoffs[:, games.conference == "West"] == 1).all()
     assert (found.in_playoffs[0, games.conference == "East"] < 1).all()
 
@@ -47,7 +47,7 @@ def test_every_scheduled_game_is_left_or_played(games: SeasonGames) -> None:
 
 def test_expected_wins_follow_strength_and_home_advantage(games: SeasonGames) -> None:
     strength = np.tile(np.linspace(6, -6, 9), (len(games.days), 1))
-    even, uneven = outlook(games, flat(games)), outlook(games, strength)
+    even, uneven = outlook(games, flat(games), flat(games)), outlook(games, strength, strength)
     assert uneven.win_rate[0, 0] > even.win_rate[0, 0] + 0.1
     assert uneven.win_rate[0, -1] < even.win_rate[0, -1] - 0.1
     log = games.regular_log
@@ -81,22 +81,31 @@ def test_a_short_break_is_planned(games: SeasonGames) -> None:
     )
 
 
+def test_strength_in_the_playoffs_changes_the_playoffs_alone(games: SeasonGames) -> None:
+    star = flat(games)
+    star[:, 0] = 6
+    even, uneven = outlook(games, flat(games), flat(games)), outlook(games, flat(games), star)
+    assert (uneven.champion[:, 0] > even.champion[:, 0]).all()
+    for name in ("win_rate", "rank", "in_playoffs"):
+        np.testing.assert_array_equal(vars(uneven)[name], vars(even)[name])
+
+
 def test_last_day_is_nearly_decided(games: SeasonGames) -> None:
-    found = outlook(games, flat(games))
+    found = outlook(games, flat(games), flat(games))
     log = games.regular_log
     final = log.sums[:, -1, 0] / (log.opponent >= 0).sum(axis=1)
     assert np.abs(found.win_rate[-1] - final).max() < 1.5 / log.date.shape[1]
 
 
 def test_same_league_same_figures(games: SeasonGames) -> None:
-    one, two = outlook(games, flat(games)), outlook(games, flat(games))
+    one, two = outlook(games, flat(games), flat(games)), outlook(games, flat(games), flat(games))
     for name, values in vars(one).items():
         np.testing.assert_array_equal(values, vars(two)[name])
 
 
 def test_a_league_of_one_conference_has_a_champion(games: SeasonGames) -> None:
     single = replace(games, conference=np.full(len(games.team_id), "East"))
-    found = outlook(single, flat(games))
+    found = outlook(single, flat(games), flat(games))
     np.testing.assert_allclose(found.champion.sum(axis=1), 1)
     np.testing.assert_allclose(found.in_playoffs.sum(axis=1), 8)
 
