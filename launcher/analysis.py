@@ -31,13 +31,14 @@ from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot
 
 
-def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoot) -> Path:
+def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoot, rest_s: float = 0.0) -> Path:
     """Draw the plots and write the report.
 
     Args:
         ledger: Where the sweeps are registered; those that are not yet are reported as missing.
         batch_ids: The plan's sweeps; other sweeps of the same outputs root are reported too.
         outputs: The root that holds the sweeps' folders.
+        rest_s: Leave the plots as they are when one is younger than this, in seconds.
 
     Returns:
         The report's path.
@@ -45,7 +46,7 @@ def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoo
     known = registered(ledger, outputs)
     sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in known]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in known)]
-    figures = draw_figures(sweeps, outputs.figures)
+    figures = draw_figures(sweeps, outputs.figures, rest_s)
     write_text(outputs.analysis, report(sweeps, planned, figures, outputs, about_data(sweeps)))
     return outputs.analysis
 

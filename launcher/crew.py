@@ -28,7 +28,7 @@ class WorkersFailedError(Exception):
 class Crew:
     """Submits the workers that are missing, a bounded number of times without progress.
 
-    One array serves a sweep and then those after it: a worker leaves a sweep when no slot of it is open, and does not
+    One array serves a sweep and then those after it: a worker leaves a sweep when it has no slot for it, and does not
     import everything anew for the next.
     """
 
@@ -69,7 +69,7 @@ class Crew:
 
         Args:
             progress: Of the sweep that runs now.
-            workers: The ledger's workers of that sweep.
+            workers: The ledger's workers of that sweep and of those `later`.
             later: The sweeps that the same workers go on to.
 
         Raises:

@@ -1,11 +1,13 @@
 """The report's plots: what each one shows, as plain data, and writing those that have changed.
 
 A PNG carries the digest of what it shows. The report is written anew after every sweep, and drawing is its slow part:
-a plot whose data (and drawing code) are the same as in the file is left as it is.
+a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
+would soon be drawn again waits.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
@@ -48,16 +50,22 @@ DIGEST_KEY = "Description"
 DPI = 110
 
 
-def draw_figures(sweeps: Sequence[Sweep], folder: Path) -> dict[str, str]:
+def draw_figures(sweeps: Sequence[Sweep], folder: Path, rest_s: float = 0.0) -> dict[str, str]:
     """Draw every plot there is data for into `folder`.
+
+    Args:
+        sweeps: What the plots show.
+        folder: Where they lie.
+        rest_s: Draw nothing when a plot is younger than this, in seconds.
 
     Returns:
         Plot name -> path relative to the parent of `folder`, where the report lies.
     """
-    drawings = dict(figure_data(sweeps))
-    for name, drawing in drawings.items():
-        _write(folder / f"{name}.png", drawing)
-    return {name: f"{folder.name}/{name}.png" for name in drawings}
+    paths = {name: folder / f"{name}.png" for name, _ in figure_data(sweeps)}
+    if rest_s <= 0 or _youngest(folder) >= rest_s:
+        for name, drawing in figure_data(sweeps):
+            _write(paths[name], drawing)
+    return {name: f"{folder.name}/{path.name}" for name, path in paths.items() if path.exists()}
 
 
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
@@ -148,11 +156,21 @@ def _reliability_panel(target: Target, trial: Trial, metrics: RunMetrics) -> Rel
     )
 
 
+def _youngest(folder: Path) -> float:
+    """Seconds since a plot was written last."""
+    return time.time() - max((path.stat().st_mtime for path in folder.glob("*.png")), default=0.0)
+
+
 def _write(path: Path, drawing: Drawing) -> None:
     content = digest([type(drawing).__name__, drawing, DPI, _code()])
     if _digest_in(path) == content:
         return
     figure = figure_drawing.draw(drawing)
+    if (layout := figure.get_layout_engine()) is not None:
+        # Once; matplotlib would draw everything twice to lay it out while it saves.
+        figure.set_dpi(DPI)
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None, DIGEST_KEY: content})
 

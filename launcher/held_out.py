@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.container_job import contained
@@ -18,7 +18,7 @@ from launcher.report_trials import best_of_target, trials_of_target
 from launcher.results import read_sweep, registered
 from trainer.contract.ledger import Ledger
 from trainer.contract.objectives import Target
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths import OutputsRoot, RunPaths
 
 
 def read_held_out(ledger: Ledger, outputs: OutputsRoot, container: Container | None, say: Callable[[str], None]) -> int:
@@ -27,24 +27,26 @@ def read_held_out(ledger: Ledger, outputs: OutputsRoot, container: Container | N
     Returns:
         How many runs were evaluated. What goes wrong is said and stops nothing.
     """
-    read = 0
+    chosen: list[RunPaths] = []
     sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in registered(ledger, outputs)]
     for target in Target:
         best = best_of_target(sweeps, target)
         if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
             continue
-        folder = outputs.sweep(best.batch_id).run(best.run_id).folder
+        chosen.append(outputs.sweep(best.batch_id).run(best.run_id))
         say(f"reading the held-out season for {best.run}, the best run for {target}")
-        if problem := _evaluate(folder, container):
-            say(f"the held-out season could not be read for {best.run}:\n{problem}")
-        else:
-            read += 1
-    return read
+    problem = _evaluate([run.folder for run in chosen], container) if chosen else None
+    read = [run for run in chosen if run.holdout.exists()]
+    if problem:
+        unread = ", ".join(run.folder.name for run in chosen if run not in read)
+        say(f"the held-out season could not be read for {unread}:\n{problem}")
+    return len(read)
 
 
-def _evaluate(folder: Path, container: Container | None) -> str | None:
-    """Run the trainer's command; returns what went wrong."""
-    command = [sys.executable, "-m", "trainer", "holdout", "--run", str(folder)]
+def _evaluate(folders: Sequence[Path], container: Container | None) -> str | None:
+    """Run the trainer's command, once for all runs: it starts for longer than it reads. Returns what went wrong."""
+    runs = [word for folder in folders for word in ("--run", str(folder))]
+    command = [sys.executable, "-m", "trainer", "holdout", *runs]
     with contained(container, command, {}) as launch:
         merged = {**os.environ, **launch.environment}
         environment = {name: value for name, value in merged.items() if value is not None}

@@ -20,13 +20,6 @@ from launcher.container_job import contained
 from launcher.containers import Container
 
 PR_SET_PDEATHSIG = 1
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMEXPR_MAX_THREADS",
-    "POLARS_MAX_THREADS",
-)
 POLL_S = 0.1
 
 
@@ -118,8 +111,3 @@ def start_tethered(command: Sequence[str], environment: Mapping[str, str | None]
         env={name: value for name, value in merged.items() if value is not None},
         preexec_fn=tether,  # noqa: PLW1509 - the job has one thread
     )
-
-
-def thread_environment(threads: int) -> dict[str, str | None]:
-    """Variables that keep numeric libraries to `threads` threads; set before they are imported."""
-    return dict.fromkeys(THREAD_VARIABLES, str(threads))

@@ -87,13 +87,13 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from launcher.container_checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.container_job import preview  # noqa: PLC0415
     from launcher.containers import container, parse_container  # noqa: PLC0415
-    from launcher.job import thread_environment  # noqa: PLC0415
     from launcher.submission import (  # noqa: PLC0415
         DebugExecutor,
         LocalExecutor,
         threads_per_worker,
         trainer_command,
     )
+    from trainer.contract.threads import thread_environment  # noqa: PLC0415
 
     if args.executor == "slurm":
         from launcher.slurm_submit import Options, run  # noqa: PLC0415

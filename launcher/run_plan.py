@@ -24,6 +24,8 @@ from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.sweep import SweepSpec
 
 EXIT_INCOMPLETE = 1
+FIGURES_REST_S = 300.0
+"""While sweeps are still to come, plots are drawn at most this often; the last sweep of a plan draws them all."""
 
 
 def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
@@ -31,17 +33,22 @@ def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
     from launcher.results import write_sweep_results  # noqa: PLC0415 - seconds, which a finished plan need not wait
 
     write_sweep_results(ledger, batch_id, plan.outputs)
-    analyse(plan.outputs, [spec.batch_id for spec in plan.sweeps], ledger)
+    names = [spec.batch_id for spec in plan.sweeps]
+    more = any(now.open and not now.cancelled for now in ledger.all_progress() if now.batch_id in names)
+    analyse(plan.outputs, names, ledger, rest_s=FIGURES_REST_S if more else 0.0)
 
 
-def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> None:
-    """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others."""
+def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
+    """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
+
+    With `rest_s`, plots that were drawn within so many seconds are left as they are.
+    """
     from launcher.analysis import write_analysis  # noqa: PLC0415
     from launcher.results import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
-    write_analysis(ledger, [*planned, *others], outputs)
+    write_analysis(ledger, [*planned, *others], outputs, rest_s)
 
 
 def nothing_more(plan: Plan, ledger: Ledger) -> None:

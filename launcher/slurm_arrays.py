@@ -18,12 +18,13 @@ from submitit.core.utils import DelayedSubmission, FailedJobError, FailedSubmiss
 
 from launcher import slurm_commands, slurm_environment
 from launcher.cluster import ClusterProfile
-from launcher.job import WorkerJob, thread_environment
+from launcher.job import WorkerJob
 from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import ArrayWorker, Site, requeue_lines
 from launcher.slurm_names import JobName
 from launcher.submission import submission_folder, trainer_command
 from trainer.contract.errors import UserError
+from trainer.contract.threads import thread_environment
 
 Call = Callable[[], None]
 

@@ -22,9 +22,10 @@ import submitit
 from submitit.core.utils import pickle_load
 
 from launcher.containers import Container
-from launcher.job import WorkerJob, start_tethered, thread_environment
+from launcher.job import WorkerJob, start_tethered
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.provenance import host
+from trainer.contract.threads import thread_environment
 
 LOCAL_TIMEOUT_MIN = 7 * 24 * 60
 """submitit's default is 2 minutes; on one machine nobody else waits for the cores."""

@@ -42,7 +42,8 @@ def run_sweep(
     submitted, pause, seen = 0, SHORTEST_PAUSE_S, None
     while True:
         progress = ledger.progress(batch_id)
-        workers = ledger.workers(batch_id) if progress.open else []
+        # Those who have gone on to a later sweep come back for a slot that falls free.
+        workers = [w for name in (batch_id, *later) for w in ledger.workers(name)] if progress.open else []
         at_work = crew.alive() + crew.strangers(workers)
         show(progress, at_work)
         if progress.cancelled:

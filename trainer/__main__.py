@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     work.add_argument("--no-share", action="store_true", help="train every trial alone")
     work.set_defaults(handler=_work)
 
-    holdout = commands.add_parser("holdout", help="evaluate a finished run on the held-out season", allow_abbrev=False)
-    holdout.add_argument("--run", type=Path, required=True, metavar="FOLDER")
+    holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season", allow_abbrev=False)
+    holdout.add_argument("--run", type=Path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     holdout.set_defaults(handler=_holdout)
     return top
 
@@ -57,9 +57,10 @@ def _work(args: argparse.Namespace) -> int:
 
 
 def _holdout(args: argparse.Namespace) -> None:
-    from trainer.single_run import evaluate_holdout  # noqa: PLC0415
+    from trainer.single_run import evaluate_holdouts  # noqa: PLC0415
 
-    print(evaluate_holdout(args.run))
+    for path in evaluate_holdouts(args.run):
+        print(path)
 
 
 if __name__ == "__main__":

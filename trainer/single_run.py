@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -61,6 +62,23 @@ def evaluate_holdout(folder: Path) -> Path:
         _write_predictions(paths.holdout_predictions, predictions)
         write_json(paths.holdout, metrics)
     return paths.holdout
+
+
+def evaluate_holdouts(folders: Sequence[Path]) -> list[Path]:
+    """`evaluate_holdout` for several runs in one process; a run that cannot be evaluated does not stop the others.
+
+    Raises:
+        UserError: at the end, with what went wrong with each of them.
+    """
+    done, problems = [], []
+    for folder in folders:
+        try:
+            done.append(evaluate_holdout(folder))
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+    return done
 
 
 def _write_predictions(path: Path, predictions: pl.DataFrame) -> None:

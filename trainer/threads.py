@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from trainer.contract.errors import UserError
-
-VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+from trainer.contract.threads import thread_environment
 
 
 def use_threads(threads: int | None) -> int:
@@ -19,5 +18,5 @@ def use_threads(threads: int | None) -> int:
         raise UserError(f"--threads {threads}: at least 1 is needed")
     number = threads or len(os.sched_getaffinity(0))
     # Variables, not calls: a worker that finds every stage in the store never imports torch.
-    os.environ.update(dict.fromkeys(VARIABLES, str(number)))
+    os.environ.update(thread_environment(number))
     return number

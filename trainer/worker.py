@@ -1,5 +1,8 @@
 """`python -m trainer work`: a process that imports once and drains the slots of one sweep after another.
 
+It does not wait for the last trials of a sweep where another worker runs them: it goes on to the next sweep, and looks
+back after each.
+
 Told to stop (SIGTERM, SIGUSR1, SIGUSR2, Ctrl-C) it gives its slot back at the next stage of the run, which costs
 nothing: what was trained so far lies in the store. Exit code 85 says that there is work left.
 """
@@ -11,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +28,7 @@ from trainer.contract.paths import OutputsRoot, RunPaths
 from trainer.contract.sweep import SweepSpec
 from trainer.models.settings import deepest
 from trainer.run_folder import RunFolder
-from trainer.search.drain import TrialJob, TrialOutcome, TrialStopped, drain
+from trainer.search.drain import OTHERS_AT_WORK, DrainResult, TrialJob, TrialOutcome, TrialStopped, drain
 from trainer.stages.store import Store
 from trainer.threads import use_threads
 from trainer.training_run import Trial, open_store, train_into
@@ -55,28 +58,57 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _stop_on_signals()
     threads = use_threads(threads)
-    lease_s = _lease_s()
-    stores: dict[str, Store] = {}
     with Ledger(database_url()) as ledger:
-        for batch_id in batch_ids:
-            spec = ledger.spec(batch_id)
-            _check_data(spec)
-            worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), lease_s)
-            reason = "crashed"
-            try:
-                # One store per folder and process: it verifies a file once.
-                store = stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
-                trials = _Trials(store, threads, share)
-                result = drain(
-                    ledger, batch_id, worker_id, trials.run, stop, lease_s=lease_s, on_superseded=mark_superseded
-                )
-                reason = result.reason
-                log.info("%s: %s", batch_id, result)
-            finally:
-                ledger.stop_worker(worker_id, reason)
+        service = _Service(ledger, stop, threads, share, _lease_s())
+        left: list[str] = []
+        for i, batch_id in enumerate(batch_ids):
+            # With nothing to go on to and nothing left behind, a worker waits at once.
+            wait = i == len(batch_ids) - 1 and not left
+            open_again = [name for name in left if ledger.open_slots(name).total]
+            left = [n for n in [*open_again, batch_id] if service.serve(n, wait=wait).reason == OTHERS_AT_WORK]
             if stop.is_set():
                 return EXIT_STOPPED
-    return 0
+        for name in left:
+            service.serve(name, wait=True)
+    return EXIT_STOPPED if stop.is_set() else 0
+
+
+@dataclass
+class _Service:
+    """What a worker brings to every sweep."""
+
+    ledger: Ledger
+    stop: threading.Event
+    threads: int
+    share: bool
+    lease_s: float
+    stores: dict[str, Store] = field(default_factory=dict)
+    """One per folder: a store verifies a file once."""
+
+    def serve(self, batch_id: str, *, wait: bool) -> DrainResult:
+        """Drain one sweep."""
+        ledger, spec = self.ledger, self.ledger.spec(batch_id)
+        _check_data(spec)
+        worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), self.lease_s)
+        reason = "crashed"
+        try:
+            store = self.stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
+            trials = _Trials(store, self.threads, self.share)
+            result = drain(
+                ledger,
+                batch_id,
+                worker_id,
+                trials.run,
+                self.stop,
+                lease_s=self.lease_s,
+                on_superseded=mark_superseded,
+                wait=wait,
+            )
+            reason = result.reason
+            log.info("%s: %s", batch_id, result)
+        finally:
+            ledger.stop_worker(worker_id, reason)
+        return result
 
 
 def run_paths(job: TrialJob) -> RunPaths:

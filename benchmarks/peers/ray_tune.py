@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 
 import optuna
 import ray
@@ -27,7 +28,9 @@ if __name__ == "__main__":
     parser.add_argument("--name")
     parser.add_argument("--folder")
     args = parser.parse_args()
-    ray.init(num_cpus=args.workers, include_dashboard=False, log_to_driver=False, _temp_dir=args.folder)
+    # Ray puts sockets there, whose paths may have 107 bytes: a checkout's own folder is too deep.
+    scratch = tempfile.TemporaryDirectory(prefix="ray")
+    ray.init(num_cpus=args.workers, include_dashboard=False, log_to_driver=False, _temp_dir=scratch.name)
     search = OptunaSearch(
         space,
         metric="value",
@@ -46,4 +49,5 @@ if __name__ == "__main__":
     )
     results = tuner.fit()
     ray.shutdown()
+    scratch.cleanup()
     raise SystemExit(bool(results.errors))

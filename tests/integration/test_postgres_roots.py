@@ -18,6 +18,7 @@ from launcher import embedded_postgres, postgres_databases, slurm_environment, s
 from launcher.__main__ import parser as launcher_parser
 from launcher.plan import Plan
 from launcher.server import database_for_command
+from tests.leagues import stub_league
 from trainer import single_run
 from trainer.contract import command_line, database
 from trainer.contract.config import load_config
@@ -29,7 +30,6 @@ from trainer.contract.run_ids import outputs_id
 CONFIG_FILE = Path(__file__).parents[2] / "config" / "outputs4_phase1.yaml"
 STUB = Path(__file__).with_name("launcher_stub_main.py")
 BATCH = "phase1_spearman_final_rank"
-LEAGUE = '{"source": "stub", "fingerprint": "%s", "seasons": []}'
 CONFIG = """
 paths: {{data: {data}, outputs: {outputs}}}
 search_spaces: {{phase1: {{max_depth: {{type: int, low: 3, high: 5}}}}}}
@@ -281,9 +281,8 @@ def test_a_second_launcher_runs_on_another_root_meanwhile(project, tmp_path, roo
 
 def start_launcher(folder, outputs, n_trials):
     """A launcher with two stub workers, as a process of its own."""
-    league = folder / f"league of {outputs.root.name}"
-    league.mkdir()
-    (league / "league.json").write_text(LEAGUE % league.name)
+    name = f"league of {outputs.root.name}"
+    league = stub_league(folder / name, fingerprint=name)
     config = folder / f"{outputs.root.name}.yaml"
     config.write_text(CONFIG.format(data=league, outputs=outputs.root))
     with (folder / "launchers.log").open("ab") as log:

@@ -14,6 +14,7 @@ from trainer.contract.ledger import AttemptState, Ledger, SlotState
 from trainer.contract.objectives import Method, Objective
 from trainer.contract.study_record import StudyRecord, reconcile
 from trainer.search.drain import TrialOutcome, TrialStopped, drain
+from trainer.search.proposals import START_SLOTS
 
 BATCH = "phase1_spearman_final_rank"
 
@@ -269,6 +270,18 @@ def test_shared_observations_are_used_and_do_not_count(ledger, outputs, work, sw
     assert [row.parameters for row in shared[:10]] == [row.parameters for row in alone[:10]]
     assert [row.parameters for row in shared[10:]] != [row.parameters for row in alone[10:]]
     assert states(ledger) == ["COMPLETE"] * 12
+
+
+def test_the_first_parameters_are_the_same_whatever_the_number_of_workers(ledger, outputs, sweep_spec, crew):
+    found = []
+    for batch_id, n_workers in (("by_one", 1), ("by_four", 4)):
+        ledger.register(sweep_spec(batch_id=batch_id, n_trials=12), outputs)
+        workers = crew(ledger.url, batch_id, seconds=0.05)
+        workers.start(n_workers)
+        workers.wait()
+        found.append([slot.parameters for slot in ledger.slots(batch_id)])
+    by_one, by_four = found
+    assert by_one[:START_SLOTS] == by_four[:START_SLOTS]
 
 
 def _second_ledger(url, act):

@@ -1,6 +1,7 @@
 """The real worker on a small demo league and a real PostgreSQL: what it leaves, and how it stops."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -150,3 +151,20 @@ def test_wrong_input_is_a_clear_error(project, ledger, league):
     nothing = trainer("holdout", "--run", "out/sweeps/small/run_025")
     assert nothing.returncode == 2
     assert "no complete run here" in nothing.stderr
+
+
+def test_a_worker_does_not_wait_for_a_trial_of_another_one_but_goes_on_and_comes_back(project, ledger):
+    outputs = OutputsRoot(Path("out"))
+    first, second = spec(n_trials=1), msgspec.structs.replace(spec(n_trials=1), batch_id="second")
+    for sweep in (first, second):
+        ledger.register(sweep, outputs)
+    other = ledger.claim("small", ledger.start_worker("small", "testhost", os.getpid()))
+    both = [word for name in ("small", "second") for word in ("--batch-id", name)]
+    with subprocess.Popen([sys.executable, "-m", "trainer", "work", *both, "--threads", "1"]) as worker:
+        while ledger.progress("second").done == 0:
+            assert worker.poll() is None
+            time.sleep(0.05)
+        assert ledger.progress("small").running == 1
+        ledger.release(other, "it had to stop")
+        assert worker.wait(timeout=300) == 0
+    assert ledger.progress("small").done == 1

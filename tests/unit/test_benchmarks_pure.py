@@ -10,6 +10,10 @@ from benchmarks.ledger import Measured, statement_rows
 from benchmarks.phase1 import Measured as MeasuredPhase
 from benchmarks.phase1 import Run, parts
 from benchmarks.process_tree import Usage
+from benchmarks.siblings import Compared, compare, row
+from trainer.contract.config import load_config
+from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.sweep import SweepSpec
 
 
 @pytest.mark.parametrize("module", [pace, process_tree, setting, sql_count])
@@ -60,3 +64,35 @@ def test_statements_are_listed_by_their_cost_in_the_large_study():
     small = measured({"a": (1.0, 5.0)})
     large = measured({"a": (1.0, 5.0), "b": (2.0, 9.0)})
     assert statement_rows(small, large) == [["b", 0.0, 2.0, 0.0, 9.0], ["a", 1.0, 1.0, 5.0, 5.0]]
+
+
+def test_sibling_sweeps_are_compared_with_what_they_find_alone():
+    config = load_config(setting.CONFIG)
+    sweeps = [
+        SweepSpec(
+            batch_id=objective,
+            objective=objective,
+            target=Target.FINAL_RANK,
+            phase=Phase.PHASE1,
+            method=Method.OPTUNA,
+            n_trials=11,
+            config=config,
+            data_fingerprint="none",
+        )
+        for objective in (Objective.SPEARMAN, Objective.RANK_RMSE)
+    ]
+
+    def evaluate(parameters):
+        return dict.fromkeys(Objective, parameters["learning_rate"])
+
+    first, second = compare(sweeps, evaluate)
+    assert first.alone == first.shared, "there is nobody before the first one"
+    assert second.objective is Objective.RANK_RMSE
+    assert second.alone <= 0.065, "an error is minimised"
+
+
+def test_gain_is_above_0_where_siblings_help():
+    assert Compared(Objective.SPEARMAN, 0.5, 0.75).gain == Compared(Objective.RANK_RMSE, 0.75, 0.5).gain == 0.25
+    found = [Compared(Objective.NDCG4, 0.5, 0.75), Compared(Objective.NDCG4, 0.5, 0.5)]
+    values = [dict.fromkeys(Objective, value) for value in (0.0, 1.0)]
+    assert row(Objective.NDCG4, found, values)[-3:] == [1, 0, "0.5000"]

@@ -45,6 +45,8 @@ def refusal(path: Path, *overrides: str) -> str:
         (SPACE % "type: int, lo: 1, high: 2", "unknown key 'search_spaces.phase1.max_depth.lo': did you mean 'low'?"),
         (SPACE % "type: int, high: 2", "'search_spaces.phase1.max_depth.low' is required"),
         (SPACE % "type: int, low: 5, high: 3", "search_spaces.phase1.max_depth: low (5) is above high (3)"),
+        (SPACE % "type: float, low: 1, high: 3, step: 1, log: true", "a range has either log or a step"),
+        (SPACE % "type: float, low: 1, high: 3, step: 0", "step"),
         (
             SPACE % "type: int, low: 0, high: 3",
             "search_spaces.phase1.max_depth: model_b.max_depth: Expected `int` >= 1",

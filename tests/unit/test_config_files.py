@@ -46,7 +46,7 @@ def test_merge_order_is_defaults_then_baseline_then_phase1():
 BASELINE = {
     "model_a_epochs": IntRange(8, 28),
     "max_depth": IntRange(3, 6),
-    "learning_rate": FloatRange(0.05, 0.12),
+    "learning_rate": FloatRange(0.05, 0.12, step=0.005),
     "n_estimators_xgb": IntRange(200, 350),
     "n_estimators_rf": IntRange(150, 250),
     "min_samples_leaf": IntRange(4, 6),
@@ -57,7 +57,7 @@ BASELINE = {
 PHASE1 = BASELINE | {
     "model_a_epochs": IntRange(14, 26),
     "max_depth": IntRange(3, 5),
-    "learning_rate": FloatRange(0.06, 0.10),
+    "learning_rate": FloatRange(0.06, 0.10, step=0.005),
     "n_estimators_xgb": IntRange(200, 300),
     "n_estimators_rf": IntRange(150, 230),
 }

@@ -231,6 +231,8 @@ def _extremes(dimension: Dimension, where: str) -> list[Any]:
                 raise ConfigError(f"{where}: low ({low}) is above high ({high})")
             if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
                 raise ConfigError(f"{where}: log needs low above 0, found {low}")
+            if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
+                raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]

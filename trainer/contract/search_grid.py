@@ -7,11 +7,20 @@ from typing import Any
 
 from trainer.contract.errors import ConfigError
 from trainer.contract.objectives import Method
-from trainer.contract.search_space import Choice, Dimension, Fixed, FloatRange, IntRange, Parameters, SearchSpace
+from trainer.contract.search_space import (
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    Parameters,
+    SearchSpace,
+    float_steps,
+)
 from trainer.contract.sweep import SweepSpec
 
 FLOAT_POINTS = 4
-"""A range of numbers is cut into this many points, its ends included."""
+"""A range of numbers without a step is cut into this many points, its ends included."""
 
 
 def grid_values(dimension: Dimension) -> list[Any]:
@@ -27,14 +36,21 @@ def grid_values(dimension: Dimension) -> list[Any]:
             return [value]
         case IntRange(low=low, high=high, step=step):
             return list(range(low, high + 1, step))
-        case FloatRange(low=low, high=high) if low == high:
-            return [low]
-        case FloatRange(low=low, high=high, log=log):
-            shares = [i / (FLOAT_POINTS - 1) for i in range(FLOAT_POINTS)]
-            if log:
-                return [low * (high / low) ** share for share in shares]
-            return [round(low + (high - low) * share, 12) for share in shares]
+        case FloatRange(low=low, high=high, step=float(step)):
+            return float_steps(low, high, step)
+        case FloatRange():
+            return _cut(dimension)
     raise AssertionError(dimension)
+
+
+def _cut(dimension: FloatRange) -> list[float]:
+    low, high = dimension.low, dimension.high
+    if low == high:
+        return [low]
+    shares = [i / (FLOAT_POINTS - 1) for i in range(FLOAT_POINTS)]
+    if dimension.log:
+        return [low * (high / low) ** share for share in shares]
+    return [round(low + (high - low) * share, 12) for share in shares]
 
 
 def grid_size(space: SearchSpace) -> int:

@@ -111,10 +111,13 @@ def _boost(
         done = booster.num_boosted_rounds() // _BLOCK * _BLOCK
         booster = booster[:done] if done else None
     while done < rounds:
-        step = min(_BLOCK, rounds - done)
+        end = min(done + _BLOCK, rounds)
         seed = int(np.random.SeedSequence([*seeds, done]).generate_state(1)[0] >> 1)
-        booster = xgboost.train({**parameters, "seed": seed}, rows, step, xgb_model=booster)
-        done += step
+        # Not xgboost.train: it asks for an evaluation in every round, and copies the model once more at the end.
+        booster = xgboost.Booster({**parameters, "seed": seed}, [rows], model_file=booster)
+        for round_of_block in range(end - done):
+            booster.update(rows, round_of_block)
+        done = end
     assert booster is not None
     return booster
 

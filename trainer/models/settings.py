@@ -93,7 +93,7 @@ def deepest(space: SearchSpace) -> Depths:
     """The furthest that it pays to train the models of a trial drawn from `space`; 0 for no further than it needs.
 
     That is the most that any trial can ask for; but where another setting of the model is drawn from a range of real
-    numbers, no other trial will want just this model.
+    numbers without a step, no other trial will want just this model.
 
     >>> deepest({"model_a_epochs": IntRange(low=14, high=26), "n_estimators_xgb": IntRange(low=200, high=300)})
     Depths(epochs=26, rounds=300, trees=0)
@@ -108,7 +108,7 @@ def deepest(space: SearchSpace) -> Depths:
 
 def _deepest(keys: Mapping[str, Dimension], section: str, field: str) -> int:
     own = [dimension for key, dimension in keys.items() if key.startswith(f"{section}.")]
-    if any(isinstance(dimension, FloatRange) for dimension in own):
+    if any(isinstance(dimension, FloatRange) and dimension.step is None for dimension in own):
         return 0
     return max(_numbers(keys.get(f"{section}.{field}")), default=0)
 

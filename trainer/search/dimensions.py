@@ -16,6 +16,7 @@ from trainer.contract.search_space import (
     SearchSpace,
     decode_choice,
     encode_choice,
+    float_steps,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ def decode(space: SearchSpace, encoded: Mapping[str, Any]) -> Parameters:
                 decoded[name] = value
             case Choice():
                 decoded[name] = decode_choice(dimension, encoded[name])
+            case FloatRange(low=low, high=high, step=float(step)):
+                # Optuna counts steps in binary; the nearest decimal is the one that other trials have.
+                decoded[name] = min(float_steps(low, high, step), key=lambda value: abs(value - encoded[name]))
             case _:
                 decoded[name] = encoded[name]
     return decoded
@@ -87,6 +91,8 @@ def _n_values(dimension: Dimension) -> float:
             return len(values)
         case IntRange(low=low, high=high, step=step):
             return (high - low) // step + 1
+        case FloatRange(low=low, high=high, step=float(step)):
+            return len(float_steps(low, high, step))
         case _:
             return math.inf
 
@@ -98,6 +104,9 @@ def _at(dimension: Dimension, share: float) -> Any:
         case IntRange(low=low, high=high, step=step):
             count = (high - low) // step + 1
             return low + step * min(int(share * count), count - 1)
+        case FloatRange(low=low, high=high, step=float(step)):
+            steps = float_steps(low, high, step)
+            return steps[min(int(share * len(steps)), len(steps) - 1)]
         case FloatRange(low=low, high=high, log=True):
             return min(high, max(low, math.exp(math.log(low) + share * math.log(high / low))))
         case FloatRange(low=low, high=high):
@@ -117,6 +126,8 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
             return CategoricalDistribution([encode_choice(value) for value in values])
         case IntRange(low=low, high=high, step=step):
             return IntDistribution(low, high - (high - low) % step, step=step)
+        case FloatRange(low=low, high=high, step=float(step)):
+            return FloatDistribution(low, float_steps(low, high, step)[-1], step=step)
         case FloatRange(low=low, high=high, log=log):
             return FloatDistribution(low, high, log=log)
     raise AssertionError(dimension)

@@ -32,6 +32,7 @@ from trainer.search.proposals import propose
 
 LONGEST_REASON = 500
 SHORTEST_PAUSE_S = 0.05
+OTHERS_AT_WORK = "others are at work on the last slots"
 SHARE_OF_WAITING = 0.05
 """A worker that waits asks again after this share of the time it has waited, so that it ends soon after the others."""
 
@@ -80,7 +81,7 @@ class DrainResult:
     released: int = 0
     superseded: int = 0
     reason: str = ""
-    """Why it ended: `no slots left`, `stopped` or `cancelled`."""
+    """Why it ended: `no slots left`, `stopped`, `cancelled`, or `OTHERS_AT_WORK` for one that was not to wait."""
 
 
 RunTrial = Callable[[TrialJob], TrialOutcome]
@@ -97,6 +98,7 @@ def drain(
     *,
     lease_s: float = LEASE_S,
     on_superseded: Superseding | None = None,
+    wait: bool = True,
 ) -> DrainResult:
     """Run slots of a sweep until none is left, the sweep is cancelled, or `stop` is set.
 
@@ -108,6 +110,7 @@ def drain(
         stop: set by a signal; the slot in hand is finished or, when the run raises `TrialStopped`, given back.
         lease_s: a worker that gives no sign of life for so long is taken for dead.
         on_superseded: told of a run whose result did not count, so that its folder can say so.
+        wait: stay while others run the last slots, since one of them may die; False leaves them alone.
 
     Raises:
         DatabaseError: the database was away for longer than the ledger's patience.
@@ -115,7 +118,7 @@ def drain(
     spec = ledger.spec(batch_id)
     with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
         worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded)
-        reason = worker.drain()
+        reason = worker.drain(wait=wait)
         reconcile(ledger, record, batch_id)
     return replace(worker.result, reason=reason)
 
@@ -132,7 +135,7 @@ class _Worker:
     on_superseded: Superseding | None
     result: DrainResult = field(default_factory=DrainResult)
 
-    def drain(self) -> str:
+    def drain(self, *, wait: bool) -> str:
         waiting_since: float | None = None
         while not self.stop.is_set():
             claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s)
@@ -145,6 +148,8 @@ class _Worker:
                 return "cancelled"
             if slots.total == 0:
                 return "no slots left"
+            if not (wait or slots.pending or slots.reported):
+                return OTHERS_AT_WORK
             if slots.reported:
                 reconcile(self.ledger, self.record, self.spec.batch_id)
             waiting_since = waiting_since or time.monotonic()

@@ -42,4 +42,5 @@ def test_deepest_is_the_most_that_any_trial_can_ask_for() -> None:
     }
     assert deepest(space) == Depths(26, 350, 200)
     assert deepest({**space, "learning_rate": FloatRange(low=0.06, high=0.1)}) == Depths(26, 0, 200)
+    assert deepest({**space, "learning_rate": FloatRange(low=0.06, high=0.1, step=0.01)}) == Depths(26, 350, 200)
     assert deepest({}) == Depths(0, 0, 0)

@@ -1,6 +1,7 @@
 """Plots: what they show, that they are images, and that an unchanged one is not drawn again."""
 
 import math
+import os
 
 import msgspec
 import numpy as np
@@ -112,6 +113,20 @@ def test_files_are_images_and_written_once(build, tmp_path):
     changed = {name for name in before if before[name][0] != after[name][0]}
     assert changed <= {"trials_rank_rmse.png"}
     assert {name: content for name, (_, content) in before.items()} == {n: content for n, (_, content) in after.items()}
+
+
+def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, tmp_path):
+    folder = tmp_path / "figures"
+    first, second = make_pair(build)
+    paths = draw_figures([first], folder)
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    better = build.sweep(first.spec, [0.80, 0.85, 0.99])
+    assert draw_figures([better, second], folder, rest_s=3600) == paths
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    assert len(draw_figures([better, second], folder, rest_s=3600)) > len(paths)
+    assert (folder / "trials_rank_rmse.png").stat().st_ino != before["trials_rank_rmse.png"]
 
 
 def test_another_value_is_another_file(build, tmp_path):
