@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.setting import CONFIG
 from launcher.text_table import text_table
 from trainer import pipeline
 from trainer.contract import command_line
@@ -26,8 +27,6 @@ from trainer.contract.objectives import Objective, Target
 from trainer.contract.odds import TitleOdds
 from trainer.contract.paths import RunPaths
 from trainer.stages.store import Store
-
-CONFIG = Path("config/outputs4_phase1.yaml")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,7 +19,10 @@ from trainer.evaluation.bootstrap import gain
 from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of
 from trainer.features.targets import require_target
 
-MODELS = ("stack", "model_a", "model_b", "model_c")
+BASE_MODELS = ("model_a", "model_b", "model_c")
+MODELS = ("stack", *BASE_MODELS)
+WITHOUT = {f"stack_without_{name}": name for name in BASE_MODELS}
+"""Columns of the stack that lacks a model: what that model is worth. Not a ranking that anybody is offered."""
 THIRDS = ("early", "middle", "late")
 
 PerDate = dict[str, dict[Objective, Floats]]
@@ -36,6 +39,7 @@ class Evaluated:
     by_conference: dict[str, Table]
     by_third: dict[str, Table]
     gains: dict[str, dict[str, Gain]]
+    stack_without: dict[str, Scores]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ def evaluate(
     A third of the season is a third of its dates that are ranked.
 
     Args:
-        predictions: season, date, team_id, conference, and scores in the columns `MODELS`.
+        predictions: season, date, team_id, conference, and scores in the columns `MODELS`, and where the stack was
+            fitted here in the columns `WITHOUT`.
         truth: as `trainer.features.targets.target_ranks` gives it.
         baselines: as `trainer.evaluation.baselines.add_blend` gives it.
         target: what the rankings are measured against.
@@ -79,6 +84,7 @@ def evaluate(
     blocks = season_scores(predictions, truth, baselines, target, seasons)
     whole = [_per_date(block) for block in blocks]
     league = _mean(_joined(whole))
+    shown = (*MODELS, *BASELINES)
     thirds = [_thirds(per_date) for per_date in whole]
     conferences = sorted({name for block in blocks for name in block.conference})
     return Evaluated(
@@ -86,11 +92,14 @@ def evaluate(
         models={name: league[name] for name in MODELS},
         baselines={name: league[name] for name in BASELINES},
         by_conference={
-            name: _mean(_joined([_per_date(_within(block, name)) for block in blocks if name in block.conference]))
+            name: _mean(
+                _joined([_per_date(_within(block, name, shown)) for block in blocks if name in block.conference])
+            )
             for name in conferences
         },
-        by_third={name: _mean(_joined([third[i] for third in thirds])) for i, name in enumerate(THIRDS)},
+        by_third={name: _mean(_joined([third[i] for third in thirds], shown)) for i, name in enumerate(THIRDS)},
         gains={name: {o.value: _gain(whole, name, o) for o in Objective} for name in BASELINES},
+        stack_without={name: league[column] for column, name in WITHOUT.items() if column in league},
     )
 
 
@@ -130,15 +139,14 @@ def _block(
         .sort("date", "team_id")
     )
     dates = rows["date"].unique(maintain_order=True)
-    teams = rows.group_by("team_id", maintain_order=True).first() if rows.height else rows
+    teams = rows.filter(pl.col("date") == dates[0]) if rows.height else rows
     if rows.is_empty() or rows.height != len(dates) * teams.height:
         raise DataError(
             f"{season}: {rows.height} predictions for {len(dates)} dates and {teams.height} teams; every team needs "
             "one on every date. Rank the season again"
         )
-    rankers = (*MODELS, *BASELINES)
+    rankers = (*MODELS, *BASELINES, *(name for name in WITHOUT if name in predictions.columns))
     scores = rows.select(pl.col(rankers).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
-    teams = teams.sort("team_id")
     return SeasonScores(
         season=season,
         rankers=rankers,
@@ -158,13 +166,13 @@ def _per_date(block: SeasonScores) -> PerDate:
     return {ranker: {o: values[i] for o, values in tables.items()} for i, ranker in enumerate(block.rankers)}
 
 
-def _within(block: SeasonScores, conference: str) -> SeasonScores:
-    """The teams of one conference, ranked anew among themselves."""
+def _within(block: SeasonScores, conference: str, rankers: tuple[str, ...]) -> SeasonScores:
+    """The teams of one conference, ranked anew among themselves by some of the rankers."""
     chosen = np.array(block.conference) == conference
     return SeasonScores(
         season=block.season,
-        rankers=block.rankers,
-        scores=block.scores[:, :, chosen],
+        rankers=rankers,
+        scores=block.scores[[block.rankers.index(name) for name in rankers]][:, :, chosen],
         date=block.date,
         conference=tuple(np.array(block.conference)[chosen]),
         rank=ranks_of(-block.rank[None, chosen])[0],
@@ -190,12 +198,12 @@ def _thirds(per_date: PerDate) -> list[PerDate]:
     return [part(i) for i in range(len(THIRDS))]
 
 
-def _joined(seasons: Sequence[PerDate]) -> PerDate:
+def _joined(seasons: Sequence[PerDate], rankers: Sequence[str] | None = None) -> PerDate:
     return {
         ranker: {
             objective: np.concatenate([season[ranker][objective] for season in seasons]) for objective in Objective
         }
-        for ranker in seasons[0]
+        for ranker in rankers or seasons[0]
     }
 
 

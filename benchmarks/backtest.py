@@ -1,0 +1,95 @@
+"""`python -m benchmarks.backtest --data data/nba`: would the ranker have beaten the standings, season after season?
+
+Each season with enough seasons before it is held out in turn: models, stack and blend are fitted on the seasons before
+the one that precedes it, with the configuration's own settings, and rank it once. One season is one draw of luck; this
+is what there is against that.
+
+How to read it: the first table of a target gives the stack's gain over whichever baseline turned out best in that
+season and objective, which nobody could have chosen beforehand; positive is better. The second gives the mean gain over
+each baseline, and in how many of the seasons it was positive. No model has seen a season that it ranks, but the
+constants of the features (`trainer.features`) were chosen on NBA seasons up to 2022-23.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.setting import CONFIG
+from launcher.text_table import text_table
+from trainer import pipeline
+from trainer.contract import command_line
+from trainer.contract.config import load_config, replace
+from trainer.contract.errors import UserError
+from trainer.contract.league import read_manifest
+from trainer.contract.metrics import RunMetrics
+from trainer.contract.objectives import Objective, Target
+from trainer.stages.store import Store
+
+FEWEST_BEFORE = 4
+"""Seasons before the first one that is held out: three to train on, and one to validate."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m benchmarks.backtest", description=__doc__, allow_abbrev=False)
+    top.add_argument("--data", default="data/nba", metavar="DIR", help="a league folder (default: data/nba)")
+    top.add_argument("--config", type=Path, default=CONFIG, metavar="FILE")
+    top.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    top.set_defaults(handler=handler)
+    return top
+
+
+def handler(args: argparse.Namespace) -> None:
+    """Print the tables."""
+    seasons = [season.season for season in read_manifest(Path(args.data)).seasons]
+    if len(seasons) <= FEWEST_BEFORE:
+        raise UserError(f"--data {args.data}: has {len(seasons)} seasons; a backtest needs more than {FEWEST_BEFORE}")
+    for target in Target:
+        found = dict(held_out(args, target, seasons))
+        print(f"\n{target}\n{by_season(found)}\n\n{by_baseline(found)}", flush=True)
+
+
+def held_out(args: argparse.Namespace, target: Target, seasons: list[str]) -> Iterator[tuple[str, RunMetrics]]:
+    """Each season, and the figures of a run that was trained before it."""
+    config = load_config(args.config, args.set)
+    store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
+    for i in range(FEWEST_BEFORE, len(seasons)):
+        changes = {
+            "training.listmle_target": target,
+            "training.n_folds": min(config.training.n_folds, i - 1),
+            "evaluation.validation": [seasons[i - 1]],
+            "evaluation.holdout": seasons[i:],
+            "paths.data": args.data,
+        }
+        trained = pipeline.train(replace(config, changes), Path(args.data), store)
+        only = replace(config, {**changes, "evaluation.holdout": [seasons[i]]})
+        yield seasons[i], pipeline.holdout(only, Path(args.data), store, trained.models)[0]
+
+
+def by_season(found: Mapping[str, RunMetrics]) -> str:
+    """The stack's gain over the season's best baseline of each objective."""
+    rows = []
+    for season, metrics in found.items():
+        least = {o: min((gains[o].mean, name) for name, gains in metrics.gains.items()) for o in Objective}
+        cells = [f"{gain:+.3f} {name}" for gain, name in least.values()]
+        rows.append([season, *cells, f"{sum(gain > 0 for gain, _ in least.values())} of {len(least)}"])
+    return text_table(["held out", *Objective, "beats all"], rows)
+
+
+def by_baseline(found: Mapping[str, RunMetrics]) -> str:
+    """The mean gain over each baseline, and the seasons won."""
+    rows = []
+    for name in next(iter(found.values())).gains:
+        gains = {o: [metrics.gains[name][o].mean for metrics in found.values()] for o in Objective}
+        cells = [f"{np.mean(g):+.3f} ({sum(x > 0 for x in g)} of {len(g)})" for g in gains.values()]
+        rows.append([name, *cells])
+    return text_table(["mean gain over", *Objective], rows)
+
+
+if __name__ == "__main__":
+    sys.exit(command_line.main(parser()))
