@@ -139,7 +139,7 @@ def _block(
         .sort("date", "team_id")
     )
     dates = rows["date"].unique(maintain_order=True)
-    teams = rows.filter(pl.col("date") == dates[0]) if rows.height else rows
+    teams = rows.unique("team_id", keep="first").sort("team_id")
     if rows.is_empty() or rows.height != len(dates) * teams.height:
         raise DataError(
             f"{season}: {rows.height} predictions for {len(dates)} dates and {teams.height} teams; every team needs "
