@@ -24,7 +24,7 @@ from trainer.contract import command_line
 from trainer.contract.config import Config, load_config, replace
 from trainer.contract.league import read_manifest
 from trainer.contract.ledger import Observation
-from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.objectives import Direction, Method, Objective, Phase, Target
 from trainer.contract.search_space import Parameters, config_key
 from trainer.contract.sweep import SweepSpec
 from trainer.models.settings import deepest
@@ -47,7 +47,7 @@ class Compared:
     def gain(self) -> float:
         """How much better the sweep was with siblings."""
         difference = self.shared - self.alone
-        return -difference if self.objective is Objective.RANK_RMSE else difference
+        return -difference if self.objective.direction is Direction.MINIMIZE else difference
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,7 +119,7 @@ def compare(sweeps: Sequence[SweepSpec], evaluate: Evaluate) -> Iterator[Compare
         ]
         alone, shared = search(spec, (), evaluate), search(spec, siblings, evaluate)
         finished += [(spec.batch_id, o.slot, o.parameters, evaluate(o.parameters)) for o in shared]
-        best = min if spec.objective is Objective.RANK_RMSE else max
+        best = min if spec.objective.direction is Direction.MINIMIZE else max
         yield Compared(spec.objective, *(best(o.value or 0.0 for o in found) for found in (alone, shared)))
 
 

@@ -61,9 +61,10 @@ def draw_figures(sweeps: Sequence[Sweep], folder: Path, rest_s: float = 0.0) -> 
     Returns:
         Plot name -> path relative to the parent of `folder`, where the report lies.
     """
-    paths = {name: folder / f"{name}.png" for name, _ in figure_data(sweeps)}
+    drawings = dict(figure_data(sweeps))
+    paths = {name: folder / f"{name}.png" for name in drawings}
     if rest_s <= 0 or _youngest(folder) >= rest_s:
-        for name, drawing in figure_data(sweeps):
+        for name, drawing in drawings.items():
             _write(paths[name], drawing)
     return {name: f"{folder.name}/{path.name}" for name, path in paths.items() if path.exists()}
 

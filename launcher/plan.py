@@ -157,6 +157,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
+    fingerprint = _fingerprint(config)
     sweeps = tuple(
         SweepSpec(
             batch_id=batch_id,
@@ -166,7 +167,7 @@ def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
             method=budget.method,
             n_trials=budget.n_trials,
             config=replace(config, {"training.listmle_target": cell.target}),
-            data_fingerprint=_fingerprint(config),
+            data_fingerprint=fingerprint,
             explain=budget.explain,
             share_observations=budget.share_observations,
         )

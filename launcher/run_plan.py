@@ -34,7 +34,8 @@ def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
 
     write_sweep_results(ledger, batch_id, plan.outputs)
     names = [spec.batch_id for spec in plan.sweeps]
-    more = any(now.open and not now.cancelled for now in ledger.all_progress() if now.batch_id in names)
+    ahead = names[names.index(batch_id) + 1 :]
+    more = any(now.open and not now.cancelled for now in ledger.all_progress() if now.batch_id in ahead)
     analyse(plan.outputs, names, ledger, rest_s=FIGURES_REST_S if more else 0.0)
 
 

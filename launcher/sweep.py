@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from launcher.crew import Crew, WorkersFailedError
-from trainer.contract.ledger import Ledger, SlotState, SweepProgress
+from trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
 from trainer.contract.paths import OutputsRoot
 
 SHORTEST_PAUSE_S = 0.2
@@ -42,8 +42,7 @@ def run_sweep(
     submitted, pause, seen = 0, SHORTEST_PAUSE_S, None
     while True:
         progress = ledger.progress(batch_id)
-        # Those who have gone on to a later sweep come back for a slot that falls free.
-        workers = [w for name in (batch_id, *later) for w in ledger.workers(name)] if progress.open else []
+        workers = _workers(ledger, batch_id, later) if progress.open else []
         at_work = crew.alive() + crew.strangers(workers)
         show(progress, at_work)
         if progress.cancelled:
@@ -60,6 +59,14 @@ def run_sweep(
         pause = SHORTEST_PAUSE_S if now != seen else min(pause * 1.5, LONGEST_PAUSE_S)
         seen = now
         crew.wait(pause)
+
+
+def _workers(ledger: Ledger, batch_id: str, later: Sequence[str]) -> list[WorkerRow]:
+    """The sweep's workers, and where they have gone on to: they come back for a slot that falls free."""
+    own = ledger.workers(batch_id)
+    known = {(worker.place, worker.pid) for worker in own}
+    gone_on = [w for name in later for w in ledger.workers(name) if (w.place, w.pid) in known]
+    return [*own, *gone_on]
 
 
 def failed_slots(ledger: Ledger, progress: SweepProgress, outputs: OutputsRoot) -> str:

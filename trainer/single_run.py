@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def evaluate_holdouts(folders: Sequence[Path]) -> list[Path]:
     """`evaluate_holdout` for several runs in one process; a run that cannot be evaluated does not stop the others.
 
     Raises:
-        UserError: at the end, with what went wrong with each of them.
+        UserError: at the end, with what went wrong with each of them; anything unforeseen, with its traceback, as well.
     """
     done, problems = [], []
     for folder in folders:
@@ -76,6 +77,8 @@ def evaluate_holdouts(folders: Sequence[Path]) -> list[Path]:
             done.append(evaluate_holdout(folder))
         except UserError as error:
             problems.append(str(error))
+        except Exception:
+            problems.append(f"--run {folder}: {traceback.format_exc()}")
     if problems:
         raise UserError("\n".join(problems))
     return done

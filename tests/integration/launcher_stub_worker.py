@@ -8,6 +8,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,29 +19,44 @@ from trainer.contract.paths import OutputsRoot
 from trainer.contract.run_ids import new_run_id
 
 LEASE_S = 3.0
+OTHERS_AT_WORK = -1
 
 
-class Told(BaseException):
-    pass
+class ToldError(Exception):
+    """The worker was told to stop."""
 
 
-def told(*_):
-    raise Told
+told = threading.Event()
+
+
+def stop_where_told() -> None:
+    """Raise between two statements: an exception out of a signal handler can be lost in a destructor."""
+    if told.is_set():
+        raise ToldError
 
 
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--batch-id", required=True, action="append")
     arguments.add_argument("--threads", type=int)
-    return next((code for batch_id in arguments.parse_args().batch_id if (code := drain(batch_id))), 0)
+    batch_ids = arguments.parse_args().batch_id
+    # As the real one: on to the next sweep instead of waiting for another worker's last trial, and a look back.
+    left = []
+    for name in batch_ids:
+        code = drain(name, wait=name == batch_ids[-1] and not left)
+        if code == OTHERS_AT_WORK:
+            left.append(name)
+        elif code:
+            return code
+    return next((code for name in left if (code := drain(name, wait=True))), 0)
 
 
-def drain(batch_id: str) -> int:
+def drain(batch_id: str, *, wait: bool) -> int:
     mode = os.environ.get("STUB_MODE", "")
     if mode == "refuse":
         print("error: the league is not there", flush=True)
         return 2
-    signal.signal(signal.SIGTERM, told)
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
     with Ledger(database_url()) as ledger:
         spec = ledger.spec(batch_id)
         outputs = OutputsRoot(Path(spec.config.paths.outputs))
@@ -48,12 +64,16 @@ def drain(batch_id: str) -> int:
         claim = None
         try:
             while True:
+                stop_where_told()
                 claim = ledger.claim(batch_id, worker, LEASE_S)
                 if claim is None:
                     progress = ledger.progress(batch_id)
                     if progress.cancelled or not progress.open:
                         ledger.stop_worker(worker, "nothing left")
                         return 0
+                    if not (wait or progress.pending):
+                        ledger.stop_worker(worker, "others at work")
+                        return OTHERS_AT_WORK
                     time.sleep(0.1)
                     continue
                 run_id = new_run_id(ledger, outputs, spec.config.inference.run_id_base)
@@ -65,6 +85,7 @@ def drain(batch_id: str) -> int:
                 end = time.monotonic() + float(os.environ.get("STUB_SECONDS", "0.05"))
                 while time.monotonic() < end:
                     time.sleep(0.02)
+                    stop_where_told()
                     ledger.renew(claim, LEASE_S)
                 if mode == "fail" and claim.slot == 1:
                     ledger.fail(claim, "slot 1 never works")
@@ -72,7 +93,7 @@ def drain(batch_id: str) -> int:
                     ledger.finish(claim, 0.5 + claim.slot / 100, 0.1, {"spearman": 0.5})
                     ledger.settle(claim)
                 claim = None
-        except Told:
+        except ToldError:
             if claim is not None:
                 ledger.release(claim, "told to stop")
             ledger.stop_worker(worker, "told to stop")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from launcher import embedded_postgres
+from launcher import run_plan as plans
 from launcher.run_plan import run_plan, write_reports
 from launcher.submission import DebugExecutor, LocalExecutor
 from tests.leagues import stub_league
@@ -96,6 +97,18 @@ def test_a_plan_runs_in_order_by_one_array_and_is_not_run_again(ledger, outputs)
     code, lines = launch(ledger, ["b", "a"])
     assert (code, lines.reports) == (0, ["a"])
     assert len(submissions(outputs)) == 1
+
+
+def test_plots_rest_only_while_sweeps_are_still_to_come(project, ledger, monkeypatch):
+    """A sweep that was given up stays open; the last report must have all plots none the less."""
+    plan = stub.stub_plan(project / "config.yaml", ["given_up", "last"], 1, 1)
+    for spec in plan.sweeps:
+        ledger.register(spec, plan.outputs)
+    rests = []
+    monkeypatch.setattr(plans, "analyse", lambda *_, rest_s: rests.append(rest_s))
+    for spec in plan.sweeps:
+        write_reports(plan, ledger, spec.batch_id)
+    assert rests == [plans.FIGURES_REST_S, 0.0]
 
 
 def test_a_larger_budget_adds_trials_and_repeats_none(ledger, outputs):

@@ -21,6 +21,12 @@ def test_each_outputs_root_counts_for_itself(ledger, outputs, tmp_path):
     assert outputs_id(outputs) != outputs_id(other)
 
 
+def test_an_outputs_root_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "results").write_text("not a folder")
+    with pytest.raises(ConfigError, match=r"paths\.outputs: .*results cannot be made or written to"):
+        outputs_id(OutputsRoot(tmp_path / "results"))
+
+
 def test_a_moved_root_goes_on_counting(ledger, outputs, tmp_path):
     new_run_id(ledger, outputs, 25)
     outputs.root.rename(tmp_path / "moved")

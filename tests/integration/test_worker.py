@@ -161,10 +161,13 @@ def test_a_worker_does_not_wait_for_a_trial_of_another_one_but_goes_on_and_comes
     other = ledger.claim("small", ledger.start_worker("small", "testhost", os.getpid()))
     both = [word for name in ("small", "second") for word in ("--batch-id", name)]
     with subprocess.Popen([sys.executable, "-m", "trainer", "work", *both, "--threads", "1"]) as worker:
-        while ledger.progress("second").done == 0:
-            assert worker.poll() is None
-            time.sleep(0.05)
-        assert ledger.progress("small").running == 1
-        ledger.release(other, "it had to stop")
-        assert worker.wait(timeout=300) == 0
+        try:
+            while ledger.progress("second").done == 0:
+                assert worker.poll() is None
+                time.sleep(0.05)
+            assert ledger.progress("small").running == 1
+            ledger.release(other, "it had to stop")
+            assert worker.wait(timeout=300) == 0
+        finally:
+            worker.kill()
     assert ledger.progress("small").done == 1

@@ -60,8 +60,11 @@ def reserve(outputs: OutputsRoot, run_id: int) -> None:
 
 def outputs_id(outputs: OutputsRoot) -> str:
     """The random id of an outputs root, which travels with it; made by the first who asks."""
-    if not outputs.identity.exists():
-        files.create_text(outputs.identity, secrets.token_hex(8) + "\n")
+    try:
+        if not outputs.identity.exists():
+            files.create_text(outputs.identity, secrets.token_hex(8) + "\n")
+    except OSError as error:
+        raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
     return outputs.identity.read_text(encoding="utf-8").strip()
 
 

@@ -2,7 +2,8 @@
 
 The surprising one: ranking by the true strength itself is not best. It forgets the games already won, which decide more
 and more of the final rank. So it stands beside what is to be expected from the record so far and the rest of the season
-played at the true strengths. Even that is a ceiling on average only: luck decides single seasons.
+played at the true strengths. Even that is a ceiling on average only, since luck decides single seasons, and a little
+low, since the simulation takes the true strengths for as uncertain as any.
 
 Shapes: D regular-season days, S ranked dates, T teams.
 """

@@ -25,9 +25,6 @@ from trainer.features.roster import player_columns, player_features, roster_wort
 from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
 from trainer.features.targets import target_ranks
 
-BUILDER_VERSION = "6"
-"""Names the content of the features: raised whenever the same league would give other arrays."""
-
 
 @dataclass(frozen=True)
 class Batches:

@@ -33,8 +33,11 @@ _CODE_A = (
     "models/deep_set_training.py",
     "models/lists_as_tensors.py",
     "models/losses.py",
+    "models/team_rows.py",
     *_COMMON,
 )
+_CODE_B = ("models/boosting.py", "models/team_rows.py", *_COMMON)
+_CODE_C = ("models/forest.py", "models/team_rows.py", *_COMMON)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class ModelStages:
             earlier = None if before is None else before.arrays
             return Contents(boosting.fit(self.task, chosen, self.train_to.rounds, earlier))
 
-        identity = self._identity(chosen, ("models/boosting.py", "models/team_rows.py", *_COMMON), "xgboost-cpu")
+        identity = self._identity(chosen, _CODE_B, "xgboost-cpu")
         found = self._fetch("model_b", identity, build, self.train_to.rounds).arrays
         return boosting.scores(self.task, found, rounds), found[f"fit_{len(self.task.fits.train) - 1}"]
 
@@ -93,7 +96,7 @@ class ModelStages:
             earlier = None if before is None else before.arrays
             return Contents(forest.fit(self.task, chosen, self.train_to.trees, earlier))
 
-        identity = self._identity(chosen, ("models/forest.py", "models/team_rows.py", *_COMMON), "scikit-learn")
+        identity = self._identity(chosen, _CODE_C, "scikit-learn")
         found = self._fetch("model_c", identity, build, self.train_to.trees).arrays
         return forest.scores(self.task, found, trees), forest.prefix(found, trees)
 

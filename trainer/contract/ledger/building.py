@@ -1,7 +1,8 @@
 """Who builds what: a lock per key in the database, because file locks lie on Lustre and NFS.
 
-The locks belong to the ledger's connection. PostgreSQL lets one connection take a lock twice, so the threads of a
-process are kept apart here.
+PostgreSQL's locks are of one database, so two outputs roots with a database each may build the same thing at once;
+files are whole or not there, so that costs time only. The locks belong to the ledger's connection. PostgreSQL lets one
+connection take a lock twice, so the threads of a process are kept apart here.
 """
 
 from __future__ import annotations
