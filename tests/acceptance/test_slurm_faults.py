@@ -76,7 +76,10 @@ def test_told_to_stop_by_signal_walltime_and_preemption(project):
         assert starts_of(project, job_id) >= 2
         assert "stopped" in [w.reason for w in project.ledger.workers(BATCH) if w.job_id == job_id]
     assert not attempts_of(project, "dead")
-    assert {(a.slot, a.attempt) for _, a in workers.values()} == attempts_of(project, "released")
+    # Each gave back its slot, or was frozen so late in it that it finished it first.
+    frozen = {(a.slot, a.attempt) for _, a in workers.values()}
+    released = attempts_of(project, "released")
+    assert released <= frozen <= released | attempts_of(project, "complete")
     logs = [log.read_text() for log in project.outputs.sweep(BATCH).worker_logs()]
     assert any(f"requeueing {told}" in log for log in logs)
 
