@@ -68,7 +68,7 @@ def train(
         store: batches, and with `share` the trained models, are read from it and written to it.
         share: False trains every model alone; the result is the same.
         train_to: how deep the other runs of a sweep will want the models; used with `share`.
-        proceed: called before every stage; may raise to stop the run.
+        proceed: called before every stage, and while somebody else builds one; may raise to stop the run.
 
     Raises:
         UserError: for seasons, folds or data that the configuration cannot be used with, or a loss that diverges.
@@ -77,7 +77,7 @@ def train(
     target = config.training.listmle_target
     with watch.stage("batches"):
         split = split_seasons(config.evaluation, read_manifest(league_folder))
-        batches = batches_stage.fetch(config, league_folder, store)
+        batches = batches_stage.fetch(config, league_folder, store, proceed)
     with watch.stage("references"):
         known = references(league_folder, batches, target, split.train)
         require_target(known.truth, target, (*split.train, *split.validation))
@@ -88,6 +88,7 @@ def train(
         batches=batches_stage.identity(config, league_folder),
         store=store if share else None,
         train_to=_at_least(settings.depths(config), train_to if share else None),
+        proceed=proceed,
     )
     scores = {}
     with watch.stage("model_a"):

@@ -79,19 +79,17 @@ def test_told_to_stop_by_signal_walltime_and_preemption(project):
         os.kill(workers[timed][0], signal.SIGCONT)
     project.wait_for_end()
     project.check_budget(BATCH, 6)
-    # In about one run of ten, for a reason not known yet, one of the three is killed before it can say that it stopped.
-    # Its slot is then run again like any dead worker's.
-    reasons = {job_id: [w.reason for w in project.ledger.workers(BATCH) if w.job_id == job_id] for job_id in workers}
-    assert sum("stopped" in said for said in reasons.values()) >= 2, reasons
-    assert len(attempts_of(project, "dead")) <= 1
+    for job_id in workers:
+        assert "stopped" in [w.reason for w in project.ledger.workers(BATCH) if w.job_id == job_id]
+    assert not attempts_of(project, "dead")
     # The last one to be told comes back unless the others have done its slot before its job has ended.
     assert starts_of(project, told) >= 2
     assert starts_of(project, preempted) >= 2
     assert starts_of(project, timed) >= 2 or soon_done(project, timed)
     # Each gave back its slot, or was frozen so late in it that it finished it first.
     frozen = {(a.slot, a.attempt) for _, a in workers.values()}
-    released, dead = attempts_of(project, "released"), attempts_of(project, "dead")
-    assert released <= frozen <= released | dead | attempts_of(project, "complete")
+    released = attempts_of(project, "released")
+    assert released <= frozen <= released | attempts_of(project, "complete")
     logs = [log.read_text() for log in project.outputs.sweep(BATCH).worker_logs()]
     assert any(f"requeueing {told}" in log for log in logs)
 

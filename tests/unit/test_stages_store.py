@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +181,20 @@ def test_who_is_refused_waits_for_the_one_who_builds(tmp_path: Path) -> None:
     assert len(store.fetch("x", {}, lambda _: pytest.fail("built twice")).arrays["value"]) == 2
     assert len(refusals) == 2
     assert store.counts["x"] == StageCount(hits=1, misses=0)
+
+
+def test_who_waits_can_be_told_to_stop(tmp_path: Path) -> None:
+    """The one who builds may be frozen, and a worker that is told to stop has to give back its slot all the same."""
+
+    class Told(Exception):  # noqa: N818
+        pass
+
+    def proceed() -> None:
+        raise Told
+
+    store = Store(tmp_path, lambda _: nullcontext(False))
+    with pytest.raises(Told):
+        store.fetch("s", {}, lambda _: pytest.fail("nothing is built"), proceed=proceed)
 
 
 def test_arbiter_of_one_process_frees_the_key(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Both targets are in them, so the sweeps of both share one entry.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def identity(config: Config, league_folder: Path) -> dict[str, Any]:
     }
 
 
-def fetch(config: Config, league_folder: Path, store: Store) -> Batches:
+def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[], None] = lambda: None) -> Batches:
     """All lists of the league, from the store or built now.
 
     Raises:
@@ -49,7 +50,7 @@ def fetch(config: Config, league_folder: Path, store: Store) -> Batches:
         league = load_league(league_folder)
         return pack(build_batches(league, training.rolling_windows, training.roster_size, config.evaluation.first_day))
 
-    return unpack(store.fetch(STAGE, identity(config, league_folder), build))
+    return unpack(store.fetch(STAGE, identity(config, league_folder), build, proceed=proceed))
 
 
 def pack(batches: Batches) -> Contents:

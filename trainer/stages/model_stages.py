@@ -7,7 +7,7 @@ same to the last bit. Heavy libraries are imported only when a model has to be t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ class ModelStages:
     """None: every model is trained alone."""
     train_to: Depths
     """How far a model is trained when it has to be; never less than the run needs."""
+    proceed: Callable[[], None]
+    """Called while another worker trains what this one needs; may raise to stop the run."""
 
     def model_a(self) -> tuple[Array, dict[str, Array]]:
         """Scores [M, T] of `fits.ranked`, and the final fit's weights and standardisation, after the run's epochs."""
@@ -111,7 +113,7 @@ class ModelStages:
         }
 
     def _fetch(self, stage: str, identity: dict[str, Any], build: Any, depth: int) -> Contents:
-        return build(None) if self.store is None else self.store.fetch(stage, identity, build, depth)
+        return build(None) if self.store is None else self.store.fetch(stage, identity, build, depth, self.proceed)
 
 
 _STANDARDISATION = ("player_mean", "player_deviation", "context_mean", "context_deviation")

@@ -77,7 +77,14 @@ class Store:
         self._max_bytes = int(max_gb * 1e9)
         self._verified: set[tuple[str, int, int, int]] = set()
 
-    def fetch(self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0) -> Contents:
+    def fetch(
+        self,
+        stage: str,
+        identity: Mapping[str, Any],
+        build: Build,
+        depth: int = 0,
+        proceed: Callable[[], None] = lambda: None,
+    ) -> Contents:
         """The stage's contents to at least `depth`, from disk or from `build`.
 
         Args:
@@ -85,6 +92,7 @@ class Store:
             identity: everything that can change the contents, apart from the depth; plain data.
             build: called at most once, by one process at a time per identity.
             depth: epochs, rounds or trees; 0 for a stage that has no such thing.
+            proceed: called while somebody else builds, who may take long or be frozen; may raise to stop waiting.
         """
         name = digest({"stage": stage, **identity})
         wait = _FIRST_WAIT_S
@@ -96,6 +104,7 @@ class Store:
             with self._building(f"{stage}/{name}") as mine:
                 if mine:
                     return self._make(stage, name, identity, build, depth)
+            proceed()
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_S)
 
