@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from trainer import pipeline, run_folder
 from trainer.contract import provenance
 from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import LEASE_S, Ledger
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import RunPaths
 from trainer.contract.provenance import Provenance
@@ -32,9 +33,13 @@ class Trial:
     attempt: int
 
 
-def open_store(config: Config, ledger: Ledger) -> Store:
-    """The stage store of `paths.batch_cache`; the ledger's database says who builds what."""
-    return Store(Path(config.paths.batch_cache), ledger.building, config.cache.max_gb)
+def open_store(config: Config, ledger: Ledger, lease_s: float = LEASE_S) -> Store:
+    """The stage store of `paths.batch_cache`; the ledger's database says who builds what.
+
+    A builder without a sign of life for the time of a lease is not waited for.
+    """
+    building = partial(ledger.building, silent_s=lease_s)
+    return Store(Path(config.paths.batch_cache), building, config.cache.max_gb)
 
 
 def train_into(

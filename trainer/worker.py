@@ -92,7 +92,7 @@ class _Service:
         worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), self.lease_s)
         reason = "crashed"
         try:
-            store = self.stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
+            store = self.stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger, self.lease_s))
             trials = _Trials(store, self.threads, self.share)
             result = drain(
                 ledger,

@@ -143,7 +143,7 @@ class Project:
             "TRUESTRENGTH_LEASE_S": str(LEASE_S),
         }
         config = REPOSITORY / "config" / "outputs4_phase1.yaml"
-        text = CHEAP.format(config=config, data=league / "demo", cache=league / "cache")
+        text = CHEAP.format(config=config, data=league / "demo", cache=folder / "cache")
         (folder / "cheap.yaml").write_text(text)
         self.profile()
 
@@ -216,6 +216,7 @@ class Project:
         pid = self.trainer_pid(job_id)
         for _ in range(100):
             os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.5)  # what it had sent to the server before still takes effect
             for attempt in self.ledger.attempts(batch_id):
                 if attempt.job_id == job_id and attempt.state == "running" and attempt.run_id is not None:
                     return pid, attempt

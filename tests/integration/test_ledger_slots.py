@@ -265,6 +265,41 @@ def test_a_builder_that_dies_frees_its_key(ledger, database_url):
             assert mine
 
 
+def test_a_builder_that_is_frozen_loses_its_key(ledger, database_url):
+    from trainer.contract.ledger import Ledger
+
+    with Ledger(database_url) as frozen, frozen.building("batches-1") as first:
+        assert first
+        with ledger.building("batches-1", silent_s=60) as mine:
+            assert not mine
+        time.sleep(1)
+        with ledger.building("batches-1", silent_s=0.5) as mine:
+            assert not mine  # its session is ended; whoever asks next has the key
+        deadline = time.monotonic() + 10
+        while not _builds(ledger, "batches-1"):
+            assert time.monotonic() < deadline
+        # Awake again it connects anew, and the key is not its own.
+        with ledger.building("batches-1") as mine, frozen.building("batches-1") as again:
+            assert (mine, again) == (True, False)
+
+
+def test_a_builder_that_gives_signs_of_life_keeps_its_key(ledger, sweep, database_url):
+    from trainer.contract.ledger import Ledger
+
+    with Ledger(database_url) as builder, builder.building("batches-1"):
+        for _ in range(6):
+            time.sleep(0.6)
+            builder.open_slots(BATCH)
+            with ledger.building("batches-1", silent_s=3) as mine:
+                assert not mine
+        assert not _builds(ledger, "batches-1")
+
+
+def _builds(ledger, key):
+    with ledger.building(key) as mine:
+        return mine
+
+
 def test_unknown_batch_names_the_known_ones(ledger, sweep):
     with pytest.raises(DatabaseError, match="did you mean 'phase1_spearman_final_rank'"):
         ledger.spec("phase1_spearman_final_rnk")

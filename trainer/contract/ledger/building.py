@@ -3,16 +3,23 @@
 PostgreSQL's locks are of one database, so two outputs roots with a database each may build the same thing at once;
 files are whole or not there, so that costs time only. The locks belong to the ledger's connection. PostgreSQL lets one
 connection take a lock twice, so the threads of a process are kept apart here.
+
+The lock of a process that dies falls with its connection. One that is frozen (SIGSTOP, a suspended job) keeps its
+connection, so those who wait may end the session of a holder that has been silent for too long. When it wakes it
+connects anew.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from trainer.contract.ledger.connection import Connection, values
 from trainer.contract.ledger.queries import query
+
+_log = logging.getLogger(__name__)
 
 
 class BuildingLocks:
@@ -25,18 +32,22 @@ class BuildingLocks:
         self._turn = threading.Lock()
 
     @contextmanager
-    def asking(self, key: str) -> Iterator[bool]:
+    def asking(self, key: str, silent_s: float | None) -> Iterator[bool]:
         """Whether `key` is this caller's to build; `Ledger.building` says more."""
-        mine = self._take(key)
+        mine = self._take(key, silent_s)
         try:
             yield mine
         finally:
             if mine:
                 self._give_back(key)
 
-    def _take(self, key: str) -> bool:
+    def _take(self, key: str, silent_s: float | None) -> bool:
         with self._turn:
-            if key in self._keys or not self._ask("try_session_lock", key):
+            if key in self._keys:
+                return False
+            if not self._ask("try_session_lock", key):
+                if silent_s is not None and self._ask("end_silent_holder", key, silent_s=silent_s):
+                    _log.warning("%s: whoever was building it gave no sign of life for %g s", key, silent_s)
                 return False
             self._keys.add(key)
             return True
@@ -46,6 +57,6 @@ class BuildingLocks:
             self._keys.discard(key)
             self._ask("session_unlock", key)
 
-    def _ask(self, statement: str, key: str) -> bool:
-        name = {"name": f"truestrength:building:{key}"}
-        return self._connection.work(lambda open_: values(open_, query(statement), name)) == [True]
+    def _ask(self, statement: str, key: str, **parameters: float) -> bool:
+        named = {"name": f"truestrength:building:{key}", **parameters}
+        return self._connection.work(lambda open_: values(open_, query(statement), named)) == [True]

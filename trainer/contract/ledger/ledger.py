@@ -293,13 +293,18 @@ class Ledger:
         self.prepare()
         sequences.raise_to(self.connection, root_id, floor)
 
-    def building(self, key: str) -> AbstractContextManager[bool]:
+    def building(self, key: str, silent_s: float | None = None) -> AbstractContextManager[bool]:
         """Give True to one process at a time for `key`, and False to the others, who look again later.
 
         The database arbitrates, and the lock falls with its holder; those who wait hold nothing. After the server was
         away two may build at once: write files whole or not at all.
+
+        Args:
+            key: what is built.
+            silent_s: a holder that has not spoken to the database for so long, in seconds, loses the key to whoever
+                asks next; None lets it keep the key.
         """
-        return self._building.asking(key)
+        return self._building.asking(key, silent_s)
 
     def _rows(self, statement: str, row: type[T], **parameters: Any) -> list[T]:
         return self.connection.rows(query(statement), parameters, row)

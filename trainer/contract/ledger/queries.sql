@@ -329,6 +329,16 @@ SET LOCAL idle_in_transaction_session_timeout = '5min';
 -- name: try_session_lock
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
 
+-- name: end_silent_holder
+-- Whoever holds the lock and has not spoken to the server for so long is frozen or cut off; its session is ended.
+SELECT pg_terminate_backend(pid) AS ended
+FROM pg_locks
+JOIN pg_stat_activity AS session USING (pid)
+WHERE locktype = 'advisory' AND granted AND session.datname = current_database() AND session.usename = current_user
+  AND pg_locks.database = session.datid AND objsubid = 1
+  AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
+  AND session.state = 'idle' AND session.state_change < clock_timestamp() - make_interval(secs => %(silent_s)s);
+
 -- name: session_unlock
 SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0)) AS released;
 
