@@ -1,8 +1,9 @@
-"""`python -m benchmarks.trial`: one training run by `trainer run`: cold, warm and shared.
+"""`python -m benchmarks.trial`: one training run by `trainer run`: cold, warm, prefixes and repeated.
 
-cold: nothing is cached. warm: the batches are. shared: every stage is. Each run is a new process, so `outside` has its
-start-up (imports, database) and the run's folder in it; a sweep's worker starts once. How to read it: a trial whose
-stages are in the store costs what `shared` says without its start-up; stages are wall seconds.
+cold: nothing is cached. warm: the batches are. prefixes: the models are, too, as for a trial with parameters of its own
+between those of others. repeated: the results are, as for a trial that another objective's sweep had before. Each run
+is a new process, so `outside` has its start-up (imports, database) and the run's folder in it; a sweep's worker starts
+once. How to read it: a trial of a sweep costs what its line says without its start-up; stages are wall seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from trainer.contract.database import URL_VARIABLE
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import OutputsRoot, StorePaths
 
-STAGES = ("batches", "references", "model_a", "model_b", "model_c", "stack", "evaluation", "title_odds")
+MODELS = ("model_a", "model_b", "model_c")
+STAGES = ("batches", "references", *MODELS, "stack", "evaluation", "title_odds", "results")
+KEPT = {
+    "cold": (),
+    "warm": ("batches",),
+    "prefixes": ("batches", *MODELS),
+    "repeated": ("batches", *MODELS, "results"),
+}
+"""Stages that are in the store, by trial."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,15 +52,14 @@ def run(args: argparse.Namespace) -> None:
         settings = [f"paths.data={args.data}", f"paths.batch_cache={cache.root}", f"paths.outputs={outputs.root}"]
         words = [word for text in [*settings, *args.set] for word in ("--set", text)]
         command = [sys.executable, "-m", "trainer", "run", "--config", str(CONFIG), "--threads", str(args.threads)]
-        for number, name in enumerate(("cold", "warm", "shared"), start=1):
-            if name == "warm":
-                for stage in {path.parent for path, _ in cache.entries()} - {cache.stage("batches")}:
-                    shutil.rmtree(stage)
+        for number, (name, kept) in enumerate(KEPT.items(), start=1):
+            for stage in {path.parent for path, _ in cache.entries()} - {cache.stage(name) for name in kept}:
+                shutil.rmtree(stage)
             usage = measure([*command, *words], {URL_VARIABLE: url}, folder / "log.txt")
             metrics = outputs.lone_run(24 + number).metrics
             seconds = msgspec.json.decode(metrics.read_bytes(), type=RunMetrics).seconds
             outside = usage.wall_s - sum(seconds.values())
-            rows.append([name, usage.cpu_s, usage.wall_s, *(seconds[stage] for stage in STAGES), outside])
+            rows.append([name, usage.cpu_s, usage.wall_s, *(seconds.get(stage) for stage in STAGES), outside])
     show("seconds", ["trial", "CPU", "wall", *STAGES, "outside"], rows)
 
 

@@ -7,6 +7,7 @@ correlation loses is the column's worth (Breiman 2001). Slow by nature, which is
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from trainer.evaluation.metrics import spearman
 from trainer.features.batches import Batches
 from trainer.features.lists import choose_lists
 from trainer.models.fits import Ints
-from trainer.models.fitted import FittedModels
+from trainer.models.fitted import FittedModels, fitted_models
 from trainer.models.team_rows import as_lists
 from trainer.stages import batches as batches_stage
 from trainer.stages.store import Store
@@ -32,12 +33,20 @@ MOST_LISTS = 40
 Floats = npt.NDArray[np.float64]
 
 
-def write_explanation(path: Path, config: Config, data: Path, store: Store, models: FittedModels) -> None:
-    """Write a row per feature: where it is read, its name, and the loss in Spearman correlation when it is shuffled."""
+def write_explanation(path: Path, config: Config, data: Path, store: Store, models: Mapping[str, bytes]) -> None:
+    """Write a row per feature: where it is read, its name, and the loss in Spearman correlation when it is shuffled.
+
+    Args:
+        path: the CSV file.
+        config: of the run.
+        data: league folder.
+        store: of batches.
+        models: the run's, as `FittedModels.files` gives them.
+    """
     batches = batches_stage.fetch(config, data, store)
     validation = split_seasons(config.evaluation, read_manifest(data)).validation
     lists = choose_lists(batches, validation, MOST_LISTS, config.training.seed)
-    table = explain(models, batches, lists, config.training.listmle_target, config.training.seed)
+    table = explain(fitted_models(models), batches, lists, config.training.listmle_target, config.training.seed)
     with replacing(path) as temporary:
         table.write_csv(temporary)
 

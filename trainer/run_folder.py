@@ -10,21 +10,32 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import polars as pl
 import yaml
 
 from trainer.contract import provenance
 from trainer.contract.config import Config
 from trainer.contract.errors import UserError
-from trainer.contract.files import replacing, write_json, write_text
+from trainer.contract.files import write_bytes, write_json, write_text
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import RunPaths
 from trainer.contract.provenance import Provenance, RunState
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run found, as it stands in its folder."""
+
+    predictions: bytes
+    """Parquet."""
+    models: Mapping[str, bytes]
+    """Content by file name."""
+    metrics: RunMetrics
 
 
 class RunFolder:
@@ -35,14 +46,11 @@ class RunFolder:
         self._record = record
         self._begun = time.monotonic()
 
-    def write_results(
-        self, predictions: pl.DataFrame, save_models: Callable[[Path], None], metrics: RunMetrics
-    ) -> None:
-        """Write models, predictions and metrics, in this order; then the run is complete."""
-        with replacing(self.paths.predictions) as temporary:
-            predictions.write_parquet(temporary)
-        _write_folder(self.paths.models, save_models)
-        write_json(self.paths.metrics, metrics)
+    def write_results(self, results: Results) -> None:
+        """Write predictions, models and metrics, in this order; then the run is complete."""
+        write_bytes(self.paths.predictions, results.predictions)
+        _write_folder(self.paths.models, results.models)
+        write_json(self.paths.metrics, results.metrics)
         self.close("complete")
 
     def close(self, state: RunState, reason: str | None = None) -> None:
@@ -86,11 +94,12 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
         handler.close()
 
 
-def _write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     try:
-        write(temporary)
+        for name, content in files.items():
+            write_bytes(temporary / name, content)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

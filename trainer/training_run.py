@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from trainer import pipeline, run_folder
+import msgspec
+
+from trainer import run_folder
 from trainer.contract import provenance
 from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
@@ -19,7 +21,10 @@ from trainer.contract.paths import RunPaths
 from trainer.contract.provenance import Provenance
 from trainer.models.precision import choose_precision
 from trainer.models.settings import Depths
+from trainer.stages import results
+from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
+from trainer.stages.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +81,40 @@ def train_into(
     record = _record(run_id, config, data, threads, trial)
     with run_folder.opened(paths, config, record) as folder:
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
-        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=lambda: proceed(folder))
+        found = _results(config, data, store, share=share, train_to=train_to, proceed=lambda: proceed(folder))
         if explain:
             from trainer.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
 
-            write_explanation(paths.explanation, config, data, store, trained.models)
-        folder.write_results(trained.predictions, trained.models.save, trained.metrics)
-    return trained.metrics
+            write_explanation(paths.explanation, config, data, store, found.models)
+        folder.write_results(found)
+    return found.metrics
+
+
+def _results(
+    config: Config, data: Path, store: Store, *, share: bool, train_to: Depths | None, proceed: Callable[[], None]
+) -> run_folder.Results:
+    """From the store or from a training; the metrics say what that cost this run."""
+    watch = Watch(dict(store.counts), proceed)
+    spent: dict[str, float] = {}
+
+    def build(_: Contents | None) -> Contents:
+        from trainer import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
+
+        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
+        spent.update(trained.metrics.seconds)
+        return results.pack(trained)
+
+    with watch.stage(results.STAGE):
+        if share:
+            identity = results.identity(config, data)
+            found = results.unpack(store.fetch(results.STAGE, identity, build, proceed=proceed))
+        else:
+            found = results.unpack(build(None))
+    rest = round(watch.seconds[results.STAGE] - sum(spent.values()), 4)
+    metrics = msgspec.structs.replace(
+        found.metrics, cache=watch.counts_since(store.counts), seconds={**spent, results.STAGE: rest}
+    )
+    return replace(found, metrics=metrics)
 
 
 def _record(run_id: int, config: Config, data: Path, threads: int, trial: Trial | None) -> Provenance:

@@ -3,7 +3,6 @@
 import logging
 
 import msgspec
-import polars as pl
 import pytest
 import yaml
 
@@ -14,6 +13,7 @@ from trainer.contract.errors import DataError
 from trainer.contract.metrics import RunMetrics, Scores
 from trainer.contract.paths import RunPaths
 from trainer.contract.provenance import Provenance
+from trainer.run_folder import Results
 
 SCORES = Scores(spearman=0.5, ndcg4=0.6, ndcg16=0.7, ndcg20=0.8, playoff_spearman=0.4, rank_rmse=6.0)
 
@@ -64,7 +64,7 @@ def test_a_complete_run_has_every_file(tmp_path):
     with run_folder.opened(paths, Config(), record()) as folder:
         assert read(paths).state == "running"
         logging.getLogger("trainer").warning("half way")
-        folder.write_results(pl.DataFrame({"a": [1]}), lambda into: (into / "m.json").write_text("{}"), metrics())
+        folder.write_results(Results(b"PAR1", {"m.json": b"{}"}, metrics()))
     assert {p.name for p in paths.folder.iterdir()} == {
         "config.yaml",
         "log.txt",
@@ -93,12 +93,9 @@ def test_a_failed_run_says_so_and_has_no_metrics(tmp_path, error):
 def test_models_that_cannot_be_saved_leave_no_half_folder(tmp_path):
     paths = RunPaths(tmp_path / "run_025")
 
-    def save(into):
-        (into / "half").write_text("x")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"), run_folder.opened(paths, Config(), record()) as folder:
-        folder.write_results(pl.DataFrame({"a": [1]}), save, metrics())
+    unwritable = {"m.json": b"{}", "no/such/../\0": b""}
+    with pytest.raises(ValueError, match="null byte"), run_folder.opened(paths, Config(), record()) as folder:
+        folder.write_results(Results(b"PAR1", unwritable, metrics()))
     assert not paths.models.exists()
     assert not paths.metrics.exists()
     assert not [p for p in paths.folder.iterdir() if p.name.endswith(".tmp")]

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from trainer.contract.config import Config
 from trainer.contract.errors import DataError
-from trainer.contract.files import replacing, write_bytes, write_json
+from trainer.contract.files import as_json
 from trainer.contract.objectives import Target
 from trainer.contract.paths import ModelPaths
 from trainer.features.batches import Batches
@@ -64,15 +65,17 @@ class FittedModels:
         weights = self.description.stack_weights
         return Stack(tuple(weights), np.array(list(weights.values())), self.description.stack_alpha)
 
-    def save(self, folder: Path) -> None:
-        """Write the models into `folder`: safetensors, XGBoost JSON, JSON."""
+    def files(self) -> dict[str, bytes]:
+        """The models as safetensors, XGBoost JSON and JSON, by the names that `ModelPaths` gives them."""
         from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
 
-        paths = ModelPaths(folder)
-        _save_arrays(paths.model_a, self.model_a)
-        write_bytes(paths.model_b, boosting.as_json(self.model_b, self.description.rounds))
-        _save_arrays(paths.model_c, self.model_c)
-        write_json(paths.stack, self.description)
+        paths = ModelPaths(Path())
+        return {
+            paths.model_a.name: _as_safetensors(self.model_a),
+            paths.model_b.name: boosting.as_json(self.model_b, self.description.rounds),
+            paths.model_c.name: _as_safetensors(self.model_c),
+            paths.stack.name: as_json(self.description),
+        }
 
     def scores(self, batches: Batches, lists: Ints) -> dict[str, Array]:
         """[L, T] scores of some lists by each model; 0 where masked.
@@ -105,21 +108,32 @@ class FittedModels:
 
 
 def load_models(folder: Path) -> FittedModels:
-    """Read what `FittedModels.save` wrote.
+    """Read what `FittedModels.files` gave, from a folder.
 
     Raises:
         DataError: when the folder does not hold the models of a complete run.
     """
-    paths = ModelPaths(folder)
     try:
-        return FittedModels(
-            model_a=load_file(paths.model_a),
-            model_b=np.frombuffer(paths.model_b.read_bytes(), dtype=np.uint8),
-            model_c=load_file(paths.model_c),
-            description=msgspec.json.decode(paths.stack.read_bytes(), type=Description),
-        )
-    except (OSError, ValueError) as error:
+        return fitted_models({path.name: path.read_bytes() for path in folder.iterdir()})
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise DataError(f"{folder}: no fitted models here ({error}). Only complete runs have them") from None
+
+
+def fitted_models(files: Mapping[str, bytes]) -> FittedModels:
+    """What `FittedModels.files` was made from.
+
+    Raises:
+        KeyError: when a file is missing.
+        ValueError: when the description cannot be read.
+        SafetensorError: when arrays cannot be read.
+    """
+    paths = ModelPaths(Path())
+    return FittedModels(
+        model_a=load(files[paths.model_a.name]),
+        model_b=np.frombuffer(files[paths.model_b.name], dtype=np.uint8),
+        model_c=load(files[paths.model_c.name]),
+        description=msgspec.json.decode(files[paths.stack.name], type=Description),
+    )
 
 
 def describe(stack: Stack, points_per_score: float, batches: Batches, config: Config) -> Description:
@@ -139,6 +153,5 @@ def describe(stack: Stack, points_per_score: float, batches: Batches, config: Co
     )
 
 
-def _save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    with replacing(path) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+def _as_safetensors(arrays: Mapping[str, Array]) -> bytes:
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})

@@ -87,7 +87,7 @@ def test_predictions_are_of_the_validation_seasons_only(run: TrainedRun) -> None
 def test_saved_models_are_open_files_and_give_the_same_bits(
     run: TrainedRun, config: Config, league: Path, store: Store, tmp_path: Path
 ) -> None:
-    run.models.save(tmp_path)
+    _save(run, tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".safetensors", ".safetensors"]
     assert json.loads((tmp_path / "model_b.json").read_text())["learner"]
     batches = batches_stage.fetch(config, league, store)
@@ -99,7 +99,7 @@ def test_saved_models_are_open_files_and_give_the_same_bits(
 def test_holdout_is_the_last_season(
     run: TrainedRun, config: Config, league: Path, store: Store, tmp_path: Path
 ) -> None:
-    run.models.save(tmp_path)
+    _save(run, tmp_path)
     metrics, predictions = holdout(config, league, store, load_models(tmp_path))
     last = batches_stage.fetch(config, league, store).seasons[-1]
     assert metrics.seasons == (last,)
@@ -151,3 +151,20 @@ def test_models_refuse_other_features(run: TrainedRun, config: Config, league: P
 def test_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no fitted models here"):
         load_models(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model_a.safetensors", "model_b.json", "stack.json"])
+def test_damaged_models_are_refused(run: TrainedRun, tmp_path: Path, name: str) -> None:
+    _save(run, tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(DataError, match=f"no fitted models here.*{name}"):
+        load_models(tmp_path)
+    if name != "model_b.json":  # XGBoost reads its own file only when a season is ranked
+        (tmp_path / name).write_bytes(run.models.files()[name][:40])
+        with pytest.raises(DataError, match="no fitted models here"):
+            load_models(tmp_path)
+
+
+def _save(run: TrainedRun, folder: Path) -> None:
+    for name, content in run.models.files().items():
+        (folder / name).write_bytes(content)

@@ -1,0 +1,102 @@
+"""Two trials with the same parameters: the second reads the first one's results, and leaves the same files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from trainer.contract.config import Config
+from trainer.contract.errors import UserError
+from trainer.contract.metrics import RunMetrics, StageCount
+from trainer.contract.paths import RunPaths
+from trainer.models.settings import Depths
+from trainer.stages.results import STAGE
+from trainer.stages.store import Store
+from trainer.training_run import train_into
+
+HIT = StageCount(hits=1)
+Train = Callable[..., RunPaths]
+
+
+@pytest.fixture
+def train_one(tmp_path: Path, demo_league: Path, small_config: Callable[[dict[str, Any]], Config]) -> Train:
+    """Trains a run into a folder of its own."""
+
+    def call(run_id: int, store: Store, changes: dict[str, Any] | None = None, **keywords: Any) -> RunPaths:
+        paths = RunPaths(tmp_path / f"run_{run_id:03d}")
+        config = small_config({"paths.data": str(demo_league), **(changes or {})})
+        train_into(paths, run_id, config, store, threads=1, **keywords)
+        return paths
+
+    return call
+
+
+def files(run: RunPaths) -> dict[str, bytes]:
+    """All that the run found, without what it cost."""
+    found = {path.name: path.read_bytes() for path in (run.predictions, *run.models.iterdir())}
+    metrics = msgspec.structs.replace(metrics_of(run), cache={}, seconds={})
+    return {**found, "metrics": msgspec.json.encode(metrics)}
+
+
+def metrics_of(run: RunPaths) -> RunMetrics:
+    return msgspec.json.decode(run.metrics.read_bytes(), type=RunMetrics)
+
+
+def test_the_second_run_reads_what_the_first_one_found(
+    train_one: Train, store_with_batches: Callable[[], Store]
+) -> None:
+    store = store_with_batches()
+    first = train_one(25, store, train_to=Depths(epochs=4, rounds=110, trees=29))
+    # Other numbers of workers, other depths of the sweep and another device setting are the same trial.
+    second = train_one(26, store, {"training.device": "cpu", "cache.max_gb": 1.0})
+    alone = train_one(27, store, share=False)
+    assert files(first) == files(second) == files(alone)
+    assert metrics_of(first).cache[STAGE].misses == 1
+    assert metrics_of(first).cache["model_a"].misses == 1
+    assert metrics_of(second).cache == {STAGE: HIT}
+    assert set(metrics_of(second).seconds) == {STAGE}
+    assert STAGE not in metrics_of(alone).cache
+    assert metrics_of(alone).seconds["model_a"] > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_a.epochs": 2},
+        {"model_b.n_estimators": 104},
+        {"model_c.min_samples_leaf": 6},
+        {"training.seed": 8},
+        {"training.listmle_target": "playoff_outcome"},
+        {"evaluation.validation": 1},
+    ],
+    ids=",".join,
+)
+def test_other_parameters_have_other_results(
+    train_one: Train, store_with_batches: Callable[[], Store], changes: dict[str, Any]
+) -> None:
+    store = store_with_batches()
+    first = train_one(25, store)
+    other = train_one(26, store, changes)
+    assert metrics_of(other).cache[STAGE].misses == 1
+    assert files(other)["metrics"] != files(first)["metrics"]
+
+
+def test_an_explained_run_may_have_its_results_from_another(
+    train_one: Train, store_with_batches: Callable[[], Store]
+) -> None:
+    store = store_with_batches()
+    train_one(25, store)
+    explained = train_one(26, store, explain=True)
+    assert metrics_of(explained).cache[STAGE] == HIT
+    assert len(explained.explanation.read_text().splitlines()) > 10
+
+
+def test_a_run_that_fails_leaves_no_results(train_one: Train, store_with_batches: Callable[[], Store]) -> None:
+    store = store_with_batches()
+    with pytest.raises(UserError):
+        train_one(25, store, {"training.n_folds": 50})
+    assert {path.parent.name for path, _ in store.paths.entries()} == {"batches"}

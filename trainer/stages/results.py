@@ -1,0 +1,65 @@
+"""A run's results as a stage of the store: what two trials have in common down to the last parameter is done once.
+
+That is most of a plan. The start design is the same for every objective, so the sweeps of one target begin with the
+same trials; what differs is which of the six figures the sweep looks at. The surprising one: an entry holds the very
+files of the run folder, byte for byte.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from trainer.contract import config as configuration
+from trainer.contract.config import Config
+from trainer.contract.league import read_manifest
+from trainer.contract.metrics import RunMetrics
+from trainer.models.precision import choose_precision
+from trainer.run_folder import Results
+from trainer.stages.identity import code, libraries
+from trainer.stages.stage_file import Contents
+
+if TYPE_CHECKING:
+    from trainer.pipeline import TrainedRun
+
+STAGE = "results"
+
+_MODELS = "models/"
+
+
+def identity(config: Config, league_folder: Path) -> dict[str, Any]:
+    """Everything that can change the results."""
+    return {
+        "data": read_manifest(league_folder).fingerprint,
+        "code": code("."),
+        "libraries": libraries("numpy", "polars", "safetensors", "scikit-learn", "scipy", "torch", "xgboost-cpu"),
+        "config": configuration.identity(config),
+        "precision": choose_precision(config.training.amp, config.training.device).name,
+    }
+
+
+def pack(trained: TrainedRun) -> Contents:
+    """As files. What the run cost is not part of its results."""
+    predictions = BytesIO()
+    trained.predictions.write_parquet(predictions)
+    metrics = msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+    files = {
+        "predictions": predictions.getvalue(),
+        "metrics": msgspec.json.encode(metrics),
+        **{f"{_MODELS}{name}": content for name, content in trained.models.files().items()},
+    }
+    return Contents({name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()})
+
+
+def unpack(contents: Contents) -> Results:
+    """From what `pack` made."""
+    files = {name: array.tobytes() for name, array in contents.arrays.items()}
+    return Results(
+        predictions=files["predictions"],
+        models={name.removeprefix(_MODELS): files[name] for name in files if name.startswith(_MODELS)},
+        metrics=msgspec.json.decode(files["metrics"], type=RunMetrics),
+    )
