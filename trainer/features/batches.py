@@ -19,6 +19,7 @@ from trainer.contract.errors import DataError
 from trainer.contract.objectives import Target
 from trainer.data.league import League
 from trainer.features.context import team_context
+from trainer.features.outlook import Foresight, outlook
 from trainer.features.players import player_log
 from trainer.features.ratings import elo
 from trainer.features.roster import player_columns, player_features, roster_worth, season_roster
@@ -56,7 +57,9 @@ class Batches:
     """Names of the C context columns."""
 
 
-def build_batches(league: League, windows: Sequence[int], roster_size: int, first_day: int) -> Batches:
+def build_batches(
+    league: League, windows: Sequence[int], roster_size: int, first_day: int, foresight: Foresight = outlook
+) -> Batches:
     """All lists of all seasons: every regular-season game day from `first_day` days after the season's first game on.
 
     Args:
@@ -64,6 +67,7 @@ def build_batches(league: League, windows: Sequence[int], roster_size: int, firs
         windows: lengths of the rolling windows, in games.
         roster_size: most players of a team.
         first_day: lists start this many days after a season's first game.
+        foresight: gives the outlook of a season, which takes half of the time.
 
     Returns:
         Arrays as `Batches` says. A season without playoffs has NaN as its playoff outcome.
@@ -77,7 +81,7 @@ def build_batches(league: League, windows: Sequence[int], roster_size: int, firs
     parts = []
     for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
         roster = season_roster(log, i, games, games.days)
-        context = team_context(games, rating, roster_worth(roster), windows)
+        context = team_context(games, rating, roster_worth(roster), windows, foresight)
         listed = _listed(games, first_day)
         players, mask = player_features(log, roster.since(listed), windows, roster_size)
         _check_rosters(games, games.days[listed:], mask)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.features.outlook import Outlook, outlook
+from trainer.features.outlook import Foresight, Outlook, outlook
 from trainer.features.ratings import ELO_MEAN, ELO_PER_POINT, point_rating
 from trainer.features.roster import RosterWorth
 from trainer.features.season_games import COLUMNS, Floats, SeasonGames
@@ -27,7 +27,9 @@ KEPT = 0.85
 """Points that a team is ahead by later on for each point that it is rated ahead by now."""
 
 
-def team_context(games: SeasonGames, elo: Floats, worth: RosterWorth, windows: Sequence[int]) -> dict[str, Floats]:
+def team_context(
+    games: SeasonGames, elo: Floats, worth: RosterWorth, windows: Sequence[int], foresight: Foresight = outlook
+) -> dict[str, Floats]:
     """[D, T] columns by name, for every regular-season day, from games strictly before it.
 
     Args:
@@ -35,11 +37,12 @@ def team_context(games: SeasonGames, elo: Floats, worth: RosterWorth, windows: S
         elo: [D, T] as `trainer.features.ratings.elo` gives it.
         worth: what the rosters are worth on each day.
         windows: lengths of the rolling windows, in games.
+        foresight: gives the outlook, which is slow and knows nothing of the windows.
     """
     elo_points = (elo - ELO_MEAN) / ELO_PER_POINT
     rating = point_rating(games, worth.before_season)
     strength = team_strength(elo_points, rating, worth, STAR_WEIGHT)
-    ahead = outlook(games, strength, team_strength(elo_points, rating, worth, PLAYOFF_STAR_WEIGHT))
+    ahead = foresight(games, strength, team_strength(elo_points, rating, worth, PLAYOFF_STAR_WEIGHT))
     return {
         **_expectations(ahead),
         "strength": strength,

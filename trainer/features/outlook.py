@@ -8,8 +8,9 @@ Shapes: D days, G regular-season games, T teams, N simulated seasons.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,10 @@ class Outlook:
     """Probability of playing the playoffs."""
     champion: Floats
     """Probability of winning the title."""
+
+
+Foresight: TypeAlias = Callable[[SeasonGames, Floats, Floats], Outlook]
+"""`outlook`, or what has its results from somewhere else."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
+from trainer.stages import outlook as outlook_stage
 from trainer.stages.identity import code
 from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
@@ -46,9 +47,10 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
         from trainer.data.league import load_league  # noqa: PLC0415 - a hit does not read the league
         from trainer.features.batches import build_batches  # noqa: PLC0415
 
-        training = config.training
+        training, first_day = config.training, config.evaluation.first_day
         league = load_league(league_folder)
-        return pack(build_batches(league, training.rolling_windows, training.roster_size, config.evaluation.first_day))
+        foresight = outlook_stage.stored(store, proceed)
+        return pack(build_batches(league, training.rolling_windows, training.roster_size, first_day, foresight))
 
     return unpack(store.fetch(STAGE, identity(config, league_folder), build, proceed=proceed))
 

@@ -10,6 +10,10 @@ import hashlib
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 import trainer
 
@@ -29,6 +33,15 @@ def code(*modules: str) -> str:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             result.update(file.relative_to(_PACKAGE).as_posix().encode())
             result.update(file.read_bytes())
+    return result.hexdigest()
+
+
+def digest_of(*arrays: npt.NDArray[Any]) -> str:
+    """SHA-256 (hex) of arrays: types, shapes and values."""
+    result = hashlib.sha256()
+    for array in arrays:
+        result.update(f"{array.dtype} {array.shape}".encode())
+        result.update(np.ascontiguousarray(array).data)
     return result.hexdigest()
 
 

@@ -6,13 +6,11 @@ same to the last bit. Heavy libraries are imported only when a model has to be t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 
 from trainer.contract.config import Config, digest
@@ -20,7 +18,7 @@ from trainer.models import settings
 from trainer.models.fits import Task
 from trainer.models.precision import choose_precision
 from trainer.models.settings import Depths
-from trainer.stages.identity import code, libraries
+from trainer.stages.identity import code, digest_of, libraries
 from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
 
@@ -106,7 +104,7 @@ class ModelStages:
         return {
             "batches": digest(self.batches),
             "target": self.task.target,
-            "fits": _digest_of(*self.task.fits.train, *self.task.fits.rank),
+            "fits": digest_of(*self.task.fits.train, *self.task.fits.rank),
             "settings": msgspec.to_builtins(chosen),
             "code": code(*modules),
             "libraries": libraries("numpy", library),
@@ -117,11 +115,3 @@ class ModelStages:
 
 
 _STANDARDISATION = ("player_mean", "player_deviation", "context_mean", "context_deviation")
-
-
-def _digest_of(*parts: Array) -> str:
-    result = hashlib.sha256()
-    for part in parts:
-        result.update(f"{part.shape}".encode())
-        result.update(np.ascontiguousarray(part, dtype=np.int64).data)
-    return result.hexdigest()

@@ -46,13 +46,13 @@ def store_with_batches(
     """Makes a store that holds the batches of the small configuration and nothing else."""
     first = Store(tmp_path_factory.mktemp("store"))
     batches_stage.fetch(small_config({}), demo_league, first)
-    ((entry, _),) = first.paths.entries()
+    (entry,) = first.paths.stage(batches_stage.STAGE).iterdir()
 
     def make() -> Store:
         store = Store(tmp_path_factory.mktemp("store"))
-        copy = store.paths.entry(entry.parent.name, entry.name.split(".")[0], 0)
-        copy.parent.mkdir()
-        os.link(entry, copy)
+        folder = store.paths.stage(batches_stage.STAGE)
+        folder.mkdir()
+        os.link(entry, folder / entry.name)
         return store
 
     return make
