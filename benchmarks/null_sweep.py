@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.setting import CONFIG
 from launcher.plan import Plan
 from launcher.progress import display
-from launcher.run_plan import run_plan
+from launcher.run_plan import NoReports, run_plan
 from launcher.submission import LocalExecutor
 from trainer.contract.config import load_config
 from trainer.contract.database import database_url
@@ -47,7 +47,7 @@ def main(batch_id: str, trials: str, workers: str, marks: str, outputs: str) -> 
 
     executor = LocalExecutor(plan.n_jobs, command)
     with display() as screen, Ledger(database_url()) as ledger:
-        code = run_plan(plan, ledger, executor, screen, report=lambda *_: None)
+        code = run_plan(plan, ledger, executor, screen, NoReports())
         done = ledger.progress(batch_id).done
     return code or int(done != spec.n_trials)
 

@@ -56,14 +56,14 @@ def draw_figures(sweeps: Sequence[Sweep], folder: Path, rest_s: float = 0.0) -> 
     Args:
         sweeps: What the plots show.
         folder: Where they lie.
-        rest_s: Draw nothing when a plot is younger than this, in seconds.
+        rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
 
     Returns:
         Plot name -> path relative to the parent of `folder`, where the report lies.
     """
     drawings = dict(figure_data(sweeps))
     paths = {name: folder / f"{name}.png" for name in drawings}
-    if rest_s <= 0 or _youngest(folder) >= rest_s:
+    if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
         for name, drawing in drawings.items():
             _write(paths[name], drawing)
     return {name: f"{folder.name}/{path.name}" for name, path in paths.items() if path.exists()}
@@ -157,9 +157,12 @@ def _reliability_panel(target: Target, trial: Trial, metrics: RunMetrics) -> Rel
     )
 
 
-def _youngest(folder: Path) -> float:
-    """Seconds since a plot was written last."""
-    return time.time() - max((path.stat().st_mtime for path in folder.glob("*.png")), default=0.0)
+def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
+    """When a plot was written last, or if none was, when the first trial began, in seconds since 1970."""
+    if drawn := [path.stat().st_mtime for path in folder.glob("*.png")]:
+        return max(drawn)
+    begun = [trial.started_at for sweep in sweeps for trial in sweep.trials if trial.started_at]
+    return min((moment.timestamp() for moment in begun), default=0.0)
 
 
 def _write(path: Path, drawing: Drawing) -> None:

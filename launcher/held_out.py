@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from launcher.container_job import contained
@@ -21,8 +22,21 @@ from trainer.contract.objectives import Target
 from trainer.contract.paths import OutputsRoot, RunPaths
 
 
-def read_held_out(ledger: Ledger, outputs: OutputsRoot, container: Container | None, say: Callable[[str], None]) -> int:
+def read_held_out(
+    ledger: Ledger,
+    outputs: OutputsRoot,
+    container: Container | None,
+    say: Callable[[str], None],
+    meanwhile: Callable[[], None],
+) -> int:
     """Leave `holdout.json` in the folder of the best run of each target.
+
+    Args:
+        ledger: Where the sweeps are registered.
+        outputs: The root that holds their folders.
+        container: Where the trainer runs.
+        say: Told which runs are read, and what goes wrong.
+        meanwhile: Called while the trainer reads, if there is anything to read.
 
     Returns:
         How many runs were evaluated. What goes wrong is said and stops nothing.
@@ -35,7 +49,12 @@ def read_held_out(ledger: Ledger, outputs: OutputsRoot, container: Container | N
             continue
         chosen.append(outputs.sweep(best.batch_id).run(best.run_id))
         say(f"reading the held-out season for {best.run}, the best run for {target}")
-    problem = _evaluate([run.folder for run in chosen], container) if chosen else None
+    if not chosen:
+        return 0
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        evaluation = beside.submit(_evaluate, [run.folder for run in chosen], container)
+        meanwhile()
+    problem = evaluation.result()
     read = [run for run in chosen if run.holdout.exists()]
     if problem:
         unread = ", ".join(run.folder.name for run in chosen if run not in read)

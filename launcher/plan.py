@@ -61,6 +61,11 @@ class Plan:
     """What the sweeps were expanded from."""
 
     @property
+    def batch_ids(self) -> list[str]:
+        """The sweeps' names, in order."""
+        return [spec.batch_id for spec in self.sweeps]
+
+    @property
     def outputs(self) -> OutputsRoot:
         """Where the sweeps' folders lie."""
         return OutputsRoot(Path(self.config.paths.outputs))

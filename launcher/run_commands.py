@@ -113,7 +113,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     inside = checked(settings, plan.config.paths, Path())
 
     from launcher.progress import display  # noqa: PLC0415
-    from launcher.run_plan import nothing_more, read_held_out_season, run_plan  # noqa: PLC0415
+    from launcher.run_plan import WrittenReports, run_plan  # noqa: PLC0415
     from launcher.server import database_for_command  # noqa: PLC0415
     from trainer.contract.ledger import Ledger  # noqa: PLC0415
 
@@ -124,8 +124,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with _terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            held_out = partial(read_held_out_season, container=inside, say=screen.say) if whole else nothing_more
-            return run_plan(plan, ledger, executor, screen, finish=held_out)
+            return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))
 
 
 @contextmanager

@@ -6,11 +6,13 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
+from launcher.conclusion import FIGURES_REST_S, analyse, conclude
 from launcher.containers import Container
 from launcher.crew import Crew
 from launcher.plan import Plan
@@ -24,44 +26,60 @@ from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.sweep import SweepSpec
 
 EXIT_INCOMPLETE = 1
-FIGURES_REST_S = 300.0
-"""While sweeps are still to come, plots are drawn at most this often; the last sweep of a plan draws them all."""
 
 
-def write_reports(plan: Plan, ledger: Ledger, batch_id: str) -> None:
-    """Write the tables of one sweep, and the analysis anew."""
-    from launcher.results import write_sweep_results  # noqa: PLC0415 - seconds, which a finished plan need not wait
+class Reports(Protocol):
+    """Told when there is something to report."""
 
-    write_sweep_results(ledger, batch_id, plan.outputs)
-    names = [spec.batch_id for spec in plan.sweeps]
-    ahead = names[names.index(batch_id) + 1 :]
-    more = any(now.open and not now.cancelled for now in ledger.all_progress() if now.batch_id in ahead)
-    analyse(plan.outputs, names, ledger, rest_s=FIGURES_REST_S if more else 0.0)
+    def sweep(self, batch_id: str) -> None:
+        """A sweep has ended that is not yet in the tables."""
 
-
-def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
-    """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
-
-    With `rest_s`, plots that were drawn within so many seconds are left as they are.
-    """
-    from launcher.analysis import write_analysis  # noqa: PLC0415
-    from launcher.results import registered  # noqa: PLC0415
-
-    planned = batch_ids if len(batch_ids) > 1 else []
-    others = [name for name in registered(ledger, outputs) if name not in planned]
-    write_analysis(ledger, [*planned, *others], outputs, rest_s)
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
 
 
-def nothing_more(plan: Plan, ledger: Ledger) -> None:
-    """A plan that ends with its last sweep."""
+class NoReports:
+    """For a plan whose results nobody reads."""
+
+    def sweep(self, batch_id: str) -> None:
+        """Write nothing."""
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """Write nothing."""
 
 
-def read_held_out_season(plan: Plan, ledger: Ledger, container: Container | None, say: Callable[[str], None]) -> None:
-    """Read the held-out season for the best runs, unless that was done, and put it into the analysis."""
-    from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
+@dataclass(frozen=True)
+class WrittenReports:
+    """Tables, analysis and plots in the outputs root."""
 
-    if read_held_out(ledger, plan.outputs, container, say):
-        analyse(plan.outputs, [spec.batch_id for spec in plan.sweeps], ledger)
+    plan: Plan
+    ledger: Ledger
+    say: Callable[[str], None]
+    container: Container | None = None
+    whole: bool = False
+    """The plan ends with the held-out season."""
+
+    def sweep(self, batch_id: str) -> None:
+        """The tables of one sweep and, unless the end of the plan is next, the analysis."""
+        from launcher.results import write_sweep_results  # noqa: PLC0415 - a finished plan need not wait for it
+
+        write_sweep_results(self.ledger, batch_id, self.plan.outputs)
+        names = self.plan.batch_ids
+        ahead = names[names.index(batch_id) + 1 :]
+        if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
+            analyse(self.plan.outputs, names, self.ledger, rest_s=FIGURES_REST_S)
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
+        conclude(
+            self.plan.outputs,
+            self.plan.batch_ids,
+            self.ledger,
+            changed=changed,
+            held_out=self.whole and complete,
+            container=self.container,
+            say=self.say,
+        )
 
 
 def run_plan(
@@ -69,9 +87,7 @@ def run_plan(
     ledger: Ledger,
     executor: Executor,
     display: Display,
-    report: Callable[[Plan, Ledger, str], None] = write_reports,
-    *,
-    finish: Callable[[Plan, Ledger], None] = nothing_more,
+    reports: Reports,
 ) -> int:
     """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
 
@@ -80,8 +96,7 @@ def run_plan(
         ledger: Where they are registered.
         executor: Where the workers run.
         display: Where progress and messages are shown.
-        report: Called after each sweep that is not yet in the tables.
-        finish: Called at the end, when every sweep is complete.
+        reports: Told of the end of each sweep that is not yet in the tables, and of the end of the plan.
 
     Returns:
         0, or 1 when a sweep is not complete.
@@ -92,6 +107,7 @@ def run_plan(
     """
     seen = PlanProgress(plan.sweeps)
     outcomes: list[Outcome] = []
+    changed = False
 
     def show(progress: SweepProgress, at_work: int) -> None:
         seen.see(progress)
@@ -102,18 +118,21 @@ def run_plan(
         for spec in plan.sweeps:
             register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
-        names = [spec.batch_id for spec in plan.sweeps]
-        for i, name in enumerate(names):
-            outcome = run_sweep(name, ledger, crew, show, later=names[i + 1 :])
+        for i, name in enumerate(plan.batch_ids):
+            outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
             if outcome.progress.failed and not outcome.problem:
                 outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
             if outcome.submitted or not written(plan.outputs, outcome.progress):
-                outcome = _reported(outcome, partial(report, plan, ledger, name))
+                outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
+                changed = True
             if outcome.problem:
                 display.say(outcome.problem)
             outcomes.append(outcome)
-    if all(outcome.progress.complete for outcome in outcomes):
-        finish(plan, ledger)
+    complete = all(outcome.progress.complete for outcome in outcomes)
+    last = _reported(outcomes[-1], "the analysis", partial(reports.end, changed=changed, complete=complete))
+    if last is not outcomes[-1]:
+        outcomes[-1] = last
+        display.say(str(last.problem))
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 
@@ -131,13 +150,13 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     crew.leave()
 
 
-def _reported(outcome: Outcome, report: Callable[[], None]) -> Outcome:
-    """Write the tables; a full disk costs the tables and not the sweeps that follow."""
+def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
+    """Write something; a full disk costs just that and not the sweeps that follow."""
     try:
         report()
     except OSError as error:
-        lines = [outcome.problem, f"{outcome.progress.batch_id}: its tables were not written: {error}."]
-        hint = "`python -m launcher report` writes them from the ledger and the run folders."
+        lines = [outcome.problem, f"{what} could not be written: {error}."]
+        hint = "`python -m launcher report` writes everything from the ledger and the run folders."
         return replace(outcome, problem="\n".join([*filter(None, lines), hint]))
     return outcome
 
@@ -145,8 +164,7 @@ def _reported(outcome: Outcome, report: Callable[[], None]) -> Outcome:
 def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
     """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
     last, finished = outputs.sweep(progress.batch_id).importances, progress.last_finished_at
-    files = [last, outputs.analysis]
-    return all(f.exists() and (finished is None or f.stat().st_mtime > finished.timestamp()) for f in files)
+    return last.exists() and (finished is None or last.stat().st_mtime > finished.timestamp())
 
 
 def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:

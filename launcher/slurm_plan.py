@@ -20,10 +20,10 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from launcher import slurm_arrays, slurm_commands
-from launcher.held_out import read_held_out
+from launcher.conclusion import analyse, conclude
 from launcher.plan import Plan
 from launcher.results import write_sweep_results
-from launcher.run_plan import analyse, exclusively, register, written
+from launcher.run_plan import exclusively, register, written
 from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import PlanFinisher, Site, SweepFinisher
 from launcher.slurm_names import JobName
@@ -91,13 +91,19 @@ def finish_plan(job: PlanFinisher) -> int:
             with _alone(ledger, site.batch_ids):
                 _submit_all(site, ledger, tries=1, again=False)
             return 0
-        if unwritten := [progress.batch_id for progress in now if not written(site.outputs, progress)]:
-            for batch_id in unwritten:
-                write_sweep_results(ledger, batch_id, site.outputs)
-            analyse(site.outputs, site.batch_ids, ledger)
+        unwritten = [progress.batch_id for progress in now if not written(site.outputs, progress)]
+        for batch_id in unwritten:
+            write_sweep_results(ledger, batch_id, site.outputs)
         incomplete = [progress.batch_id for progress in now if not progress.complete]
-        if site.whole and not incomplete and read_held_out(ledger, site.outputs, site.container, _say):
-            analyse(site.outputs, site.batch_ids, ledger)
+        conclude(
+            site.outputs,
+            site.batch_ids,
+            ledger,
+            changed=bool(unwritten),
+            held_out=site.whole and not incomplete,
+            container=site.container,
+            say=_say,
+        )
     _say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
     return int(bool(incomplete))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from launcher.plan import Budget, Cell, Plan, expand_sweep
 from launcher.progress import PlainLines
-from launcher.run_plan import run_plan
+from launcher.run_plan import NoReports, run_plan
 from launcher.server import database_for_command
 from launcher.submission import LocalExecutor
 from trainer.contract.config import load_config
@@ -34,7 +34,7 @@ def main():
     plan = stub_plan(Path(config_file), batch_ids, int(n_trials), int(n_jobs))
     with database_for_command(plan.outputs, print) as url, Ledger(url, patience_s=20) as ledger:
         executor = LocalExecutor(plan.n_jobs, stub_command)
-        return run_plan(plan, ledger, executor, PlainLines(), report=lambda *_: None)
+        return run_plan(plan, ledger, executor, PlainLines(), NoReports())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import embedded_postgres
+from launcher import embedded_postgres, results
 from launcher import run_plan as plans
-from launcher.run_plan import run_plan, write_reports
+from launcher.run_plan import WrittenReports, run_plan
 from launcher.submission import DebugExecutor, LocalExecutor
 from tests.leagues import stub_league
 from trainer.contract.errors import SweepChangedError, UserError
@@ -33,8 +33,11 @@ class Lines:
         self.workers = []
         self.reports = []
 
-    def report(self, plan, ledger, batch_id):
+    def sweep(self, batch_id):
         self.reports.append(batch_id)
+
+    def end(self, *, changed, complete):
+        self.reports.append((changed, complete))
 
     def show(self, plan, progress, at_work):
         self.workers.append(at_work)
@@ -56,11 +59,12 @@ def outputs(project):
     return OutputsRoot(Path("out"))
 
 
-def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, report=None):
+def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False):
     plan = stub.stub_plan(Path("config.yaml"), batch_ids, n_trials, n_jobs)
     lines = Lines()
     executor = executor or LocalExecutor(n_jobs, stub.stub_command)
-    return run_plan(plan, ledger, executor, lines, report or lines.report), lines
+    reports = WrittenReports(plan, ledger, lines.say) if written else lines
+    return run_plan(plan, ledger, executor, lines, reports), lines
 
 
 def submissions(outputs):
@@ -79,7 +83,7 @@ def wait_until(true, seconds=30):
 
 
 def test_a_plan_runs_in_order_by_one_array_and_is_not_run_again(ledger, outputs):
-    code, lines = launch(ledger, ["b", "a"], report=write_reports)
+    code, lines = launch(ledger, ["b", "a"], written=True)
     assert code == 0
     assert sorted(run_ids(ledger, "b") + run_ids(ledger, "a")) == list(range(25, 33))
     assert max(run_ids(ledger, "b")) < min(run_ids(ledger, "a"))
@@ -90,25 +94,46 @@ def test_a_plan_runs_in_order_by_one_array_and_is_not_run_again(ledger, outputs)
     assert all(not worker.live for name in "ab" for worker in ledger.workers(name))
 
     before = {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()}
-    assert launch(ledger, ["b", "a"], report=write_reports)[0] == 0
+    assert launch(ledger, ["b", "a"], written=True)[0] == 0
     assert {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()} == before
 
     outputs.sweep("a").importances.unlink()
     code, lines = launch(ledger, ["b", "a"])
-    assert (code, lines.reports) == (0, ["a"])
+    assert (code, lines.reports) == (0, ["a", (True, True)])
     assert len(submissions(outputs)) == 1
 
 
-def test_plots_rest_only_while_sweeps_are_still_to_come(project, ledger, monkeypatch):
-    """A sweep that was given up stays open; the last report must have all plots none the less."""
-    plan = stub.stub_plan(project / "config.yaml", ["given_up", "last"], 1, 1)
+def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(project, ledger, outputs):
+    assert launch(ledger, ["a"], n_trials=2)[0] == 0
+    plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)
     for spec in plan.sweeps:
         ledger.register(spec, plan.outputs)
-    rests = []
-    monkeypatch.setattr(plans, "analyse", lambda *_, rest_s: rests.append(rest_s))
-    for spec in plan.sweeps:
-        write_reports(plan, ledger, spec.batch_id)
-    assert rests == [plans.FIGURES_REST_S, 0.0]
+    reports = WrittenReports(plan, ledger, print)
+    reports.sweep("a")
+    assert outputs.analysis.exists()
+    assert not outputs.figures.exists()
+    outputs.analysis.unlink()
+    reports.sweep("still_open")
+    assert not outputs.analysis.exists(), "the last sweep leaves it to the end"
+    reports.end(changed=True, complete=False)
+    assert f"{outputs.figures.name}/trials_spearman.png" in outputs.analysis.read_text()
+    assert (outputs.figures / "trials_spearman.png").exists()
+
+
+@pytest.mark.parametrize("lost", ["analysis", "held out"])
+def test_what_was_cut_off_at_the_end_is_written_by_the_same_command(ledger, outputs, lost):
+    launch(ledger, ["a", "b"], n_trials=2, written=True)
+    if lost == "analysis":
+        outputs.analysis.unlink()
+    else:  # the held-out season was read, and the launcher died before it could tell of it
+        [run, *_] = outputs.sweep("a").folder.glob("run_*")
+        (run / "holdout.json").write_text("{}")
+        os.utime(outputs.analysis, (0, 0))
+    assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
+    assert outputs.analysis.stat().st_mtime > time.time() - 60
+    before = outputs.analysis.stat().st_mtime_ns
+    assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
+    assert outputs.analysis.stat().st_mtime_ns == before
 
 
 def test_a_larger_budget_adds_trials_and_repeats_none(ledger, outputs):
@@ -163,14 +188,17 @@ def test_another_configuration_under_the_same_name_is_refused_before_anything_ru
     assert len(submissions(outputs)) == 1
 
 
-def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs):
-    def full(plan, ledger, batch_id):
+def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs, monkeypatch):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    code, lines = launch(ledger, ["a", "b"], n_trials=1, report=full)
+    monkeypatch.setattr(results, "write_sweep_results", full)
+    monkeypatch.setattr(plans, "conclude", full)
+    code, lines = launch(ledger, ["a", "b"], n_trials=1, written=True)
     assert code == 1
     assert [ledger.progress(name).complete for name in "ab"] == [True, True]
-    assert "a: its tables were not written: [Errno 28] No space left on device" in "\n".join(lines.text)
+    for what in ("a: its tables", "b: its tables", "the analysis"):
+        assert f"{what} could not be written: [Errno 28] No space left on device" in "\n".join(lines.text)
 
 
 def test_a_second_launcher_is_refused(ledger, project_database, outputs):

@@ -12,7 +12,7 @@ import pytest
 from launcher import watch_commands
 from launcher.__main__ import parser
 from launcher.progress import PlainLines
-from launcher.run_plan import run_plan
+from launcher.run_plan import NoReports, run_plan
 from launcher.submission import LocalExecutor
 from tests.leagues import stub_league
 from trainer.contract import command_line
@@ -50,7 +50,7 @@ def registered(plan, ledger):
 @pytest.fixture
 def finished(plan, ledger):
     executor = LocalExecutor(1, stub.stub_command)
-    assert run_plan(plan, ledger, executor, PlainLines(), report=lambda *_: None) == 0
+    assert run_plan(plan, ledger, executor, PlainLines(), NoReports()) == 0
     return ledger
 
 
@@ -156,7 +156,7 @@ def test_followed_logs_show_what_is_written_meanwhile(finished, plan, ledger, ca
 
 def test_logs_of_a_worker_that_died_before_it_reached_the_ledger(plan, ledger, capsys, monkeypatch):
     monkeypatch.setenv("STUB_MODE", "refuse")
-    run_plan(plan, ledger, LocalExecutor(1, stub.stub_command), PlainLines(), report=lambda *_: None)
+    run_plan(plan, ledger, LocalExecutor(1, stub.stub_command), PlainLines(), NoReports())
     capsys.readouterr()
     assert launcher("logs", "b") == 0
     assert "error: the league is not there" in capsys.readouterr().out

@@ -285,6 +285,10 @@ class OutputsRoot:
         found = self.sweeps.glob(f"*/jobs/*/{glob.escape(job_id)}_*_log.*")
         return sorted(found, key=lambda path: path.parent.name)
 
+    def held_out_files(self) -> list[Path]:
+        """What was read of the held-out season, by whichever run of a sweep."""
+        return sorted(self.sweeps.glob("*/run_*/holdout.json"))
+
     def lone_run(self, run_id: int) -> RunPaths:
         """The folder of a run outside any sweep."""
         return RunPaths(self.root / "runs" / run_name(run_id))

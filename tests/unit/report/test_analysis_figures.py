@@ -2,6 +2,7 @@
 
 import math
 import os
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -118,6 +119,7 @@ def test_files_are_images_and_written_once(build, tmp_path):
 def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, tmp_path):
     folder = tmp_path / "figures"
     first, second = make_pair(build)
+    assert draw_figures([just_begun(first)], folder, rest_s=3600) == {}
     paths = draw_figures([first], folder)
     before = {path.name: path.stat().st_ino for path in folder.iterdir()}
     better = build.sweep(first.spec, [0.80, 0.85, 0.99])
@@ -127,6 +129,11 @@ def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, 
         os.utime(path, (0, 0))
     assert len(draw_figures([better, second], folder, rest_s=3600)) > len(paths)
     assert (folder / "trials_rank_rmse.png").stat().st_ino != before["trials_rank_rmse.png"]
+
+
+def just_begun(sweep):
+    trials = [msgspec.structs.replace(trial, started_at=datetime.now(UTC)) for trial in sweep.trials]
+    return msgspec.structs.replace(sweep, trials=tuple(trials))
 
 
 def test_another_value_is_another_file(build, tmp_path):

@@ -1,0 +1,70 @@
+"""The analysis while a plan goes on, and its end: the held-out season, all plots, the last word of the analysis.
+
+Drawing plots and reading the held-out season take seconds each and need nothing of one another, so they go side by
+side. Whatever is cut off in between is found unfinished by the next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from launcher.containers import Container
+from trainer.contract.ledger import Ledger
+from trainer.contract.paths import OutputsRoot
+
+FIGURES_REST_S = 300.0
+"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
+
+
+def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
+    """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
+
+    With `rest_s`, plots that were drawn within so many seconds are left as they are.
+    """
+    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from launcher.results import registered  # noqa: PLC0415
+
+    planned = batch_ids if len(batch_ids) > 1 else []
+    others = [name for name in registered(ledger, outputs) if name not in planned]
+    write_analysis(ledger, [*planned, *others], outputs, rest_s)
+
+
+def conclude(
+    outputs: OutputsRoot,
+    batch_ids: Sequence[str],
+    ledger: Ledger,
+    *,
+    changed: bool,
+    held_out: bool,
+    container: Container | None,
+    say: Callable[[str], None],
+) -> None:
+    """Bring the analysis and all plots up to date; costs little where they are.
+
+    Args:
+        outputs: The root that holds the sweeps' folders.
+        batch_ids: The plan's sweeps, in order.
+        ledger: Where they are registered.
+        changed: Tables were written since the plots were drawn.
+        held_out: Read the held-out season for the best runs, unless that was done.
+        container: Where the trainer runs.
+        say: Told what is being read, and what goes wrong with it.
+    """
+    write = partial(analyse, outputs, batch_ids, ledger)
+    if held_out:
+        from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
+
+        if read_held_out(ledger, outputs, container, say, meanwhile=write):
+            changed = True
+    if changed or not _up_to_date(outputs, batch_ids, ledger):
+        write()
+
+
+def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> bool:
+    """Whether the analysis is newer than all that it tells of."""
+    if not outputs.analysis.exists():
+        return False
+    ends = [sweep.last_finished_at for sweep in ledger.all_progress() if sweep.batch_id in batch_ids]
+    read = [path.stat().st_mtime for path in outputs.held_out_files()]
+    return outputs.analysis.stat().st_mtime > max([*read, *(end.timestamp() for end in ends if end)], default=0.0)
