@@ -119,6 +119,17 @@ def test_mark_changes_only_a_running_run(tmp_path):
     provenance.mark_ended(tmp_path / "nowhere", "dead", "never began")
 
 
+@pytest.mark.parametrize(("state", "expected"), [("complete", "superseded"), ("failed", "failed")])
+def test_a_run_that_ended_before_it_heard_of_its_later_owner_says_so(tmp_path, state, expected):
+    paths = RunPaths(tmp_path / "run_025")
+    with run_folder.opened(paths, Config(), record()) as folder:
+        folder.close(state, "for its own reason")
+    provenance.mark_ended(paths.provenance, "superseded", "taken over")
+    assert read(paths).state == expected
+    assert read(paths).reason == ("taken over" if expected == "superseded" else "for its own reason")
+    assert read(paths).seconds is not None
+
+
 def test_git_state_is_this_checkout():
     commit, dirty = provenance.git_state()
     assert commit is not None

@@ -61,11 +61,14 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mark_ended(path: Path, state: RunState, reason: str) -> None:
-    """Write into the record of somebody else's run what became of it, unless it is missing or says so already."""
+    """Write into the record of a run what became of it, unless it is missing or says so already.
+
+    A run that was superseded may have come to its end before it heard of that; its results do not count.
+    """
     if not path.exists():
         return
     record = msgspec.json.decode(path.read_bytes(), type=Provenance)
-    if record.state == "running":
+    if record.state == "running" or (state == "superseded" and record.state in {"complete", "dead"}):
         write_json(path, msgspec.structs.replace(record, state=state, reason=reason))
 
 
