@@ -22,7 +22,7 @@ from trainer.contract.metrics import RunMetrics
 from trainer.contract.objectives import Target
 from trainer.contract.seasons import SeasonSplit, split_seasons
 from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
-from trainer.evaluation.tables import WITHOUT, evaluate
+from trainer.evaluation.tables import BASE_MODELS, WITHOUT, evaluate
 from trainer.features.batches import Batches
 from trainer.features.lists import choose_lists
 from trainer.features.targets import require_target
@@ -32,7 +32,7 @@ from trainer.models.fitted import FittedModels, describe
 from trainer.models.settings import Depths
 from trainer.ranking import date_rows, predictions_of, rank_validation
 from trainer.stages import batches as batches_stage
-from trainer.stages.model_stages import ModelStages
+from trainer.stages.model_stages import ModelStages, TrainedModel
 from trainer.stages.references import References, ceilings, references
 from trainer.stages.store import Store
 from trainer.stages.watch import Watch
@@ -90,13 +90,8 @@ def train(
         train_to=_at_least(settings.depths(config), train_to if share else None),
         proceed=proceed,
     )
-    scores = {}
-    with watch.stage("model_a"):
-        scores["model_a"], model_a = stages.model_a()
-    with watch.stage("model_b"):
-        scores["model_b"], model_b = stages.model_b()
-    with watch.stage("model_c"):
-        scores["model_c"], model_c = stages.model_c()
+    trained = _models(stages, watch)
+    scores = {name: model.scores for name, model in trained.items()}
     with watch.stage("stack"):
         ranked = rank_validation(task, scores)
         points = fit_points(known.title, batches, np.concatenate(task.fits.rank[:-1]), ranked.out_of_fold)
@@ -115,10 +110,22 @@ def train(
             **vars(ceilings(league_folder, batches, target, split.validation)),
         )
     description = describe(ranked.stack, points, batches, config)
-    models = FittedModels(model_a, model_b, model_c, description)
+    models = FittedModels(*(model.final for model in trained.values()), description)
     metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
     log.info("spearman %.4f on %s", metrics.objectives.spearman, ", ".join(split.validation))
     return TrainedRun(metrics, predictions, models)
+
+
+def _models(stages: ModelStages, watch: Watch) -> dict[str, TrainedModel]:
+    """The three models. While another worker trains one of them, this one sees to the others."""
+    makers = dict(zip(BASE_MODELS, (stages.model_a, stages.model_b, stages.model_c), strict=True))
+    trained: dict[str, TrainedModel] = {}
+    for wait in (False, True):
+        for name in [name for name in makers if name not in trained]:
+            with watch.stage(name):
+                if (made := makers[name](wait=wait)) is not None:
+                    trained[name] = made
+    return {name: trained[name] for name in BASE_MODELS}
 
 
 def holdout(config: Config, league_folder: Path, store: Store, models: FittedModels) -> tuple[RunMetrics, pl.DataFrame]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from trainer.models.precision import choose_precision
 from trainer.models.settings import Depths
 from trainer.stages.identity import code, digest_of, libraries
 from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from trainer.stages.store import Build, Store
 
 Array = npt.NDArray[Any]
 
@@ -38,6 +38,15 @@ _CODE_B = ("models/boosting.py", "models/team_rows.py", *_COMMON)
 _CODE_C = ("models/forest.py", "models/team_rows.py", *_COMMON)
 
 
+class TrainedModel(NamedTuple):
+    """What a run needs of one of its models."""
+
+    scores: Array
+    """[M, T] of the lists `fits.ranked`."""
+    final: Any
+    """The final fit, as `FittedModels` has it."""
+
+
 @dataclass(frozen=True)
 class ModelStages:
     """Trains or finds the models of one run."""
@@ -53,8 +62,8 @@ class ModelStages:
     proceed: Callable[[], None]
     """Called while another worker trains what this one needs; may raise to stop the run."""
 
-    def model_a(self) -> tuple[Array, dict[str, Array]]:
-        """Scores [M, T] of `fits.ranked`, and the final fit's weights and standardisation, after the run's epochs."""
+    def model_a(self, *, wait: bool) -> TrainedModel | None:
+        """After the run's epochs; `final` has weights and standardisation. None if it is busy and not to `wait`."""
         chosen = settings.deep_set_settings(self.config)
         precision = choose_precision(self.config.training.amp, self.config.training.device)
         epochs = settings.depths(self.config).epochs
@@ -66,12 +75,15 @@ class ModelStages:
             return Contents(deep_set_training.train(self.task, chosen, precision, self.train_to.epochs, earlier))
 
         identity = self._identity(chosen, _CODE_A, "torch") | {"precision": precision.name}
-        found = self._fetch("model_a", identity, build, self.train_to.epochs).arrays
+        contents = self._fetch("model_a", identity, build, self.train_to.epochs, wait=wait)
+        if contents is None:
+            return None
+        found = contents.arrays
         last = {name: found[name][-1] for name in _STANDARDISATION}
-        return found["scores"][epochs - 1], {"weights": found["final_weights"][epochs - 1], **last}
+        return TrainedModel(found["scores"][epochs - 1], {"weights": found["final_weights"][epochs - 1], **last})
 
-    def model_b(self) -> tuple[Array, Array]:
-        """Scores [M, T], and the bytes of the final fit's model, after the run's rounds."""
+    def model_b(self, *, wait: bool) -> TrainedModel | None:
+        """After the run's rounds; `final` is the bytes of XGBoost's model. None as `model_a`."""
         from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
 
         chosen = settings.boosting_settings(self.config)
@@ -82,11 +94,14 @@ class ModelStages:
             return Contents(boosting.fit(self.task, chosen, self.train_to.rounds, earlier))
 
         identity = self._identity(chosen, _CODE_B, "xgboost-cpu")
-        found = self._fetch("model_b", identity, build, self.train_to.rounds).arrays
-        return boosting.scores(self.task, found, rounds), found[f"fit_{len(self.task.fits.train) - 1}"]
+        contents = self._fetch("model_b", identity, build, self.train_to.rounds, wait=wait)
+        if contents is None:
+            return None
+        found = contents.arrays
+        return TrainedModel(boosting.scores(self.task, found, rounds), found[f"fit_{len(self.task.fits.train) - 1}"])
 
-    def model_c(self) -> tuple[Array, dict[str, Array]]:
-        """Scores [M, T], and the nodes of the final fit's trees, for the run's trees."""
+    def model_c(self, *, wait: bool) -> TrainedModel | None:
+        """With the run's trees; `final` has their nodes. None as `model_a`."""
         from trainer.models import forest  # noqa: PLC0415 - imports scikit-learn when it grows trees
 
         chosen = settings.forest_settings(self.config)
@@ -97,8 +112,11 @@ class ModelStages:
             return Contents(forest.fit(self.task, chosen, self.train_to.trees, earlier))
 
         identity = self._identity(chosen, _CODE_C, "scikit-learn")
-        found = self._fetch("model_c", identity, build, self.train_to.trees).arrays
-        return forest.scores(self.task, found, trees), forest.prefix(found, trees)
+        contents = self._fetch("model_c", identity, build, self.train_to.trees, wait=wait)
+        if contents is None:
+            return None
+        found = contents.arrays
+        return TrainedModel(forest.scores(self.task, found, trees), forest.prefix(found, trees))
 
     def _identity(self, chosen: Any, modules: tuple[str, ...], library: str) -> dict[str, Any]:
         return {
@@ -110,8 +128,12 @@ class ModelStages:
             "libraries": libraries("numpy", library),
         }
 
-    def _fetch(self, stage: str, identity: dict[str, Any], build: Any, depth: int) -> Contents:
-        return build(None) if self.store is None else self.store.fetch(stage, identity, build, depth, self.proceed)
+    def _fetch(self, stage: str, identity: dict[str, Any], build: Build, depth: int, *, wait: bool) -> Contents | None:
+        if self.store is None:
+            return build(None)
+        if wait:
+            return self.store.fetch(stage, identity, build, depth, self.proceed)
+        return self.store.fetch_unless_busy(stage, identity, build, depth)
 
 
 _STANDARDISATION = ("player_mean", "player_deviation", "context_mean", "context_deviation")

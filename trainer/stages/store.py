@@ -94,19 +94,24 @@ class Store:
             depth: epochs, rounds or trees; 0 for a stage that has no such thing.
             proceed: called while somebody else builds, who may take long or be frozen; may raise to stop waiting.
         """
-        name = digest({"stage": stage, **identity})
         wait = _FIRST_WAIT_S
-        while True:
-            if (found := self._open(stage, name, depth)) is not None:
-                self._count(stage, hit=True)
-                log.info("%s: hit %s", stage, name[:12])
-                return found
-            with self._building(f"{stage}/{name}") as mine:
-                if mine:
-                    return self._make(stage, name, identity, build, depth)
+        while (found := self.fetch_unless_busy(stage, identity, build, depth)) is None:
             proceed()
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_S)
+        return found
+
+    def fetch_unless_busy(
+        self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0
+    ) -> Contents | None:
+        """As `fetch`, but None when somebody else is building it: there may be something better to do than to wait."""
+        name = digest({"stage": stage, **identity})
+        if (found := self._open(stage, name, depth)) is not None:
+            self._count(stage, hit=True)
+            log.info("%s: hit %s", stage, name[:12])
+            return found
+        with self._building(f"{stage}/{name}") as mine:
+            return self._make(stage, name, identity, build, depth) if mine else None
 
     def _make(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents:
         # Somebody may have finished between the look and the claim.

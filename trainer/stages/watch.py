@@ -19,11 +19,11 @@ class Watch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure the wall time of the body."""
+        """Measure the wall time of the body; a stage may be entered again."""
         self._proceed()
         begun = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - begun, 4)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begun, 4)
 
     def counts_since(self, counts: Mapping[str, StageCount]) -> dict[str, StageCount]:
         """Hits and misses since the watch was made."""

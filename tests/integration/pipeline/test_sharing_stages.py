@@ -6,7 +6,8 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,22 @@ def test_only_what_changed_is_trained_again(
     found = run(changes, filled)
     assert found.metrics.cache["batches"] == HIT
     assert {stage for stage, count in found.metrics.cache.items() if count.misses} == trained_again
+
+
+@pytest.mark.parametrize("busy", ["model_a", "model_b"])
+def test_while_others_train_a_model_the_run_sees_to_its_other_models(
+    alone: TrainedRun, run: Run, store_with_batches: Callable[[], Store], busy: str
+) -> None:
+    asked = []
+
+    @contextmanager
+    def building(key: str) -> Iterator[bool]:
+        asked.append(key.split("/", maxsplit=1)[0])
+        yield asked.count(busy) > 3 or asked[-1] != busy
+
+    found = run({}, Store(store_with_batches().paths.root, building))
+    others = sorted({"model_a", "model_b", "model_c"} - {busy})
+    assert sorted(asked[:3]) == sorted([busy, *others])
+    assert asked[3:] == [busy] * 3
+    same_bits(found, alone)
+    assert found.predictions.columns == alone.predictions.columns
