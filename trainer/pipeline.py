@@ -110,7 +110,8 @@ def train(
             **vars(ceilings(league_folder, batches, target, split.validation)),
         )
     description = describe(ranked.stack, points, batches, config)
-    models = FittedModels(*(model.final for model in trained.values()), description)
+    finals = {name: model.final for name, model in trained.items()}
+    models = FittedModels(**finals, description=description)
     metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
     log.info("spearman %.4f on %s", metrics.objectives.spearman, ", ".join(split.validation))
     return TrainedRun(metrics, predictions, models)
