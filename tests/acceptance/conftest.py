@@ -184,12 +184,20 @@ class Project:
 
     def until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait for something; when it does not come, show the jobs' logs."""
-        try:
+        with self.explained():
             until(ready, seconds, what)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Show the attempts, the workers and the jobs' logs where an assertion fails."""
+        try:
+            yield
         except AssertionError as error:
-            logs = sorted(self.outputs.root.glob("**/*_log.out"))
+            sweeps = [sweep.batch_id for sweep in self.ledger.all_progress()]
+            rows = [str(row) for b in sweeps for row in (*self.ledger.attempts(b), *self.ledger.workers(b))]
+            logs = sorted(self.outputs.root.glob("**/*_log.*"))
             tails = [f"{log}:\n{log.read_text()[-1500:]}" for log in logs]
-            raise AssertionError("\n".join([str(error), str(self.slurm.queue()), *tails])) from None
+            raise AssertionError("\n".join([str(error), str(self.slurm.queue()), *rows, *tails])) from None
 
     def job_processes(self) -> Iterator[tuple[int, bytes, set[bytes]]]:
         """Pid, command line and environment of every process in a job."""

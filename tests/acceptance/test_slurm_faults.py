@@ -78,18 +78,19 @@ def test_told_to_stop_by_signal_walltime_and_preemption(project):
     with suppress(ProcessLookupError):
         os.kill(workers[timed][0], signal.SIGCONT)
     project.wait_for_end()
-    project.check_budget(BATCH, 6)
-    for job_id in workers:
-        assert "stopped" in [w.reason for w in project.ledger.workers(BATCH) if w.job_id == job_id]
-    assert not attempts_of(project, "dead")
-    # The last one to be told comes back unless the others have done its slot before its job has ended.
-    assert starts_of(project, told) >= 2
-    assert starts_of(project, preempted) >= 2
-    assert starts_of(project, timed) >= 2 or soon_done(project, timed)
-    # Each gave back its slot, or was frozen so late in it that it finished it first.
-    frozen = {(a.slot, a.attempt) for _, a in workers.values()}
-    released = attempts_of(project, "released")
-    assert released <= frozen <= released | attempts_of(project, "complete")
+    with project.explained():
+        project.check_budget(BATCH, 6)
+        for job_id in workers:
+            assert "stopped" in [w.reason for w in project.ledger.workers(BATCH) if w.job_id == job_id]
+        assert not attempts_of(project, "dead")
+        # The last one to be told comes back unless the others have done its slot before its job has ended.
+        assert starts_of(project, told) >= 2
+        assert starts_of(project, preempted) >= 2
+        assert starts_of(project, timed) >= 2 or soon_done(project, timed)
+        # Each gave back its slot, or was frozen so late in it that it finished it first.
+        frozen = {(a.slot, a.attempt) for _, a in workers.values()}
+        released = attempts_of(project, "released")
+        assert released <= frozen <= released | attempts_of(project, "complete")
     logs = [log.read_text() for log in project.outputs.sweep(BATCH).worker_logs()]
     assert any(f"requeueing {told}" in log for log in logs)
 
@@ -117,10 +118,11 @@ def test_a_node_is_lost_and_an_orphan_runs_on_beside_its_copy(project):
 
     project.until(lambda: state() == "superseded", 100, "the orphan's word that it came too late")
     project.wait_for_end()
-    project.check_budget(BATCH, 6)
-    assert (owned.slot, owned.attempt) not in attempts_of(project, "complete")
-    assert starts_of(project, lost) == 2
-    assert starts_of(project, orphaned) == 2
+    with project.explained():
+        project.check_budget(BATCH, 6)
+        assert (owned.slot, owned.attempt) not in attempts_of(project, "complete")
+        assert starts_of(project, lost) == 2
+        assert starts_of(project, orphaned) == 2
 
 
 def test_cancel_and_continue(project):
