@@ -1,8 +1,7 @@
 """`python -m benchmarks.phase1`: wall and CPU seconds of all of Phase I, shared against `--no-share`.
 
 Both are the launcher's own command in fresh outputs, cache and database folders, the database's start included. CPU is
-that of every process, PostgreSQL's too. `--alone-trials K` runs only K trials of each sweep with `--no-share`, where
-every trial costs the same whatever ran before; its figures for all trials are then extrapolated, and say so.
+that of every process, PostgreSQL's too. `--no-alone` leaves out the run with `--no-share`, which takes ten minutes.
 
 How to read it: the ratio of the CPU seconds says how much work was not done twice (goal: 10 or more). The second table
 splits the wall time: what the workers' runs say of their stages, divided by the number of workers, and what is left:
@@ -52,27 +51,11 @@ class Measured:
     usage: Usage
     runs: Sequence[Run]
     workers: int
-    wanted: int
-    """Trials that the figures shall stand for."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether all wanted trials were run."""
-        return len(self.runs) == self.wanted
-
-    @property
-    def cpu_s(self) -> float:
-        """For all wanted trials: what the workers used grows with them, but for batches, which are built once."""
-        in_runs = sum(run.seconds for run in self.runs)
-        batches = sum(run.stages.get("batches", 0.0) for run in self.runs)
-        of_trials = self.usage.by_role.get("workers", 0.0) * (1 - batches / in_runs)
-        return self.usage.cpu_s + of_trials * (self.wanted / len(self.runs) - 1)
 
     def row(self) -> list[object]:
-        """For the table. Wall time is not extrapolated: few trials leave workers idle."""
-        said = "" if self.whole else f"extrapolated from {len(self.runs)} trials"
-        wall_s = self.usage.wall_s if self.whole else None
-        return [self.name, self.wanted, wall_s, self.cpu_s, self.cpu_s / self.wanted, said]
+        """For the table."""
+        cpu_s = self.usage.cpu_s
+        return [self.name, len(self.runs), self.usage.wall_s, cpu_s, cpu_s / len(self.runs)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--n-trials", type=int, default=12, metavar="N", help="trials of each of the 13 sweeps (12)")
     top.add_argument("--n-jobs", type=int, default=4, metavar="N", help="workers (4)")
     top.add_argument(
-        "--alone-trials", type=int, metavar="K", help="of a sweep with --no-share (as --n-trials); 0: none"
+        "--alone", action=argparse.BooleanOptionalAction, default=True, help="also with --no-share (yes)"
     )
     top.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     top.add_argument("--keep", action="store_true", help="keep the outputs")
@@ -95,36 +78,36 @@ def run(args: argparse.Namespace) -> None:
     print(
         heading(f"Phase I on {args.data}, {SWEEPS} sweeps of {args.n_trials} trials, {args.n_jobs} workers"), flush=True
     )
-    k = args.n_trials if args.alone_trials is None else args.alone_trials
     with fresh_folder(keep=args.keep) as folder:
-        found = [_measured("shared", folder / "shared", args, args.n_trials)]
-        if k:
-            found.append(_measured("--no-share", folder / "alone", args, k, "--no-share"))
-    header = ["setting", "trials", "wall s", "CPU s", "CPU s/trial", ""]
+        found = [_measured("shared", folder / "shared", args)]
+        if args.alone:
+            found.append(_measured("--no-share", folder / "alone", args, "--no-share"))
+    header = ["setting", "trials", "wall s", "CPU s", "CPU s/trial"]
     show("All of Phase I", header, [one.row() for one in found])
-    if k:
-        cpu, wall = found[1].cpu_s / found[0].cpu_s, found[1].usage.wall_s / found[0].usage.wall_s
-        of_wall = f" and {wall:.1f} x the wall time" if found[1].whole else ""
-        print(f"\n--no-share takes {cpu:.1f} x the CPU (goal: {GOAL} or more){of_wall}")
+    if args.alone:
+        shared, alone = (one.usage for one in found)
+        cpu, wall = alone.cpu_s / shared.cpu_s, alone.wall_s / shared.wall_s
+        print(f"\n--no-share takes {cpu:.1f} x the CPU (goal: {GOAL} or more) and {wall:.1f} x the wall time")
     for one in found:
         _show_parts(one)
 
 
-def _measured(name: str, folder: Path, args: argparse.Namespace, n_trials: int, *flags: str) -> Measured:
+def _measured(name: str, folder: Path, args: argparse.Namespace, *flags: str) -> Measured:
     folder.mkdir()
     outputs = OutputsRoot(folder / "outputs")
     settings = [f"paths.data={args.data}", f"paths.outputs={outputs.root}", f"paths.batch_cache={folder / 'cache'}"]
     words = [word for text in [*settings, *args.set] for word in ("--set", text)]
-    command = [sys.executable, "-m", "launcher", "phase1", "--config", str(CONFIG), "--n-trials", str(n_trials)]
+    command = [sys.executable, "-m", "launcher", "phase1", "--config", str(CONFIG), "--n-trials", str(args.n_trials)]
     usage = measure(
         [*command, "--n-jobs", str(args.n_jobs), *words, *flags],
         own_database(folder / "postgres"),
         folder / "log.txt",
     )
     runs = [_read(paths) for paths in run_folders(outputs)]
-    if len(runs) != SWEEPS * n_trials:
-        raise UserError(f"{name}: {len(runs)} runs of {SWEEPS * n_trials} are complete; see {folder / 'log.txt'}")
-    return Measured(name, usage, runs, args.n_jobs, SWEEPS * args.n_trials)
+    wanted = SWEEPS * args.n_trials
+    if len(runs) != wanted:
+        raise UserError(f"{name}: {len(runs)} runs of {wanted} are complete; see {folder / 'log.txt'}")
+    return Measured(name, usage, runs, args.n_jobs)
 
 
 def run_folders(outputs: OutputsRoot) -> list[RunPaths]:

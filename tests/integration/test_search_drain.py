@@ -195,7 +195,7 @@ def test_a_worker_that_dies_after_reporting_loses_nothing(ledger, outputs, work,
     dead = ledger.start_worker(BATCH, "testhost", 1)
     claim = ledger.claim(BATCH, dead)
     with StudyRecord(ledger.url, BATCH, 10) as record:
-        trial = record.start({}, {}, {})
+        trial = record.start({}, {}, 25)
         ledger.begin(claim, {}, trial, 25)
         ledger.finish(claim, 0.9, 1.0)
     assert work(sweep_spec(n_trials=1), pytest.fail).done == 0

@@ -7,9 +7,7 @@ import pytest
 
 from benchmarks import pace, process_tree, setting, sql_count
 from benchmarks.ledger import Measured, statement_rows
-from benchmarks.phase1 import Measured as MeasuredPhase
 from benchmarks.phase1 import Run, parts
-from benchmarks.process_tree import Usage
 from benchmarks.siblings import Compared, compare, row
 from trainer.contract.config import load_config
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -45,16 +43,6 @@ def test_the_parts_of_the_wall_time_sum_to_it():
     assert sum(found.values()) == pytest.approx(9.0)
     assert (found["start"], found["model_a"], found["run folders"]) == (2.0, 2.0, pytest.approx(0.5))
     assert found["end"] == pytest.approx(3.0)
-
-
-def test_only_the_workers_part_is_extrapolated_and_the_table_says_so():
-    usage = Usage(0, 0.0, wall_s=30.0, cpu_s=50.0, by_role={"workers": 40.0, "launcher": 10.0})
-    runs = [a_run(0.0, {"batches": 2.0, "model_a": 7.5})] * 2
-    whole = MeasuredPhase("shared", usage, runs, workers=1, wanted=2)
-    more = MeasuredPhase("--no-share", usage, runs, workers=1, wanted=6)
-    assert whole.row() == ["shared", 2, 30.0, 50.0, 25.0, ""]
-    assert more.cpu_s == 50.0 + 2 * 40.0 * 0.8
-    assert more.row()[2::3] == [None, "extrapolated from 2 trials"]
 
 
 def test_statements_are_listed_by_their_cost_in_the_large_study():

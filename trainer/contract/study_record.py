@@ -56,20 +56,21 @@ class StudyRecord:
     ) -> None:
         self._open.close()
 
-    def start(
-        self, encoded: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], marks: Mapping[str, Any]
-    ) -> int:
+    def start(self, encoded: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], run_id: int) -> int:
         """Make a RUNNING trial and return its number.
 
         Args:
             encoded: the parameters in Optuna's form.
             distributions: of just these parameters.
-            marks: user attributes (run id, slot, attempt).
+            run_id: the trial's only user attribute: Optuna holds the study's lock while it writes them one by one.
         """
         from optuna.trial import TrialState, create_trial  # noqa: PLC0415 - not before it is needed
 
         template = create_trial(
-            state=TrialState.RUNNING, params=dict(encoded), distributions=dict(distributions), user_attrs=dict(marks)
+            state=TrialState.RUNNING,
+            params=dict(encoded),
+            distributions=dict(distributions),
+            user_attrs={"run_id": run_id},
         )
 
         def make() -> int:

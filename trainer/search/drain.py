@@ -196,8 +196,7 @@ class _Worker:
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = new_run_id(self.ledger, outputs, self.spec.config.inference.run_id_base)
         encoded = dimensions.encode(self.spec.space, parameters)
-        marks = {"run_id": run_id, "slot": claim.slot, "attempt": claim.attempt}
-        started.trial = self.record.start(encoded, dimensions.distributions(self.spec.space), marks)
+        started.trial = self.record.start(encoded, dimensions.distributions(self.spec.space), run_id)
         self.ledger.begin(claim, parameters, started.trial, run_id)
         started.job = TrialJob(
             spec=self.spec,
