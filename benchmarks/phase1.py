@@ -64,9 +64,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--data", type=Path, default=Path("data/demo"), help="league folder (data/demo)")
     top.add_argument("--n-trials", type=int, default=12, metavar="N", help="trials of each of the 13 sweeps (12)")
     top.add_argument("--n-jobs", type=int, default=4, metavar="N", help="workers (4)")
-    top.add_argument(
-        "--alone", action=argparse.BooleanOptionalAction, default=True, help="also with --no-share (yes)"
-    )
+    top.add_argument("--alone", action=argparse.BooleanOptionalAction, default=True, help="also with --no-share (yes)")
     top.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     top.add_argument("--keep", action="store_true", help="keep the outputs")
     top.set_defaults(handler=run)
