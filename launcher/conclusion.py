@@ -13,9 +13,6 @@ from launcher.containers import Container
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
-FIGURES_REST_S = 300.0
-"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
-
 
 def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
     """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
@@ -62,7 +59,7 @@ def conclude(
 
 
 def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> bool:
-    """Whether the analysis is newer than all that it tells of."""
+    """Whether the analysis was begun after all that it tells of."""
     if not outputs.analysis.exists():
         return False
     ends = [sweep.last_finished_at for sweep in ledger.all_progress() if sweep.batch_id in batch_ids]

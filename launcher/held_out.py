@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from launcher.container_job import contained
@@ -51,15 +51,40 @@ def read_held_out(
         say(f"reading the held-out season for {best.run}, the best run for {target}")
     if not chosen:
         return 0
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        evaluation = beside.submit(_evaluate, [run.folder for run in chosen], container)
-        meanwhile()
-    problem = evaluation.result()
+    beside = _Beside(meanwhile)
+    problem = _evaluate([run.folder for run in chosen], container)
     read = [run for run in chosen if run.holdout.exists()]
     if problem:
         unread = ", ".join(run.folder.name for run in chosen if run not in read)
         say(f"the held-out season could not be read for {unread}:\n{problem}")
+    beside.result()
     return len(read)
+
+
+class _Beside(threading.Thread):
+    """Runs a task while its maker does something else. Nobody waits for it when the maker is interrupted."""
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._task = task
+        self._error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._task()
+        except Exception as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the task.
+
+        Raises:
+            Exception: what the task raised.
+        """
+        self.join()
+        if self._error is not None:
+            raise self._error
 
 
 def _evaluate(folders: Sequence[Path], container: Container | None) -> str | None:
@@ -69,5 +94,8 @@ def _evaluate(folders: Sequence[Path], container: Container | None) -> str | Non
     with contained(container, command, {}) as launch:
         merged = {**os.environ, **launch.environment}
         environment = {name: value for name, value in merged.items() if value is not None}
-        done = subprocess.run(launch.arguments, env=environment, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(launch.arguments, env=environment, capture_output=True, text=True, check=False)
+        except OSError as error:
+            return f"{launch.arguments[0]}: {error.strerror}"
     return None if done.returncode == 0 else done.stderr.strip()

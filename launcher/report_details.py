@@ -84,13 +84,17 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     best_runs = [
         (target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in _best_runs(sweeps)
     ]
-    commands = [f"python -m trainer run --config {_shown(paths.config)}  # {target}" for target, paths, _ in best_runs]
+    commands = [
+        f"python -m trainer run --no-share --config {_shown(paths.config)}  # {target}"
+        for target, paths, _ in best_runs
+    ]
     held_out = [f"python -m trainer holdout --run {_shown(p.folder)}" for _, p, best in best_runs if not best.holdout]
     return section(
         [
             "## Repeating a run by hand",
             "Every run folder holds its resolved `config.yaml`. A repeated run gets a run id and a folder of its own; "
-            "on the same data, versions and kind of device its figures are the same.",
+            "on the same data, versions and kind of device its figures are the same. `--no-share` trains it anew "
+            "instead of reading what the store has of it.",
             _commands(commands) or "No complete trial yet.",
             "The held-out season is read once, when everything else is decided:" if held_out else "",
             _commands(held_out),

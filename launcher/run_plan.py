@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from launcher.conclusion import FIGURES_REST_S, analyse, conclude
+from launcher.conclusion import analyse, conclude
 from launcher.containers import Container
 from launcher.crew import Crew
 from launcher.plan import Plan
@@ -26,6 +26,8 @@ from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.sweep import SweepSpec
 
 EXIT_INCOMPLETE = 1
+FIGURES_REST_S = 300.0
+"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
 
 class Reports(Protocol):
@@ -129,10 +131,12 @@ def run_plan(
                 display.say(outcome.problem)
             outcomes.append(outcome)
     complete = all(outcome.progress.complete for outcome in outcomes)
-    last = _reported(outcomes[-1], "the analysis", partial(reports.end, changed=changed, complete=complete))
-    if last is not outcomes[-1]:
-        outcomes[-1] = last
-        display.say(str(last.problem))
+    end = _reported(
+        replace(outcomes[-1], problem=None), "the analysis", partial(reports.end, changed=changed, complete=complete)
+    )
+    if end.problem:
+        display.say(end.problem)
+        outcomes[-1] = end
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 

@@ -7,7 +7,7 @@ correlation loses is the column's worth (Breiman 2001). Slow by nature, which is
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,9 @@ MOST_LISTS = 40
 Floats = npt.NDArray[np.float64]
 
 
-def write_explanation(path: Path, config: Config, data: Path, store: Store, models: Mapping[str, bytes]) -> None:
+def write_explanation(
+    path: Path, config: Config, data: Path, store: Store, models: Mapping[str, bytes], *, proceed: Callable[[], None]
+) -> None:
     """Write a row per feature: where it is read, its name, and the loss in Spearman correlation when it is shuffled.
 
     Args:
@@ -42,8 +44,9 @@ def write_explanation(path: Path, config: Config, data: Path, store: Store, mode
         data: league folder.
         store: of batches.
         models: the run's, as `FittedModels.files` gives them.
+        proceed: called while somebody else builds the batches; may raise to stop the run.
     """
-    batches = batches_stage.fetch(config, data, store)
+    batches = batches_stage.fetch(config, data, store, proceed)
     validation = split_seasons(config.evaluation, read_manifest(data)).validation
     lists = choose_lists(batches, validation, MOST_LISTS, config.training.seed)
     table = explain(fitted_models(models), batches, lists, config.training.listmle_target, config.training.seed)

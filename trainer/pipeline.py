@@ -7,7 +7,6 @@ trained alone.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +35,6 @@ from trainer.stages.model_stages import ModelStages, TrainedModel
 from trainer.stages.references import References, ceilings, references
 from trainer.stages.store import Store
 from trainer.stages.watch import Watch
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,6 @@ def train(
     finals = {name: model.final for name, model in trained.items()}
     models = FittedModels(**finals, description=description)
     metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
-    log.info("spearman %.4f on %s", metrics.objectives.spearman, ", ".join(split.validation))
     return TrainedRun(metrics, predictions, models)
 
 

@@ -15,7 +15,7 @@ from trainer import run_folder
 from trainer.contract import provenance
 from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
-from trainer.contract.ledger import LEASE_S, Ledger
+from trainer.contract.ledger import Ledger, lease_seconds
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import RunPaths
 from trainer.contract.provenance import Provenance
@@ -38,12 +38,15 @@ class Trial:
     attempt: int
 
 
-def open_store(config: Config, ledger: Ledger, lease_s: float = LEASE_S) -> Store:
+def open_store(config: Config, ledger: Ledger) -> Store:
     """The stage store of `paths.batch_cache`; the ledger's database says who builds what.
 
     A builder without a sign of life for the time of a lease is not waited for.
+
+    Raises:
+        UserError: the lease that the environment names is none.
     """
-    building = partial(ledger.building, silent_s=lease_s)
+    building = partial(ledger.building, silent_s=lease_seconds())
     return Store(Path(config.paths.batch_cache), building, config.cache.max_gb)
 
 
@@ -69,7 +72,7 @@ def train_into(
         store: of batches and stages.
         threads: for the record; whoever started the process set them.
         trial: the slot, for a worker's run.
-        share: read trained stages from the store.
+        share: read results and trained stages from the store.
         train_to: how deep the other runs of the sweep will want the models.
         explain: also write how much each feature is worth (`explanation.csv`).
         proceed: called between stages; may close the folder and raise to stop the run.
@@ -81,11 +84,14 @@ def train_into(
     record = _record(run_id, config, data, threads, trial)
     with run_folder.opened(paths, config, record) as folder:
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
-        found = _results(config, data, store, share=share, train_to=train_to, proceed=lambda: proceed(folder))
+        go_on = partial(proceed, folder)
+        found = _results(config, data, store, share=share, train_to=train_to, proceed=go_on)
+        seasons, spearman = ", ".join(found.metrics.seasons), found.metrics.objectives.spearman
+        log.info("spearman %.4f on %s", spearman, seasons)
         if explain:
             from trainer.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
 
-            write_explanation(paths.explanation, config, data, store, found.models)
+            write_explanation(paths.explanation, config, data, store, found.models, proceed=go_on)
         folder.write_results(found)
     return found.metrics
 

@@ -20,9 +20,9 @@ from types import FrameType
 
 from trainer.contract import provenance
 from trainer.contract.database import database_url
-from trainer.contract.errors import DataError, UserError
+from trainer.contract.errors import DataError
 from trainer.contract.league import read_manifest
-from trainer.contract.ledger import LEASE_S, Ledger
+from trainer.contract.ledger import Ledger, lease_seconds
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot, RunPaths
 from trainer.contract.sweep import SweepSpec
@@ -34,8 +34,6 @@ from trainer.threads import use_threads
 from trainer.training_run import Trial, open_store, train_into
 
 EXIT_STOPPED = 85
-LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
-"""Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger(__name__)
@@ -59,7 +57,7 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
     stop = _stop_on_signals()
     threads = use_threads(threads)
     with Ledger(database_url()) as ledger:
-        service = _Service(ledger, stop, threads, share, _lease_s())
+        service = _Service(ledger, stop, threads, share, lease_seconds())
         left: list[str] = []
         for i, batch_id in enumerate(batch_ids):
             # With nothing to go on to and nothing left behind, a worker waits at once.
@@ -92,7 +90,7 @@ class _Service:
         worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), self.lease_s)
         reason = "crashed"
         try:
-            store = self.stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger, self.lease_s))
+            store = self.stores.setdefault(spec.config.paths.batch_cache, open_store(spec.config, ledger))
             trials = _Trials(store, self.threads, self.share)
             result = drain(
                 ledger,
@@ -161,17 +159,6 @@ def _proceed(job: TrialJob, folder: RunFolder) -> None:
     else:
         return
     raise TrialStopped("told to stop")
-
-
-def _lease_s() -> float:
-    text = os.environ.get(LEASE_VARIABLE, str(LEASE_S))
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if seconds < 1:
-        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, at least 1")
-    return seconds
 
 
 def _check_data(spec: SweepSpec) -> None:

@@ -45,7 +45,7 @@ class Paths(Section, frozen=True):
     outputs: str = "outputs4"
     """The outputs root: `sweeps/<batch_id>/` and the run-id reservations."""
     batch_cache: str = ".cache/batches"
-    """The content-addressed store of batches and trained stages, shared by all workers and sweeps."""
+    """The content-addressed store of a run's stages, from batches to results, shared by all workers and sweeps."""
 
 
 class Inference(Section, frozen=True):

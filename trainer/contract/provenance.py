@@ -38,7 +38,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     slot: int | None
     attempt: int | None
     reason: str | None = None
-    """Why the run did not complete."""
+    """Why the run did not complete, or does not count."""
     started_at: str
     """UTC, ISO 8601."""
     finished_at: str | None = None

@@ -78,10 +78,16 @@ def evaluate(
         seasons: the seasons to evaluate.
 
     Raises:
-        DataError: when a season has no predictions, a team lacks one on some date, a score is not finite, or the target
-            or the playoffs of a season are not known.
+        DataError: when a season has no predictions or fewer than three dates, a team lacks one on some date, a score is
+            not finite, or the target or the playoffs of a season are not known.
     """
     blocks = season_scores(predictions, truth, baselines, target, seasons)
+    for block in blocks:
+        if len(block.date) < len(THIRDS):
+            raise DataError(
+                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. Choose "
+                "a smaller evaluation.first_day"
+            )
     whole = [_per_date(block) for block in blocks]
     league = _mean(_joined(whole))
     shown = (*MODELS, *BASELINES)

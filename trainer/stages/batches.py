@@ -15,7 +15,7 @@ from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
 from trainer.stages import outlook as outlook_stage
-from trainer.stages.identity import code
+from trainer.stages.identity import code, libraries
 from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
 
@@ -30,6 +30,7 @@ def identity(config: Config, league_folder: Path) -> dict[str, Any]:
     return {
         "data": read_manifest(league_folder).fingerprint,
         "code": code("features", "data/league.py"),
+        "libraries": libraries("numpy", "polars", "scipy"),
         "windows": config.training.rolling_windows,
         "roster_size": config.training.roster_size,
         "first_day": config.evaluation.first_day,

@@ -15,7 +15,7 @@ from trainer.stages.prune import Entry, broken, entries, prune
 
 def add_cache_commands(subparsers: Any) -> None:
     """Add `cache` with its own subcommands to the trainer's command line."""
-    cache = subparsers.add_parser("cache", help="the store of batches and trained stages", allow_abbrev=False)
+    cache = subparsers.add_parser("cache", help="the store of all stages, from batches to results", allow_abbrev=False)
     commands = cache.add_subparsers(required=True, metavar="COMMAND")
     for name, handler, text in (
         ("ls", _ls, "list the entries, the longest unused first"),

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from trainer.features.outlook import Foresight, Outlook, outlook
 from trainer.features.season_games import Floats, SeasonGames
-from trainer.stages.identity import code, digest_of
+from trainer.stages.identity import code, digest_of, libraries
 from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
 
@@ -25,6 +25,7 @@ def stored(store: Store, proceed: Callable[[], None]) -> Foresight:
             "games": digest_of(*(getattr(games, field.name) for field in fields(games) if field.name != "season")),
             "strength": digest_of(strength, playoff_strength),
             "code": code("features"),
+            "libraries": libraries("numpy", "scipy"),
         }
         return Outlook(**store.fetch(STAGE, identity, build, proceed=proceed).arrays)
 

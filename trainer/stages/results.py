@@ -1,12 +1,13 @@
 """A run's results as a stage of the store: what two trials have in common down to the last parameter is done once.
 
 That is most of a plan. The start design is the same for every objective, so the sweeps of one target begin with the
-same trials; what differs is which of the six figures the sweep looks at. The surprising one: an entry holds the very
-files of the run folder, byte for byte.
+same trials; what differs is which of the six figures the sweep looks at. The surprising one: an entry holds the files
+of the run folder, byte for byte but for the metrics, in which every run says what it cost.
 """
 
 from __future__ import annotations
 
+import hashlib
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ import numpy as np
 
 from trainer.contract import config as configuration
 from trainer.contract.config import Config
+from trainer.contract.errors import DataError
 from trainer.contract.league import read_manifest
 from trainer.contract.metrics import RunMetrics
+from trainer.contract.paths import LeaguePaths
 from trainer.models.precision import choose_precision
 from trainer.run_folder import Results
 from trainer.stages.identity import code, libraries
@@ -35,11 +38,26 @@ def identity(config: Config, league_folder: Path) -> dict[str, Any]:
     """Everything that can change the results."""
     return {
         "data": read_manifest(league_folder).fingerprint,
+        "truth": _content(LeaguePaths(league_folder).truth),
         "code": code("."),
         "libraries": libraries("numpy", "polars", "safetensors", "scikit-learn", "scipy", "torch", "xgboost-cpu"),
         "config": configuration.identity(config),
         "precision": choose_precision(config.training.amp, config.training.device).name,
     }
+
+
+def _content(path: Path) -> str | None:
+    """SHA-256 (hex) of a file that the data's fingerprint does not cover; None where it is missing.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def pack(trained: TrainedRun) -> Contents:
@@ -49,7 +67,7 @@ def pack(trained: TrainedRun) -> Contents:
     metrics = msgspec.structs.replace(trained.metrics, cache={}, seconds={})
     files = {
         "predictions": predictions.getvalue(),
-        "metrics": msgspec.json.encode(metrics),
+        "metrics": msgspec.msgpack.encode(metrics),
         **{f"{_MODELS}{name}": content for name, content in trained.models.files().items()},
     }
     return Contents({name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()})
@@ -61,5 +79,5 @@ def unpack(contents: Contents) -> Results:
     return Results(
         predictions=files["predictions"],
         models={name.removeprefix(_MODELS): files[name] for name in files if name.startswith(_MODELS)},
-        metrics=msgspec.json.decode(files["metrics"], type=RunMetrics),
+        metrics=msgspec.msgpack.decode(files["metrics"], type=RunMetrics),
     )

@@ -1,4 +1,4 @@
-"""The content-addressed store of batches and trained stages, shared by all workers and sweeps.
+"""The content-addressed store of a run's stages, from batches to results, shared by all workers and sweeps.
 
 An entry is named by the SHA-256 of everything that can change it, so a hit needs no questions asked. The surprising
 one: a stage has a depth (epochs, rounds, trees) that is not part of its name. Whoever needs less reads a prefix of what
@@ -28,7 +28,7 @@ from trainer.stages.prune import prune
 from trainer.stages.stage_file import Contents, TornFileError
 
 Building: TypeAlias = Callable[[str], AbstractContextManager[bool]]
-"""Given a key, enters with True for exactly one holder of the key at a time and with False for everybody else."""
+"""Given a key, enters with True for one living holder of the key at a time and with False for everybody else."""
 
 Build: TypeAlias = Callable[[Contents | None], Contents]
 """Makes a stage to the depth asked for, from nothing or from the same stage at a lesser depth."""
@@ -90,7 +90,7 @@ class Store:
         Args:
             stage: names the folder and the counts.
             identity: everything that can change the contents, apart from the depth; plain data.
-            build: called at most once, by one process at a time per identity.
+            build: called at most once here, and by one living process at a time per identity.
             depth: epochs, rounds or trees; 0 for a stage that has no such thing.
             proceed: called while somebody else builds, who may take long or be frozen; may raise to stop waiting.
         """

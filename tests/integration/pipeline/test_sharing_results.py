@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import msgspec
 import pytest
 
 from trainer.contract.config import Config
-from trainer.contract.errors import UserError
+from trainer.contract.errors import DataError, UserError
 from trainer.contract.metrics import RunMetrics, StageCount
-from trainer.contract.paths import RunPaths
+from trainer.contract.paths import LeaguePaths, RunPaths
 from trainer.models.settings import Depths
 from trainer.stages.results import STAGE
 from trainer.stages.store import Store
@@ -28,7 +29,7 @@ def train_one(tmp_path: Path, demo_league: Path, small_config: Callable[[dict[st
 
     def call(run_id: int, store: Store, changes: dict[str, Any] | None = None, **keywords: Any) -> RunPaths:
         paths = RunPaths(tmp_path / f"run_{run_id:03d}")
-        config = small_config({"paths.data": str(demo_league), **(changes or {})})
+        config = small_config({"paths.data": str(demo_league), "training.device": "cpu", **(changes or {})})
         train_into(paths, run_id, config, store, threads=1, **keywords)
         return paths
 
@@ -51,8 +52,8 @@ def test_the_second_run_reads_what_the_first_one_found(
 ) -> None:
     store = store_with_batches()
     first = train_one(25, store, train_to=Depths(epochs=4, rounds=110, trees=29))
-    # Other numbers of workers, other depths of the sweep and another device setting are the same trial.
-    second = train_one(26, store, {"training.device": "cpu", "cache.max_gb": 1.0})
+    # Whatever the sweep will want besides, it is the same trial.
+    second = train_one(26, store, {"cache.max_gb": 1.0}, train_to=Depths(epochs=3, rounds=150, trees=40))
     alone = train_one(27, store, share=False)
     assert files(first) == files(second) == files(alone)
     assert metrics_of(first).cache[STAGE].misses == 1
@@ -100,3 +101,26 @@ def test_a_run_that_fails_leaves_no_results(train_one: Train, store_with_batches
     with pytest.raises(UserError):
         train_one(25, store, {"training.n_folds": 50})
     assert {path.parent.name for path, _ in store.paths.entries()} == {"batches"}
+
+
+def test_the_true_strengths_are_a_part_of_the_results_name(
+    train_one: Train, store_with_batches: Callable[[], Store], demo_league: Path, tmp_path: Path
+) -> None:
+    """The data's fingerprint does not cover them, and the ceiling is made from them."""
+    store = store_with_batches()
+    first = train_one(25, store)
+    unknown = tmp_path / "league"
+    shutil.copytree(demo_league, unknown)
+    LeaguePaths(unknown).truth.unlink()
+    other = train_one(26, store, {"paths.data": str(unknown)})
+    assert metrics_of(first).ceilings
+    assert not metrics_of(other).ceilings
+    LeaguePaths(unknown).truth.mkdir()
+    with pytest.raises(DataError, match="true_strength"):
+        train_one(27, store, {"paths.data": str(unknown)})
+
+
+def test_too_few_ranked_dates_are_refused(train_one: Train, store_with_batches: Callable[[], Store]) -> None:
+    """A third of two dates has no figures, and what is no number must not be stored as a result."""
+    with pytest.raises(DataError, match=r"ranked dates, which cannot be cut into thirds.*evaluation\.first_day"):
+        train_one(25, store_with_batches(), {"evaluation.first_day": 172})

@@ -260,7 +260,7 @@ def test_importances_that_are_not_known_have_a_reason(build):
 
 def test_the_command_that_repeats_the_best_run(phase1):
     best = best_of_target(phase1, Target.FINAL_RANK)
-    command = f"python -m trainer run --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
+    command = f"python -m trainer run --no-share --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
     assert command in part(make_report(phase1), "## Repeating a run by hand")
 
 

@@ -1,6 +1,6 @@
 """The ledger: sweeps, slots, attempts, workers and run ids in PostgreSQL."""
 
-from trainer.contract.ledger.lease import Lease
+from trainer.contract.ledger.lease import Lease, lease_seconds
 from trainer.contract.ledger.ledger import LEASE_S, Ledger, Superseded
 from trainer.contract.ledger.rows import (
     AttemptRow,
@@ -32,4 +32,5 @@ __all__ = [
     "Superseded",
     "SweepProgress",
     "WorkerRow",
+    "lease_seconds",
 ]

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import Connection, values
 from trainer.contract.ledger.queries import query
 
@@ -30,11 +32,14 @@ class BuildingLocks:
         self._connection = connection
         self._keys: set[str] = set()
         self._turn = threading.Lock()
+        self._speaks = False
 
     @contextmanager
     def asking(self, key: str, silent_s: float | None) -> Iterator[bool]:
         """Whether `key` is this caller's to build; `Ledger.building` says more."""
         mine = self._take(key, silent_s)
+        if mine and silent_s is not None:
+            self._give_signs_of_life(silent_s / 4)
         try:
             yield mine
         finally:
@@ -51,6 +56,24 @@ class BuildingLocks:
                 return False
             self._keys.add(key)
             return True
+
+    def _give_signs_of_life(self, every_s: float) -> None:
+        """Speak to the server as long as this process builds anything: building itself is silent."""
+
+        def speak() -> None:
+            while True:
+                time.sleep(every_s)
+                with self._turn:
+                    if not self._keys:
+                        self._speaks = False
+                        return
+                with suppress(DatabaseError):
+                    self._connection.run("SELECT 1", {}, patience_s=0)
+
+        with self._turn:
+            if not self._speaks:
+                self._speaks = True
+                threading.Thread(target=speak, name="building", daemon=True).start()
 
     def _give_back(self, key: str) -> None:
         with self._turn:

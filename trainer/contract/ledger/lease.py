@@ -7,14 +7,34 @@ code lets go of the interpreter.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from types import TracebackType
 
-from trainer.contract.errors import DatabaseError
+from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger.ledger import LEASE_S, Ledger
 from trainer.contract.ledger.rows import Claim
 
+LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
+"""Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""
+
 _log = logging.getLogger(__name__)
+
+
+def lease_seconds() -> float:
+    """How long a lease lasts, from the environment.
+
+    Raises:
+        UserError: what the variable says is no time.
+    """
+    text = os.environ.get(LEASE_VARIABLE, str(LEASE_S))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds < 1:
+        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, at least 1")
+    return seconds
 
 
 class Lease:

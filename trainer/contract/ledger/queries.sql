@@ -98,14 +98,17 @@ WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND 
 RETURNING slot;
 
 -- name: finish
--- The result is safe from here on. Repeating it does no harm: the first acknowledgement may have been lost.
+-- The result is safe from here on. Repeating it does no harm: the first acknowledgement may have been lost, and
+-- somebody else may have settled the slot since.
 WITH mine AS (
-    UPDATE truestrength.slots SET state = 'reported'
-    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state IN ('running', 'reported')
+    UPDATE truestrength.slots SET state = CASE WHEN state = 'done' THEN 'done' ELSE 'reported' END
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
+      AND state IN ('running', 'reported', 'done')
     RETURNING slot
 )
 UPDATE truestrength.attempts
-SET value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s, finished_at = clock_timestamp()
+SET value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s,
+    finished_at = coalesce(finished_at, clock_timestamp())
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
 RETURNING slot;
 
