@@ -85,8 +85,8 @@ def evaluate(
     for block in blocks:
         if len(block.date) < len(THIRDS):
             raise DataError(
-                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. Choose "
-                "a smaller evaluation.first_day"
+                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. "
+                "Choose a smaller evaluation.first_day"
             )
     whole = [_per_date(block) for block in blocks]
     league = _mean(_joined(whole))
