@@ -1,6 +1,6 @@
 """The report's plots: what each one shows, as plain data, and writing those that have changed.
 
-A PNG carries the digest of what it shows. The report is written anew after every sweep, and drawing is its slow part:
+A PNG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
 a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
 would soon be drawn again waits.
 """

@@ -47,7 +47,7 @@ class Site:
     container: Container | None = None
     """What workers run in; None: plain processes."""
     share: bool = True
-    """Whether trials read each other's trained stages."""
+    """Whether trials read each other's results and trained models."""
     whole: bool = False
     """All of Phase I: it ends with the held-out season."""
 

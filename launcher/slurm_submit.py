@@ -39,7 +39,7 @@ class Options:
     image: str | None = None
     """RUNTIME:IMAGE instead of the profile's."""
     share: bool = True
-    """Whether trials read each other's trained stages."""
+    """Whether trials read each other's results and trained models."""
     whole: bool = False
     """All of Phase I: it ends with the held-out season."""
 

@@ -1,7 +1,7 @@
 """The three models as stages: trained once to the deepest that anybody asks for, read as prefixes by everybody else.
 
 With `share=False` nothing is read or written and every model is trained to just what the run needs; the results are the
-same to the last bit. Heavy libraries are imported only when a model has to be trained.
+same to the last bit. torch and scikit-learn are imported only when a model has to be trained.
 """
 
 from __future__ import annotations
