@@ -6,8 +6,11 @@ is what there is against that.
 
 How to read it: the first table of a target gives the stack's gain over whichever baseline turned out best in that
 season and objective, which nobody could have chosen beforehand; positive is better. The second gives the mean gain over
-each baseline, and in how many of the seasons it was positive. No model has seen a season that it ranks, but the
-constants of the features (`trainer.features`) were chosen on NBA seasons up to 2022-23.
+each baseline, and in how many of the seasons it was positive. The last one counts the seasons in which a ranking beats
+every baseline on at least five of the six objectives; for a league that knows its true strengths also the seasons in
+which the rest of the season played at those would (`true_outlook`): more than that no ranker can expect. No model
+has seen a season that it ranks, but the constants of the features (`trainer.features`) were chosen on NBA seasons up to
+2022-23.
 """
 
 from __future__ import annotations
@@ -26,12 +29,15 @@ from trainer.contract import command_line
 from trainer.contract.config import load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.league import read_manifest
-from trainer.contract.metrics import RunMetrics
+from trainer.contract.metrics import RunMetrics, Scores
 from trainer.contract.objectives import Objective, Target
+from trainer.evaluation.ceilings import TRUE_OUTLOOK
 from trainer.stages.store import Store
 
 FEWEST_BEFORE = 4
 """Seasons before the first one that is held out: three to train on, and one to validate."""
+ENOUGH = 5
+"""Objectives of the six on which a ranking must beat every baseline to have won a season."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,9 +55,11 @@ def handler(args: argparse.Namespace) -> None:
     seasons = [season.season for season in read_manifest(Path(args.data)).seasons]
     if len(seasons) <= FEWEST_BEFORE:
         raise UserError(f"--data {args.data}: has {len(seasons)} seasons; a backtest needs more than {FEWEST_BEFORE}")
+    found = {}
     for target in Target:
-        found = dict(held_out(args, target, seasons))
-        print(f"\n{target}\n{by_season(found)}\n\n{by_baseline(found)}", flush=True)
+        found[target] = dict(held_out(args, target, seasons))
+        print(f"\n{target}\n{by_season(found[target])}\n\n{by_baseline(found[target])}", flush=True)
+    print(f"\n{seasons_won(found)}")
 
 
 def held_out(args: argparse.Namespace, target: Target, seasons: list[str]) -> Iterator[tuple[str, RunMetrics]]:
@@ -89,6 +97,30 @@ def by_baseline(found: Mapping[str, RunMetrics]) -> str:
         cells = [f"{np.mean(g):+.3f} ({sum(x > 0 for x in g)} of {len(g)})" for g in gains.values()]
         rows.append([name, *cells])
     return text_table(["mean gain over", *Objective], rows)
+
+
+def seasons_won(found: Mapping[Target, Mapping[str, RunMetrics]]) -> str:
+    """In how many seasons the stack, and the true outlook where it is known, beat every baseline."""
+    won = {target: {season: winners(metrics) for season, metrics in of.items()} for target, of in found.items()}
+    names = next(iter(next(iter(won.values())).values()))
+    rows = []
+    for name in names:
+        each = np.array([[winner[name] for winner in of.values()] for of in won.values()])
+        counts = [*each.sum(axis=1), each.all(axis=0).sum()]
+        rows.append([name, *(f"{count} of {each.shape[1]}" for count in counts)])
+    return text_table(["seasons won", *won, "both"], rows)
+
+
+def winners(metrics: RunMetrics) -> dict[str, bool]:
+    """Whether the stack, and the true outlook where it is known, beat every baseline on enough objectives."""
+    rankings = {"stack": metrics.objectives}
+    if TRUE_OUTLOOK in metrics.ceilings:
+        rankings[TRUE_OUTLOOK] = metrics.ceilings[TRUE_OUTLOOK]
+    return {name: _objectives_won(scores, metrics) >= ENOUGH for name, scores in rankings.items()}
+
+
+def _objectives_won(scores: Scores, metrics: RunMetrics) -> int:
+    return sum(all(o.better(scores.of(o), base.of(o)) for base in metrics.baselines.values()) for o in Objective)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import struct
 import pytest
 
 from benchmarks import pace, process_tree, setting, sql_count
+from benchmarks.backtest import seasons_won
 from benchmarks.ledger import Measured, statement_rows
 from benchmarks.phase1 import Run, parts
 from benchmarks.siblings import Compared, compare, row
 from trainer.contract.config import load_config
+from trainer.contract.metrics import RunMetrics, Scores
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.sweep import SweepSpec
 
@@ -84,3 +86,34 @@ def test_gain_is_above_0_where_siblings_help():
     found = [Compared(Objective.NDCG4, 0.5, 0.75), Compared(Objective.NDCG4, 0.5, 0.5)]
     values = [dict.fromkeys(Objective, value) for value in (0.0, 1.0)]
     assert row(Objective.NDCG4, found, values)[-3:] == [1, 0, "0.5000"]
+
+
+def test_a_season_is_won_on_five_of_six_objectives_against_every_baseline():
+    def scores(*values):
+        return Scores(*map(float, values))
+
+    def season(stack, true_outlook):
+        return RunMetrics(
+            target="final_rank",
+            seasons=("2021-22",),
+            n_dates=1,
+            models={"stack": stack},
+            baselines={"win_rate": scores(1, 5, 5, 5, 5, 9), "elo": scores(5, 1, 1, 1, 1, 5)},
+            by_conference={},
+            by_third={},
+            stack_weights={},
+            ceilings={"true_outlook": true_outlook},
+        )
+
+    five, four = scores(6, 6, 6, 6, 0, 4), scores(6, 6, 6, 0, 0, 4)
+    five_over_one_of_them = scores(2, 6, 6, 6, 0, 6)
+    found = {
+        Target.FINAL_RANK: {"a": season(five, five), "b": season(five, four)},
+        Target.PLAYOFF_OUTCOME: {"a": season(five_over_one_of_them, five), "b": season(five, five)},
+    }
+    header, *rows = (line.split("  ") for line in seasons_won(found).splitlines())
+    assert [[cell.strip() for cell in row if cell] for row in rows] == [
+        ["stack", "2 of 2", "1 of 2", "1 of 2"],
+        ["true_outlook", "1 of 2", "2 of 2", "1 of 2"],
+    ]
+    assert header[-1] == "both"
