@@ -28,7 +28,6 @@ from launcher.figure_drawing import (
     TrialPlot,
 )
 from launcher.reliability_drawing import ReliabilityPanel, ReliabilityPlot
-from launcher.report_details import THIRDS
 from launcher.report_markdown import setting
 from launcher.report_trials import (
     Sweep,
@@ -42,7 +41,7 @@ from launcher.report_trials import (
 )
 from trainer.contract.config import digest
 from trainer.contract.files import replacing
-from trainer.contract.metrics import RunMetrics, Table
+from trainer.contract.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.objectives import Objective, Phase, Target
 from trainer.contract.search_space import Fixed
 

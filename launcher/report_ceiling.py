@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from launcher.report_details import THIRDS
 from launcher.report_markdown import MISSING, number, section, table
 from launcher.report_trials import STACK, Sweep, best_of_target, best_ranker, compare, rankers
-from trainer.contract.metrics import RunMetrics, Table
+from trainer.contract.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.objectives import Direction, Objective, Target
 
 INTRO = (

@@ -17,11 +17,10 @@ from launcher.report_trials import (
     comparisons,
     rankers,
 )
-from trainer.contract.metrics import RunMetrics, StageCount, Table
+from trainer.contract.metrics import THIRDS, RunMetrics, StageCount, Table
 from trainer.contract.objectives import Direction, Objective, Target
 from trainer.contract.paths import OutputsRoot
 
-THIRDS = ("early", "middle", "late")
 SLICED_BY = (Objective.SPEARMAN, Objective.RANK_RMSE)
 """The objectives that the sliced tables show; the others are in `metrics.json`."""
 

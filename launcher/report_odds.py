@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from launcher.report_details import THIRDS
 from launcher.report_markdown import MISSING, Figures, bold, number, picture, section, table
 from launcher.report_trials import STACK, Sweep, best_of_target
-from trainer.contract.metrics import RunMetrics
+from trainer.contract.metrics import THIRDS, RunMetrics
 from trainer.contract.objectives import Target
 from trainer.contract.odds import OddsTable, TitleOdds
 

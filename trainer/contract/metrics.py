@@ -7,6 +7,9 @@ import msgspec
 from trainer.contract.objectives import Objective
 from trainer.contract.odds import TitleOdds
 
+THIRDS = ("early", "middle", "late")
+"""The keys of everything that is given by third of the season: of its dates that are ranked."""
+
 
 class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The six objectives of one ranking; definitions in `trainer.evaluation.metrics`."""

@@ -17,11 +17,10 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import Table
+from trainer.contract.metrics import THIRDS, Table
 from trainer.contract.objectives import Objective, Target
 from trainer.data.true_strength import TRUE_STRENGTH
-from trainer.evaluation.metrics import mean_scores, objectives
-from trainer.evaluation.tables import THIRDS
+from trainer.evaluation.metrics import mean_scores, objectives, third_of
 from trainer.features.outlook import outlook
 from trainer.features.season_games import Floats, Ints, SeasonGames
 
@@ -99,6 +98,6 @@ def _joined(parts: Sequence[Mapping[Objective, Floats]], third: int | None) -> d
     """The dates of all seasons, or those in one third of each season."""
 
     def of(values: Floats) -> Floats:
-        return values if third is None else np.array_split(values, len(THIRDS))[third]
+        return values if third is None else third_of(values, third)
 
     return {objective: np.concatenate([of(part[objective]) for part in parts]) for objective in Objective}

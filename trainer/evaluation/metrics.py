@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import Scores
+from trainer.contract.metrics import THIRDS, Scores
 from trainer.contract.objectives import Objective
 
 Floats = npt.NDArray[np.float64]
@@ -188,6 +188,19 @@ def objectives(scores: Floats, ranks: Floats, outcome: Floats, playoff_team: Boo
 def mean_scores(per_date: dict[Objective, Floats]) -> Scores:
     """The mean over dates of each objective."""
     return Scores(**{objective.value: float(values.mean()) for objective, values in per_date.items()})
+
+
+def third_of(values: Floats, i: int) -> Floats:
+    """The i-th of `THIRDS` of a season's dates.
+
+    Args:
+        values: [D, ...].
+        i: 0 is the first third.
+
+    >>> third_of(np.array([0.1, 0.2, 0.3, 0.4]), 0)
+    array([0.1, 0.2])
+    """
+    return np.array_split(values, len(THIRDS))[i]
 
 
 def _places(scores: Floats) -> tuple[Ints, Ints]:

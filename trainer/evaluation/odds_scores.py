@@ -16,8 +16,9 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from trainer.contract.metrics import THIRDS
 from trainer.contract.odds import UNIFORM, OddsScores, OddsTable, ReliabilityBin, TitleOdds
-from trainer.evaluation.tables import THIRDS
+from trainer.evaluation.metrics import third_of
 from trainer.features.season_games import Floats
 
 STACK = "stack"
@@ -151,6 +152,4 @@ def _mean(measure: Measure, odds: Sequence[Floats], seasons: Sequence[SeasonOdds
 
 
 def _third(season: SeasonOdds, i: int) -> SeasonOdds:
-    return SeasonOdds(
-        season.champion, {name: np.array_split(odds, len(THIRDS))[i] for name, odds in season.odds.items()}
-    )
+    return SeasonOdds(season.champion, {name: third_of(odds, i) for name, odds in season.odds.items()})

@@ -12,18 +12,17 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import Gain, Scores, Table
+from trainer.contract.metrics import THIRDS, Gain, Scores, Table
 from trainer.contract.objectives import Objective, Target
 from trainer.evaluation.baselines import BASELINES
 from trainer.evaluation.bootstrap import gain
-from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of
+from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of, third_of
 from trainer.features.targets import require_target
 
 BASE_MODELS = ("model_a", "model_b", "model_c")
 MODELS = ("stack", *BASE_MODELS)
 WITHOUT = {f"stack_without_{name}": name for name in BASE_MODELS}
 """Columns of the stack that lacks a model: what that model is worth. Not a ranking that anybody is offered."""
-THIRDS = ("early", "middle", "late")
 
 PerDate = dict[str, dict[Objective, Floats]]
 """Ranker -> objective -> [dates of all seasons]."""
@@ -66,8 +65,6 @@ def evaluate(
     predictions: pl.DataFrame, truth: pl.DataFrame, baselines: pl.DataFrame, target: Target, seasons: Sequence[str]
 ) -> Evaluated:
     """All six objectives of every model and baseline on the dates of `predictions` in `seasons`.
-
-    A third of the season is a third of its dates that are ranked.
 
     Args:
         predictions: season, date, team_id, conference, and scores in the columns `MODELS`, and where the stack was
@@ -197,7 +194,7 @@ def _thirds(per_date: PerDate) -> list[PerDate]:
 
     def part(i: int) -> PerDate:
         return {
-            ranker: {objective: np.array_split(values, len(THIRDS))[i] for objective, values in columns.items()}
+            ranker: {objective: third_of(values, i) for objective, values in columns.items()}
             for ranker, columns in per_date.items()
         }
 
