@@ -52,5 +52,5 @@ mkdir -p "$outputs/.cache" 2>/dev/null || {
 trap : INT TERM
 code=0
 python -m "$@" || code=$?
-[ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] || python -m launcher db down >/dev/null
+[ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] || python -m launcher db down >/dev/null || true
 exit "$code"

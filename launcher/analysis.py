@@ -23,8 +23,8 @@ from launcher.report_objectives import (
 )
 from launcher.report_odds import odds_section
 from launcher.report_terms import TERMS
-from launcher.report_trials import Sweep
-from launcher.results import read_sweep, registered
+from launcher.report_trials import Sweep, comparable
+from launcher.results import read_sweeps
 from trainer.contract.errors import DataError
 from trainer.contract.files import write_text
 from trainer.contract.league import read_manifest
@@ -46,11 +46,12 @@ def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoo
         The report's path.
     """
     begun = time.time()
-    known = registered(ledger, outputs)
-    sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in known]
-    planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in known)]
+    sweeps, foreign = read_sweeps(ledger, outputs)
+    known = [sweep.spec.batch_id for sweep in sweeps]
+    planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     figures = draw_figures(sweeps, outputs.figures, rest_s)
-    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, about_data(sweeps)))
+    data = " ".join([about_data(sweeps), *left_out(foreign)])
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data))
     # What happened while the plots were drawn is not in it, and whoever looks at the time shall see that.
     os.utime(outputs.analysis, (begun, begun))
     return outputs.analysis
@@ -62,7 +63,18 @@ def about_data(sweeps: Sequence[Sweep]) -> str:
     said = [f"Data: `{path}`{_source(Path(path), found)}, fingerprint `{found[:12]}`." for path, found in leagues]
     if len(leagues) > 1:
         said.append("**The sweeps were run on different data: their values do not compare.**")
+    if apart := len(sweeps) - len(comparable(sweeps)):
+        said.append(
+            f"**{apart} of {len(sweeps)} sweeps have other data or `evaluation` settings than the newest one: none of "
+            "their runs is called best.**"
+        )
     return " ".join(said)
+
+
+def left_out(foreign: Sequence[str]) -> list[str]:
+    """A sentence on sweeps that cannot be read, if there are any."""
+    named = ", ".join(f"`{batch_id}`" for batch_id in foreign)
+    return [f"Left out, because another version of this program made them: {named}."] if foreign else []
 
 
 def _source(folder: Path, fingerprint: str) -> str:

@@ -7,9 +7,9 @@ are found in the ledger, count as hands at work, and are never submitted a secon
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from launcher.submission import GRACE_S, Array, Executor
+from launcher.submission import GRACE_S, Array, Executor, termination_held
 from trainer.contract.errors import EXIT_USER_ERROR
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths import OutputsRoot
@@ -17,6 +17,7 @@ from trainer.contract.worker_place import Place
 
 MOST_FRUITLESS = 3
 """So many arrays in a row may end without one more slot done or failed, and one more is tried."""
+LONGEST_REST_S = 60.0
 MOVING_S = 2.0
 TAIL_LINES = 12
 
@@ -49,6 +50,7 @@ class Crew:
         self._batch_id = ""
         self._closed = 0
         self._fruitless = 0
+        self._replaced = 0
         self._not_before = 0.0
 
     def alive(self) -> int:
@@ -64,25 +66,35 @@ class Crew:
             for worker in workers
         )
 
-    def fill(self, progress: SweepProgress, workers: Sequence[WorkerRow], later: Sequence[str] = ()) -> int:
+    def fill(
+        self,
+        progress: SweepProgress,
+        workers: Sequence[WorkerRow],
+        later: Sequence[str] = (),
+        closed: Callable[[], int] = lambda: 0,
+    ) -> int:
         """Submit the workers that are missing. Returns how many were submitted.
 
         Args:
             progress: Of the sweep that runs now.
             workers: The ledger's workers of that sweep and of those `later`.
             later: The sweeps that the same workers go on to.
+            closed: Says how many slots of those are done or failed; asked when workers are missing.
 
         Raises:
             WorkersFailedError: none is left, and trying again would be in vain.
         """
-        self._notice(progress)
-        self._strangers = self.strangers(workers)
+        there_before, self._strangers = self._strangers, self.strangers(workers)
         at_work = self.alive() + self._strangers
         missing = (self.n_jobs if later else min(self.n_jobs, progress.open)) - at_work
-        if missing <= 0 or not self._worth_trying(progress.batch_id, at_work):
+        if missing <= 0:
+            return 0
+        self._notice(progress.batch_id, progress.done + progress.failed + closed(), moving=there_before > 0)
+        if not self._worth_trying(progress.batch_id, at_work, workers):
             return 0
         jobs = self._outputs.sweep(progress.batch_id).jobs
-        self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
+        with termination_held():
+            self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
 
     def stop(self) -> None:
@@ -107,27 +119,39 @@ class Crew:
         if self.alive():
             self.stop()
 
-    def _notice(self, progress: SweepProgress) -> None:
-        """Begin to count anew when a slot was closed, or another sweep has come."""
-        now, closed = time.monotonic(), progress.done + progress.failed
-        if (progress.batch_id, closed) == (self._batch_id, self._closed):
-            return
-        # Workers of an earlier launcher need a moment from one sweep to the next.
-        moving = self._strangers > 0 and progress.batch_id != self._batch_id
-        self._batch_id, self._closed, self._fruitless = progress.batch_id, closed, 0
-        self._not_before = now + MOVING_S if moving else now
+    def _notice(self, batch_id: str, closed: int, *, moving: bool) -> None:
+        """Begin to count anew when a slot was closed, of whichever sweep, or another sweep has come.
 
-    def _worth_trying(self, batch_id: str, at_work: int) -> bool:
-        refused = self._fruitless > 0 and EXIT_USER_ERROR in self.arrays[-1].exit_codes()
-        if refused or self._fruitless > MOST_FRUITLESS:
-            if at_work:
+        Workers of an earlier launcher (`moving`) need a moment from one sweep to the next.
+        """
+        now = time.monotonic()
+        if (batch_id, closed) == (self._batch_id, self._closed):
+            return
+        self._not_before = now + MOVING_S if moving and batch_id != self._batch_id else now
+        self._batch_id, self._closed, self._fruitless, self._replaced = batch_id, closed, 0, 0
+
+    def _worth_trying(self, batch_id: str, at_work: int, workers: Sequence[WorkerRow]) -> bool:
+        """Whether to submit now. Only a crew of which nobody is left has failed; one that works just has a gap."""
+        if at_work:
+            if self._refused(workers) or time.monotonic() < self._not_before:
                 return False
+            self._replaced += 1
+            self._not_before = time.monotonic() + min(2.0 ** (self._replaced - 1), LONGEST_REST_S)
+            return True
+        if self._refused(workers) or self._fruitless > MOST_FRUITLESS:
             raise WorkersFailedError(self._failure(batch_id))
         if time.monotonic() < self._not_before:
             return False
         self._fruitless += 1
         self._not_before = time.monotonic() + 2.0 ** (self._fruitless - 1)
         return True
+
+    def _refused(self, workers: Sequence[WorkerRow]) -> bool:
+        """Whether the newest workers ended with a user's error before they served any sweep: the next ones would."""
+        if self._fruitless + self._replaced == 0:
+            return False
+        last = self.arrays[-1]
+        return EXIT_USER_ERROR in last.exit_codes() and not any(last.owns(worker) for worker in workers)
 
     def _failure(self, batch_id: str) -> str:
         lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless} submissions)."]

@@ -16,7 +16,7 @@ from pathlib import Path
 from launcher.container_job import contained
 from launcher.containers import Container
 from launcher.report_trials import best_of_target, trials_of_target
-from launcher.results import read_sweep, registered
+from launcher.results import read_sweeps
 from trainer.contract.ledger import Ledger
 from trainer.contract.objectives import Target
 from trainer.contract.paths import OutputsRoot, RunPaths
@@ -42,7 +42,7 @@ def read_held_out(
         How many runs were evaluated. What goes wrong is said and stops nothing.
     """
     chosen: list[RunPaths] = []
-    sweeps = [read_sweep(ledger, batch_id, outputs) for batch_id in registered(ledger, outputs)]
+    sweeps, _ = read_sweeps(ledger, outputs)
     for target in Target:
         best = best_of_target(sweeps, target)
         if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):

@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from trainer.contract.command_line import stop_talking
 from trainer.contract.ledger import SweepProgress
 from trainer.contract.paths import run_name
 from trainer.contract.sweep import SweepSpec
@@ -128,9 +129,12 @@ class PlainLines:
         self.say(line(plan, progress, at_work) + rest)
 
     def say(self, text: str) -> None:
-        """Print a message."""
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        """Print a message. A plan goes on when nobody reads any more."""
+        try:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            stop_talking()
 
 
 class LiveDisplay:

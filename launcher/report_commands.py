@@ -12,7 +12,7 @@ from launcher.analysis import write_analysis
 from launcher.results import registered, write_sweep_results
 from launcher.server import database_with_sweeps
 from trainer.contract.config import load_config
-from trainer.contract.errors import UserError, suggest
+from trainer.contract.errors import SweepChangedError, UserError, suggest
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot
 
@@ -36,6 +36,12 @@ def report(args: argparse.Namespace) -> None:
                 f"--batch-id {args.batch_id}: no such sweep in {outputs.root}: {suggest(args.batch_id, known)}"
             )
         for batch_id in [args.batch_id] if args.batch_id else known:
-            write_sweep_results(ledger, batch_id, outputs)
+            try:
+                write_sweep_results(ledger, batch_id, outputs)
+            except SweepChangedError as error:
+                if args.batch_id:
+                    raise
+                print(f"left out: {error}")  # noqa: T201
+                continue
             print(outputs.sweep(batch_id).folder)  # noqa: T201
         print(write_analysis(ledger, known, outputs))  # noqa: T201

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from statistics import median
 
 from launcher.report_markdown import MISSING, Figures, bold, cell, number, picture, section, signed, table
@@ -186,6 +187,6 @@ def _place(trial: Trial) -> str:
 
 
 def _shown(path: Path) -> str:
-    """Relative to the working directory where it lies below it: a report may be committed."""
+    """For a shell; relative to the working directory where it lies below it: a report may be committed."""
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -11,6 +11,7 @@ from launcher.report_trials import (
     Trial,
     best_ranker,
     best_trial,
+    comparable,
     compare,
     comparisons,
     is_model,
@@ -141,6 +142,8 @@ def _said(best: Trial, objective: Objective, scores: dict[str, Scores]) -> str:
 
 def _better_elsewhere(best: Trial, sweep: Sweep, sweeps: Sequence[Sweep]) -> str:
     objective = sweep.spec.objective
+    if all(other is not sweep for other in comparable(sweeps)):
+        return ""
     top = best_trial(trials_of_target(sweeps, sweep.spec.target), objective)
     score, own = (top.score(objective) if top else None), best.score(objective)
     if top is None or score is None or own is None or not objective.better(score, own):

@@ -201,7 +201,16 @@ def best_of_target(sweeps: Iterable[Sweep], target: Target) -> Trial | None:
 
 def trials_of_target(sweeps: Iterable[Sweep], target: Target) -> Iterator[Trial]:
     """The trials of every sweep of a target that may be called best."""
-    return (trial for sweep in sweeps if sweep.spec.target is target for trial in sweep.ranked)
+    return (trial for sweep in comparable(list(sweeps)) if sweep.spec.target is target for trial in sweep.ranked)
+
+
+def comparable(sweeps: Sequence[Sweep]) -> list[Sweep]:
+    """Those that were measured like the newest one, which is the last: same data, same seasons, same dates."""
+
+    def measured(sweep: Sweep) -> tuple[object, ...]:
+        return sweep.spec.data_fingerprint, sweep.spec.config.evaluation
+
+    return [sweep for sweep in sweeps if measured(sweep) == measured(sweeps[-1])]
 
 
 def best_so_far(values: Sequence[float | None], objective: Objective) -> list[float | None]:

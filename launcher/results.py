@@ -31,6 +31,7 @@ from launcher.report_trials import (
 )
 from trainer.contract import config as configuration
 from trainer.contract.config import Config
+from trainer.contract.errors import SweepChangedError
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.registration import stored
@@ -152,11 +153,24 @@ def registered(ledger: Ledger, outputs: OutputsRoot) -> list[str]:
     return [batch_id for batch_id, sweep in found if sweep and sweep.root_id == root_id]
 
 
+def read_sweeps(ledger: Ledger, outputs: OutputsRoot) -> tuple[list[Sweep], list[str]]:
+    """The sweeps of an outputs root, and the batch ids of those that only another version of this program can read."""
+    sweeps: list[Sweep] = []
+    foreign: list[str] = []
+    for batch_id in registered(ledger, outputs):
+        try:
+            sweeps.append(read_sweep(ledger, batch_id, outputs))
+        except SweepChangedError:
+            foreign.append(batch_id)
+    return sweeps, foreign
+
+
 def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     """A sweep with its ended attempts, from the ledger, the run folders and, once written, its importances.
 
     Raises:
         UserError: when the ledger has no such sweep.
+        SweepChangedError: when another version of this program has registered it.
     """
     paths = outputs.sweep(batch_id)
     spec = ledger.spec(batch_id)
@@ -178,7 +192,9 @@ def _mark_dead(sweep: Sweep, paths: SweepPaths) -> None:
 
 def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
     run = paths.run(row.run_id) if row.run_id is not None and row.state is AttemptState.COMPLETE else None
-    wall = (row.finished_at - row.started_at).total_seconds() if row.finished_at else None
+    # When a death was noticed says nothing of when it was.
+    timed = row.finished_at is not None and row.state is not AttemptState.DEAD
+    wall = (row.finished_at - row.started_at).total_seconds() if timed and row.finished_at else None
     return Trial(
         batch_id=row.batch_id,
         slot=row.slot,

@@ -148,8 +148,10 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
         yield
     except BaseException:
         if workers := crew.alive():
-            display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
-            crew.stop()
+            try:
+                display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
+            finally:
+                crew.stop()
         raise
     crew.leave()
 

@@ -7,6 +7,7 @@ whose elements wait for a minute and fail; `complete` gives them their work when
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ class Submission(NamedTuple):
 
 def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str]) -> list[Submission]:
     """Arrays of `n_workers` workers in all (none for 0 or fewer), each as large as the cluster allows."""
-    largest = slurm_commands.max_array_size()
+    largest = slurm_commands.patiently(slurm_commands.max_array_size, patience_s())
     sizes = [min(largest, n_workers - start) for start in range(0, n_workers, largest)]
     at_once = site.profile.array_parallelism or n_workers
     parameters = {
@@ -204,7 +205,8 @@ def _own_job_hidden() -> Iterator[None]:
 
 
 def _sbatch(submission: Submission, folder: Path) -> str:
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=0, python=submission.python)
+    # submitit pastes it into the script as it is.
+    executor = submitit.SlurmExecutor(folder, max_num_timeout=0, python=shlex.quote(submission.python))
     try:
         executor.update_parameters(job_name=str(submission.name), comment=folder.name, **submission.parameters)
         with _own_job_hidden():

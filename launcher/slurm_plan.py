@@ -127,7 +127,7 @@ def _place_last(site: Site, ends: list[str], jobs: list[QueuedJob], *, again: bo
         return slurm_arrays.submit(submission)
     slurm_arrays.complete(submission, waiting[0])
     if set(ends) - set(slurm_commands.waits_for(waiting[0])):
-        slurm_commands.let_wait(waiting[0], ends)
+        _let_wait(waiting[0], ends)
     return waiting[0].array_id
 
 
@@ -161,7 +161,7 @@ def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
     for job in jobs:
         waits_for = slurm_commands.waits_for(job)
         if own in waits_for and job.state == "PENDING" and placed.finisher:
-            slurm_commands.let_wait(job, [placed.finisher if job_id == own else job_id for job_id in waits_for])
+            _let_wait(job, [placed.finisher if job_id == own else job_id for job_id in waits_for])
 
 
 @contextmanager
@@ -183,6 +183,10 @@ def _explain_lost_workers(ledger: Ledger, batch_id: str) -> None:
     for worker_id, job_id in lost.items():
         if bad := [state for state in states.get(job_id, []) if state not in UNTELLING]:
             ledger.explain_worker(worker_id, f"SLURM: {', '.join(bad)}")
+
+
+def _let_wait(job: QueuedJob, array_ids: Sequence[str]) -> None:
+    slurm_commands.patiently(lambda: slurm_commands.let_wait(job, array_ids), slurm_arrays.patience_s())
 
 
 def _closed(progress: SweepProgress) -> int:

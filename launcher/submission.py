@@ -13,9 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 import submitit
@@ -78,6 +80,7 @@ class LocalExecutor:
     command: WorkerCommand = trainer_command
     container: Container | None = None
     """What workers run in; None: plain processes."""
+    _numbered: list[tuple[int, submitit.Job[int]]] = field(default_factory=list)
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
@@ -85,17 +88,25 @@ class LocalExecutor:
         executor = submitit.LocalExecutor(folder)
         executor.update_parameters(timeout_min=LOCAL_TIMEOUT_MIN, stderr_to_stdout=True, tasks_per_node=1)
         threads = threads_per_worker(self.n_jobs)
+        numbers = self._free_numbers(n_workers)
         calls = [
             WorkerJob(
                 self.command(batch_ids[0], threads, batch_ids[1:]),
-                {**thread_environment(threads), **gpu_environment(i)},
+                {**thread_environment(threads), **gpu_environment(number)},
                 GRACE_S,
                 self.container,
             )
-            for i in range(n_workers)
+            for number in numbers
         ]
         with interrupts_ignored():
-            return LocalArray(executor.submit_array(calls))
+            array = LocalArray(executor.submit_array(calls))
+            self._numbered.extend(zip(numbers, array.jobs, strict=True))
+        return array
+
+    def _free_numbers(self, n_workers: int) -> list[int]:
+        """The lowest numbers that no living worker has: a replacement gets the GPU of the one that died."""
+        taken = {number for number, job in self._numbered if not job.done()}
+        return list(islice((number for number in count() if number not in taken), n_workers))
 
 
 @dataclass(frozen=True)
@@ -210,6 +221,24 @@ def interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def termination_held() -> Iterator[None]:
+    """SIGTERM waits until what is started here is known to whoever stops it."""
+    told = False
+
+    def hold(_signum: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
+
+    before = signal.signal(signal.SIGTERM, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if told:
+            signal.raise_signal(signal.SIGTERM)
 
 
 def _exit_code(job: submitit.Job[int]) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from launcher.crew import Crew, WorkersFailedError
 from trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
@@ -52,7 +53,7 @@ def run_sweep(
         if not progress.open:
             return Outcome(progress, None, submitted)
         try:
-            submitted += crew.fill(progress, workers, later)
+            submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:
             return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", submitted)
         now = (progress.pending, progress.running, progress.done, progress.failed, at_work)
@@ -69,12 +70,20 @@ def _workers(ledger: Ledger, batch_id: str, later: Sequence[str]) -> list[Worker
     return [*own, *gone_on]
 
 
+def _closed(ledger: Ledger, batch_ids: Sequence[str]) -> int:
+    """Slots of some sweeps that are done or failed."""
+    if not batch_ids:
+        return 0
+    return sum(now.done + now.failed for now in ledger.all_progress() if now.batch_id in batch_ids)
+
+
 def failed_slots(ledger: Ledger, progress: SweepProgress, outputs: OutputsRoot) -> str:
     """Which slots failed, why, where to read more, and how to try them again."""
     lines = [f"{progress.batch_id}: {progress.failed} of {progress.n_trials} slots failed:"]
     for slot in ledger.slots(progress.batch_id):
         if slot.state is SlotState.FAILED:
             where = outputs.sweep(progress.batch_id).run(slot.run_id).log if slot.run_id else "it never began a run"
-            lines.append(f"  slot {slot.slot}, {slot.failures} attempts: {slot.reason or 'no reason known'} ({where})")
+            tried = slot.failures + slot.deaths
+            lines.append(f"  slot {slot.slot}, {tried} attempts: {slot.reason or 'no reason known'} ({where})")
     retry = f"python -m launcher retry {progress.batch_id}"
     return "\n".join([*lines, f"`{retry}` gives them new attempts; then run the same command again."])

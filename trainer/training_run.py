@@ -108,6 +108,7 @@ def _results(
 
         trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
         spent.update(trained.metrics.seconds)
+        proceed()  # the data may have been replaced since the identity was taken
         return results.pack(trained)
 
     with watch.stage(results.STAGE):

@@ -26,13 +26,15 @@ from trainer.contract.ledger import Ledger, lease_seconds
 from trainer.contract.objectives import Objective
 from trainer.contract.paths import OutputsRoot, RunPaths
 from trainer.contract.sweep import SweepSpec
+from trainer.models.precision import choose_precision
 from trainer.models.settings import deepest
 from trainer.run_folder import RunFolder
-from trainer.search.drain import OTHERS_AT_WORK, DrainResult, TrialJob, TrialOutcome, TrialStopped, drain
+from trainer.search.drain import OTHERS_AT_WORK, UNFIT, DrainResult, TrialJob, TrialOutcome, TrialStopped, drain
 from trainer.stages.store import Store
 from trainer.threads import use_threads
 from trainer.training_run import Trial, open_store, train_into
 
+EXIT_UNFIT = 1
 EXIT_STOPPED = 85
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -48,27 +50,38 @@ def work(batch_ids: Sequence[str], *, threads: int | None = None, share: bool = 
         share: False trains every trial alone.
 
     Returns:
-        0 when no slot is left, 85 when told to stop before.
+        0 when no slot is left, 85 when told to stop before, 1 when trials fail here one after the other.
 
     Raises:
-        UserError: unknown sweep, other data than the sweep was made for, no database.
+        UserError: unknown sweep, other data than the sweep was made for, no such device, no database.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _stop_on_signals()
     threads = use_threads(threads)
     with Ledger(database_url()) as ledger:
-        service = _Service(ledger, stop, threads, share, lease_seconds())
-        left: list[str] = []
-        for i, batch_id in enumerate(batch_ids):
-            # With nothing to go on to and nothing left behind, a worker waits at once.
-            wait = i == len(batch_ids) - 1 and not left
-            open_again = [name for name in left if ledger.open_slots(name).total]
-            left = [n for n in [*open_again, batch_id] if service.serve(n, wait=wait).reason == OTHERS_AT_WORK]
-            if stop.is_set():
-                return EXIT_STOPPED
-        for name in left:
-            service.serve(name, wait=True)
+        try:
+            _serve_all(_Service(ledger, stop, threads, share, lease_seconds()), batch_ids)
+        except _UnfitError:
+            return EXIT_UNFIT
     return EXIT_STOPPED if stop.is_set() else 0
+
+
+def _serve_all(service: _Service, batch_ids: Sequence[str]) -> None:
+    """Serve the sweeps in order, then those whose last slots were left to others."""
+    left: list[str] = []
+    for i, batch_id in enumerate(batch_ids):
+        # With nothing to go on to and nothing left behind, a worker waits at once.
+        wait = i == len(batch_ids) - 1 and not left
+        open_again = [name for name in left if service.ledger.open_slots(name).total]
+        left = [n for n in [*open_again, batch_id] if service.serve(n, wait=wait).reason == OTHERS_AT_WORK]
+        if service.stop.is_set():
+            return
+    for name in left:
+        service.serve(name, wait=True)
+
+
+class _UnfitError(Exception):
+    """Trials fail in this worker, one after the other."""
 
 
 @dataclass
@@ -86,7 +99,7 @@ class _Service:
     def serve(self, batch_id: str, *, wait: bool) -> DrainResult:
         """Drain one sweep."""
         ledger, spec = self.ledger, self.ledger.spec(batch_id)
-        _check_data(spec)
+        _check_place(spec)
         worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), self.lease_s)
         reason = "crashed"
         try:
@@ -100,10 +113,13 @@ class _Service:
                 self.stop,
                 lease_s=self.lease_s,
                 on_superseded=mark_superseded,
+                ready=_check_place,
                 wait=wait,
             )
             reason = result.reason
             log.info("%s: %s", batch_id, result)
+            if reason == UNFIT:
+                raise _UnfitError
         finally:
             ledger.stop_worker(worker_id, reason)
         return result
@@ -149,7 +165,9 @@ def _proceed(job: TrialJob, folder: RunFolder) -> None:
 
     Raises:
         TrialStopped: the worker was told to stop, the sweep was cancelled or the slot has a later owner.
+        DataError: another league has been imported since the trial began.
     """
+    _check_data(job.spec)
     if job.lease_lost.is_set():
         folder.close("superseded", "the slot was taken over by a later attempt")
     elif job.cancelled.is_set():
@@ -159,6 +177,12 @@ def _proceed(job: TrialJob, folder: RunFolder) -> None:
     else:
         return
     raise TrialStopped("told to stop")
+
+
+def _check_place(spec: SweepSpec) -> None:
+    """Raise what would make every trial of the sweep fail here: before a slot is claimed, it costs no attempt."""
+    _check_data(spec)
+    choose_precision(spec.config.training.amp, spec.config.training.device)
 
 
 def _check_data(spec: SweepSpec) -> None:

@@ -183,3 +183,29 @@ def test_the_worker_is_the_trainers_own_command():
     command = ["-m", "trainer", "work", "--batch-id", "a", "--batch-id", "b", "--threads", "2"]
     assert trainer_command("a", 2, ["b"]) == [sys.executable, *command]
     assert trainer_command("a", 2, ["b"], share=False) == [sys.executable, *command, "--no-share"]
+
+
+def test_a_replacement_gets_the_number_and_the_gpu_of_the_one_that_died(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    script = (
+        "import os, sys, time, pathlib; "
+        "pathlib.Path(f'gpu_{os.environ[\"CUDA_VISIBLE_DEVICES\"]}').write_text(str(os.getpid())); time.sleep(60)"
+    )
+    executor = LocalExecutor(3, command=lambda *_: [sys.executable, "-c", script])
+    array = executor.submit(["a"], 3, tmp_path / "jobs")
+    arrays = [array]
+    try:
+        until(lambda: all(_written(name) for name in ("gpu_4", "gpu_5", "gpu_6")))
+        os.kill(int(Path("gpu_5").read_text()), signal.SIGKILL)
+        until(lambda: array.alive() == 2)
+        Path("gpu_5").unlink()
+        arrays.append(executor.submit(["a"], 1, tmp_path / "jobs"))
+        until(lambda: _written("gpu_5"))
+    finally:
+        for each in arrays:
+            each.stop()
+        until(lambda: not any(each.alive() for each in arrays))
+
+
+def _written(name):
+    return Path(name).exists() and Path(name).read_text()

@@ -33,7 +33,7 @@ def assert_whole(ledger, outputs, n_trials):
 
 
 def test_kills_freezes_and_relaunches_leave_exactly_the_budget(ledger, outputs, sweep_spec, crew):
-    ledger.register(sweep_spec(n_trials=SLOTS), outputs, max_attempts=50)
+    ledger.register(sweep_spec(n_trials=SLOTS), outputs)
     workers = crew(ledger.url, BATCH, seconds=0.3, lease_s=3.0)
     workers.start(8)
     dice = random.Random(7)

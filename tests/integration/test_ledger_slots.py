@@ -6,7 +6,8 @@ import time
 import pytest
 
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import AttemptState, Lease, SlotState, Superseded
+from trainer.contract.ledger import AttemptState, Lease, SlotState, Superseded, registration
+from trainer.contract.ledger.ledger import MOST_DEATHS
 from trainer.contract.objectives import Method, Objective, Target
 
 BATCH = "phase1_spearman_final_rank"
@@ -107,13 +108,72 @@ def test_a_slot_that_keeps_failing_is_failed_with_its_reason_and_can_be_retried(
     assert ledger.claim(BATCH, sweep).slot == 0
 
 
-def test_a_slot_whose_workers_keep_dying_is_failed(ledger, sweep):
-    for _ in range(3):
+def test_a_slot_whose_workers_keep_dying_is_failed_in_the_end(ledger, sweep):
+    for _ in range(MOST_DEATHS):
+        assert ledger.claim(BATCH, sweep).slot == 0
         ledger.expire(BATCH, [sweep])
-        claim = ledger.claim(BATCH, sweep)
-        assert claim.slot == 0
-    ledger.expire(BATCH, [sweep])
-    assert ledger.slots(BATCH)[0].state is SlotState.FAILED
+    slot = ledger.slots(BATCH)[0]
+    assert (slot.state, slot.failures, slot.deaths) == (SlotState.FAILED, 0, MOST_DEATHS)
+    ledger.retry(BATCH)
+    slot = ledger.slots(BATCH)[0]
+    assert (slot.state, slot.deaths) == (SlotState.PENDING, 0)
+
+
+def test_a_slot_that_failed_here_is_left_to_other_workers_first(ledger, sweep):
+    other = ledger.start_worker(BATCH, "otherhost", 2)
+    assert ledger.claim(BATCH, sweep).slot == 0
+    ledger.fail(ledger.claim(BATCH, sweep), "cuda says no")
+    assert ledger.claim(BATCH, sweep, others=True).slot == 2
+    assert ledger.claim(BATCH, other, others=True).slot == 1
+    ledger.fail(ledger.claim(BATCH, other), "cuda says no")
+    assert ledger.claim(BATCH, other).slot == 3, "without a failure in the row before, the lowest is taken"
+
+
+def test_giving_up_may_be_repeated_when_its_answer_was_lost(ledger, sweep):
+    failed, released = ledger.claim(BATCH, sweep), ledger.claim(BATCH, sweep)
+    for _ in range(2):
+        ledger.fail(failed, "cuda says no")
+        ledger.release(released, "stopped")
+    assert [(slot.state, slot.failures) for slot in ledger.slots(BATCH)[:2]] == [
+        (SlotState.PENDING, 1),
+        (SlotState.PENDING, 0),
+    ]
+
+
+def test_who_was_cut_off_gives_the_others_time_to_come_back(ledger, sweep):
+    """The network was away for longer than a lease: the owners could not renew, and are alive."""
+    import psycopg
+
+    ledger.claim(BATCH, sweep, lease_s=1.0)
+    time.sleep(1.1)
+    with psycopg.connect(ledger.url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'truestrength' AND datname = current_database()"
+        )
+    assert ledger.expire(BATCH) == 0, "it has just come back"
+    assert ledger.connection.back_s < 1
+    time.sleep(1.1)
+    assert ledger.expire(BATCH) == 1
+
+
+def test_a_sweep_that_was_forgotten_meanwhile_has_no_slots(ledger, sweep):
+    ledger.forget(BATCH)
+    slots = ledger.open_slots(BATCH)
+    assert (slots.total, slots.cancelled) == (0, True)
+
+
+def test_forgetting_that_was_interrupted_can_be_repeated(ledger, sweep, monkeypatch):
+    def interrupted(url, batch_id):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registration.study, "delete_study", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.forget(BATCH)
+    assert ledger.progress(BATCH).n_trials == 6
+    ledger.forget(BATCH)
+    assert ledger.all_progress() == []
 
 
 def test_giving_back_counts_as_no_attempt(ledger, sweep):

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 import yaml
 
@@ -191,6 +192,36 @@ def test_the_report_covers_the_plan_and_the_roots_other_sweeps(ledger, outputs, 
     for line in text.splitlines():
         if line.startswith("!["):
             assert (outputs.sweeps / line.partition("](")[2].rstrip(")")).is_file()
+
+
+def test_a_sweep_of_another_version_does_not_stop_the_report(ledger, outputs, project_database):
+    run_sweep(ledger, make_spec(outputs), outputs)
+    ledger.register(make_spec(outputs, Objective.NDCG4), outputs)
+    with psycopg.connect(ledger.url, autocommit=True) as other_version:
+        other_version.execute(
+            """UPDATE truestrength.sweeps SET spec = spec || '{"n_trials": "many"}' WHERE batch_id LIKE '%ndcg4%'"""
+        )
+    text = write_analysis(ledger, [BATCH, "phase1_ndcg4_final_rank"], outputs).read_text()
+    assert "another version of this program made them: `phase1_ndcg4_final_rank`" in text
+    assert f"| {BATCH} " in text
+    command = [sys.executable, "-m", "launcher", "report", "--config", str(CONFIG)]
+    command += ["--set", f"paths.outputs={outputs.root}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=outputs.root.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "left out: sweep 'phase1_ndcg4_final_rank'" in done.stdout
+    assert outputs.sweep(BATCH).summary.exists()
+
+
+def test_the_time_at_which_a_death_was_noticed_is_not_taken_for_its_duration(ledger, outputs):
+    ledger.register(make_spec(outputs), outputs)
+    worker = ledger.start_worker(BATCH, "testhost", 1)
+    claim = ledger.claim(BATCH, worker)
+    ledger.begin(claim, {"max_depth": 4}, 0, 25)
+    ledger.expire(BATCH, [worker])
+    write_sweep_results(ledger, BATCH, outputs)
+    (dead,) = read_sweep(ledger, BATCH, outputs).trials
+    assert (dead.state, dead.seconds) == ("dead", None)
+    assert json.loads(outputs.sweep(BATCH).summary.read_text())["seconds"] == 0
 
 
 def test_lost_run_folders_do_not_stop_the_report(ledger, outputs):

@@ -13,7 +13,7 @@ from trainer.contract.errors import DataError
 from trainer.contract.ledger import AttemptState, Ledger, SlotState
 from trainer.contract.objectives import Method, Objective
 from trainer.contract.study_record import StudyRecord, reconcile
-from trainer.search.drain import TrialOutcome, TrialStopped, drain
+from trainer.search.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain
 from trainer.search.proposals import START_SLOTS
 
 BATCH = "phase1_spearman_final_rank"
@@ -88,6 +88,57 @@ def test_a_crash_is_tried_again_with_the_same_parameters_under_a_new_run_id(ledg
     assert runs_of_slot[0][1] == runs_of_slot[1][1]
     assert runs_of_slot[0][0] != runs_of_slot[1][0]
     assert sorted(states(ledger)) == ["COMPLETE", "COMPLETE", "FAIL"]
+
+
+def test_a_worker_in_which_everything_fails_leaves_the_slots_to_others(ledger, work, sweep_spec):
+    def run(job):
+        raise RuntimeError("cuda says no")
+
+    result = work(sweep_spec(), run)
+    assert (result.failed, result.reason) == (MOST_FAILURES_IN_A_ROW, UNFIT)
+    assert [slot.failures for slot in ledger.slots(BATCH)] == [1, 1, 1, 0, 0, 0], "no slot has lost all its attempts"
+    assert work(sweep_spec(), score).done == 6
+
+
+def test_failures_between_results_do_not_end_a_worker(ledger, work, sweep_spec):
+    tried = []
+
+    def run(job):
+        tried.append(job.slot)
+        if job.slot % 2 == 0 and job.attempt == 1:
+            raise RuntimeError("cuda says no")
+        return score(job)
+
+    result = work(sweep_spec(), run)
+    assert (result.done, result.failed, result.reason) == (6, 3, "no slots left")
+    assert tried == [0, 1, 2, 3, 4, 5, 0, 2, 4], "what failed here comes last"
+
+
+def test_what_a_worker_lacks_costs_no_attempt(ledger, work, sweep_spec):
+    def not_here(spec):
+        raise DataError("other data")
+
+    with pytest.raises(DataError, match="other data"):
+        work(sweep_spec(), score, ready=not_here)
+    assert ledger.attempts(BATCH) == []
+
+
+def test_a_mistake_that_is_the_places_gives_the_slot_back(ledger, work, sweep_spec):
+    replaced = threading.Event()
+
+    def run(job):
+        replaced.set()
+        raise DataError("another league was imported")
+
+    def ready(spec):
+        if replaced.is_set():
+            raise DataError("other data")
+
+    with pytest.raises(DataError, match="other data"):
+        work(sweep_spec(), run, ready=ready)
+    (attempt,) = ledger.attempts(BATCH)
+    assert (attempt.state, attempt.reason) == (AttemptState.RELEASED, "another league was imported")
+    assert ledger.slots(BATCH)[0].state is SlotState.PENDING
 
 
 def test_a_users_mistake_is_not_tried_again(ledger, work, sweep_spec):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 
 from trainer.contract.config import load_config
+from trainer.contract.files import write_text
 from trainer.contract.league import read_manifest
 from trainer.contract.ledger import AttemptState
 from trainer.contract.metrics import RunMetrics
@@ -171,3 +173,26 @@ def test_a_worker_does_not_wait_for_a_trial_of_another_one_but_goes_on_and_comes
         finally:
             worker.kill()
     assert ledger.progress("small").done == 1
+
+
+def test_another_league_under_a_running_worker_costs_no_trial(project, ledger, league):
+    ledger.register(spec(n_trials=40), OutputsRoot(Path("out")))
+    Path("league").unlink()
+    shutil.copytree(league, "league")
+    manifest = Path("league/league.json")
+    other = manifest.read_text().replace(read_manifest(Path("league")).fingerprint, "0" * 64)
+    command = [sys.executable, "-m", "trainer", "work", "--batch-id", "small", "--threads", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as worker:
+        try:
+            while ledger.progress("small").done < 2:
+                assert worker.poll() is None
+                time.sleep(0.05)
+            write_text(manifest, other)
+            said = worker.communicate(timeout=300)[1]
+        finally:
+            worker.kill()
+    assert worker.returncode == 2
+    assert "is not the data that the sweep small was made for" in said
+    assert "Traceback" not in said
+    assert {row.state for row in ledger.attempts("small")} <= {AttemptState.COMPLETE, AttemptState.RELEASED}
+    assert ledger.progress("small").failed == 0

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from launcher import crew as module
-from launcher.crew import MOST_FRUITLESS, MOVING_S, Crew, WorkersFailedError
+from launcher.crew import LONGEST_REST_S, MOST_FRUITLESS, MOVING_S, Crew, WorkersFailedError
+from launcher.run_plan import at_work
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.paths import OutputsRoot
@@ -174,6 +175,45 @@ def test_a_user_error_of_the_workers_ends_it_at_once_with_their_words(crew, exec
         crew.fill(progress(), [])
 
 
+def test_workers_that_die_beside_others_are_replaced_as_long_as_it_takes(crew, executor, clock):
+    crew.fill(progress(), [])
+    for _ in range(3 * MOST_FRUITLESS):
+        executor.arrays[0].running = 2
+        clock.sleep(LONGEST_REST_S)
+        assert crew.fill(progress(), [worker("mine")]) == 1
+        executor.arrays[-1].end(None)
+    executor.arrays[0].running = 0
+    clock.sleep(LONGEST_REST_S)
+    assert crew.fill(progress(), [worker("mine")]) == 3, "that was the first array of which nobody is left"
+
+
+def test_the_replacements_of_a_crew_at_work_have_growing_pauses(crew, executor, clock):
+    crew.fill(progress(), [])
+    executor.arrays[0].running = 2
+    times = []
+    while len(times) < 5:
+        if crew.fill(progress(), [worker("mine")]):
+            times.append(clock.now)
+            executor.arrays[-1].end(None)
+        clock.sleep(0.5)
+    pauses = [b - a for a, b in pairwise(times)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > pauses[0]
+
+
+def test_trials_of_later_sweeps_are_progress_too(crew, executor, clock):
+    for closed in range(3 * MOST_FRUITLESS):
+        assert crew.fill(progress(), [], ["b"], lambda closed=closed: closed) == 3
+        executor.arrays[-1].end(None)
+
+
+def test_a_user_error_in_a_later_sweep_does_not_end_this_one(crew, executor, clock):
+    crew.fill(progress(), [], ["b"])
+    executor.arrays[0].end(2)
+    clock.sleep(5)
+    assert crew.fill(progress(), [worker("mine", live=False)], ["b"]) == 3
+
+
 def test_the_next_sweep_gets_its_own_chance(crew, executor):
     crew.fill(progress("a"), [])
     executor.arrays[0].end(2)
@@ -187,3 +227,14 @@ def test_workers_of_an_earlier_launcher_get_a_moment_from_one_sweep_to_the_next(
     clock.sleep(MOVING_S)
     assert crew.fill(progress("b"), workers) == 0
     assert executor.submitted == []
+
+
+def test_workers_are_stopped_even_when_nobody_can_be_told(crew, executor):
+    class Mute:
+        def say(self, text):
+            raise BrokenPipeError
+
+    crew.fill(progress(), [])
+    with pytest.raises(BrokenPipeError), at_work(crew, Mute()):
+        raise KeyboardInterrupt
+    assert executor.arrays[0].running == 0

@@ -1,6 +1,8 @@
 """What is shown while a plan runs."""
 
 import io
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -24,6 +26,18 @@ def sweeps(tmp_path):
     config = msgspec.structs.replace(config, paths=msgspec.structs.replace(config.paths, data=str(tmp_path)))
     cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
     return [expand_sweep(config, Budget(), cell, name).sweeps[0] for name in ("a", "b")]
+
+
+def test_a_plan_goes_on_when_nobody_reads_any_more():
+    script = "from launcher.progress import PlainLines\nPlainLines().say('a'); input(); PlainLines().say('b'); exit(3)"
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"a\n"
+        process.stdout.close()
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait() == 3
+        assert process.stderr.read() == b""
 
 
 @pytest.fixture

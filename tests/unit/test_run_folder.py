@@ -113,20 +113,22 @@ def test_mark_changes_only_a_running_run(tmp_path):
     with run_folder.opened(paths, Config(), record()) as folder:
         provenance.mark_ended(paths.provenance, "dead", "lease expired")
         assert read(paths).state == "dead"
-        folder.close("complete")
+        folder.close("released", "stopped")
         provenance.mark_ended(paths.provenance, "dead", "lease expired")
-        assert read(paths).state == "complete"
+        assert read(paths).state == "released"
     provenance.mark_ended(tmp_path / "nowhere", "dead", "never began")
 
 
-@pytest.mark.parametrize(("state", "expected"), [("complete", "superseded"), ("failed", "failed")])
-def test_a_run_that_ended_before_it_heard_of_its_later_owner_says_so(tmp_path, state, expected):
+@pytest.mark.parametrize("found", ["superseded", "dead"])
+@pytest.mark.parametrize("state", ["complete", "failed"])
+def test_a_run_that_was_complete_and_does_not_count_says_so(tmp_path, state, found):
+    """Its slot has a later owner, or its worker died between the folder and the ledger."""
     paths = RunPaths(tmp_path / "run_025")
     with run_folder.opened(paths, Config(), record()) as folder:
         folder.close(state, "for its own reason")
-    provenance.mark_ended(paths.provenance, "superseded", "taken over")
-    assert read(paths).state == expected
-    assert read(paths).reason == ("taken over" if expected == "superseded" else "for its own reason")
+    provenance.mark_ended(paths.provenance, found, "not counted")
+    assert read(paths).state == (found if state == "complete" else "failed")
+    assert read(paths).reason == ("not counted" if state == "complete" else "for its own reason")
     assert read(paths).seconds is not None
 
 

@@ -53,7 +53,11 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         print("stopped; the same command goes on from here", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has gone. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_talking()
         return 0
     return code or 0
+
+
+def stop_talking() -> None:
+    """The reader of the standard output (head, less) has gone: nothing is written any more, at exit neither."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,12 +63,14 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def mark_ended(path: Path, state: RunState, reason: str) -> None:
     """Write into the record of a run what became of it, unless it is missing or says so already.
 
-    A run that was superseded may have come to its end before it heard of that; its results do not count.
+    A run that was superseded, or whose worker died before the ledger had its result, may have come to its end; its
+    results do not count.
     """
     if not path.exists():
         return
     record = msgspec.json.decode(path.read_bytes(), type=Provenance)
-    if record.state == "running" or (state == "superseded" and record.state in {"complete", "dead"}):
+    not_counted = {"superseded": {"complete", "dead"}, "dead": {"complete"}}
+    if record.state in {"running", *not_counted.get(state, ())}:
         write_json(path, msgspec.structs.replace(record, state=state, reason=reason))
 
 

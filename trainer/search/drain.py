@@ -33,6 +33,9 @@ from trainer.search.proposals import propose
 LONGEST_REASON = 500
 SHORTEST_PAUSE_S = 0.05
 OTHERS_AT_WORK = "others are at work on the last slots"
+UNFIT = "trials fail here, one after the other"
+MOST_FAILURES_IN_A_ROW = 3
+"""Of different slots, where there are any: then it is the worker or its machine, and others have to go on."""
 SHARE_OF_WAITING = 0.05
 """A worker that waits asks again after this share of the time it has waited, so that it ends soon after the others."""
 
@@ -81,10 +84,12 @@ class DrainResult:
     released: int = 0
     superseded: int = 0
     reason: str = ""
-    """Why it ended: `no slots left`, `stopped`, `cancelled`, or `OTHERS_AT_WORK` for one that was not to wait."""
+    """Why it ended: `no slots left`, `stopped`, `cancelled`, `UNFIT`, or `OTHERS_AT_WORK` for one that was not to
+    wait."""
 
 
 RunTrial = Callable[[TrialJob], TrialOutcome]
+Ready = Callable[[SweepSpec], None]
 Superseding = Callable[[TrialJob], None]
 Ending = Literal["failed", "released", "superseded"]
 
@@ -98,6 +103,7 @@ def drain(
     *,
     lease_s: float = LEASE_S,
     on_superseded: Superseding | None = None,
+    ready: Ready = lambda _spec: None,
     wait: bool = True,
 ) -> DrainResult:
     """Run slots of a sweep until none is left, the sweep is cancelled, or `stop` is set.
@@ -110,6 +116,7 @@ def drain(
         stop: set by a signal; the slot in hand is finished or, when the run raises `TrialStopped`, given back.
         lease_s: a worker that gives no sign of life for so long is taken for dead.
         on_superseded: told of a run whose result did not count, so that its folder can say so.
+        ready: raises when this worker cannot run the sweep (any more); asked before each slot, which costs no attempt.
         wait: stay while others run the last slots, since one of them may die; False leaves them alone.
 
     Raises:
@@ -117,7 +124,7 @@ def drain(
     """
     spec = ledger.spec(batch_id)
     with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
-        worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded)
+        worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
         reason = worker.drain(wait=wait)
         reconcile(ledger, record, batch_id)
     return replace(worker.result, reason=reason)
@@ -133,15 +140,21 @@ class _Worker:
     stop: threading.Event
     lease_s: float
     on_superseded: Superseding | None
+    ready: Ready
     result: DrainResult = field(default_factory=DrainResult)
+
+    failures_in_a_row: int = 0
 
     def drain(self, *, wait: bool) -> str:
         waiting_since: float | None = None
         while not self.stop.is_set():
-            claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s)
+            self.ready(self.spec)
+            claim = self._claim()
             if claim is not None:
                 waiting_since = None
                 self._attempt(claim)
+                if self.failures_in_a_row == MOST_FAILURES_IN_A_ROW:
+                    return UNFIT
                 continue
             slots = self.ledger.open_slots(self.spec.batch_id)
             if slots.cancelled:
@@ -155,6 +168,14 @@ class _Worker:
             waiting_since = waiting_since or time.monotonic()
             self._pause(time.monotonic() - waiting_since)
         return "stopped"
+
+    def _claim(self) -> Claim | None:
+        """A slot, rather one that has not failed here: it may be this machine that fails."""
+        others = self.result.failed > 0
+        found = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s, others=others)
+        if found is None and others:
+            found = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s)
+        return found
 
     def _pause(self, waited: float) -> None:
         pause = min(max(waited * SHARE_OF_WAITING, SHORTEST_PAUSE_S), self.lease_s / 4)
@@ -175,9 +196,11 @@ class _Worker:
                     self.ledger.release(claim, str(error), patience_s=0)
                 raise
             except UserError as error:
+                self._release_if_unready(claim, started, str(error))
                 return self._end(claim, started, "failed", str(error), final=True)
             except Exception as error:
                 _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
+                self.failures_in_a_row += 1
                 return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
             except BaseException:
                 self._end(claim, started, "released", "interrupted")
@@ -186,7 +209,16 @@ class _Worker:
         self.record.complete(started.trial, value)
         self.ledger.settle(claim)
         self.result = replace(self.result, done=self.result.done + 1)
+        self.failures_in_a_row = 0
         return None
+
+    def _release_if_unready(self, claim: Claim, started: _Started, reason: str) -> None:
+        """What this worker lacks is no fault of the slot's."""
+        try:
+            self.ready(self.spec)
+        except UserError:
+            self._end(claim, started, "released", reason)
+            raise
 
     def _run(self, claim: Claim, lease: Lease, started: _Started) -> float:
         """Run the slot and bring its result to safety."""

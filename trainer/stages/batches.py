@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.contract.config import Config
+from trainer.contract.errors import DataError
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Target
 from trainer.features.batches import Batches
@@ -50,10 +51,13 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
 
         training, first_day = config.training, config.evaluation.first_day
         league = load_league(league_folder)
+        if league.manifest.fingerprint != wanted["data"]:
+            raise DataError(f"{league_folder}: another league was imported while this one was read. Start again")
         foresight = outlook_stage.stored(store, proceed)
         return pack(build_batches(league, training.rolling_windows, training.roster_size, first_day, foresight))
 
-    return unpack(store.fetch(STAGE, identity(config, league_folder), build, proceed=proceed))
+    wanted = identity(config, league_folder)
+    return unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
 
 
 def pack(batches: Batches) -> Contents:

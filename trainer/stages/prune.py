@@ -60,7 +60,10 @@ def prune(paths: StorePaths, max_bytes: int, in_use_s: float = IN_USE_S) -> list
     for entry in found:
         if excess <= 0 or now - entry.used < in_use_s:
             break
-        entry.path.unlink(missing_ok=True)
+        try:
+            entry.path.unlink(missing_ok=True)
+        except OSError:  # somebody else's file in a shared store
+            continue
         excess -= entry.size
         removed.append(entry)
     if removed:
@@ -69,7 +72,7 @@ def prune(paths: StorePaths, max_bytes: int, in_use_s: float = IN_USE_S) -> list
         try:
             if now - path.stat().st_mtime > _LEFTOVER_S:
                 path.unlink()
-        except FileNotFoundError:
+        except OSError:
             continue
     return removed
 

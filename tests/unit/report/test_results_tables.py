@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 import pytest
 
+from launcher.analysis import about_data
 from launcher.report_trials import best_of_target, best_trial, compare, rankers
 from launcher.results import best_configs, result_columns, results_csv, summary, sweep_config, trial_config
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -186,3 +187,20 @@ def test_the_best_of_a_target_is_found_over_all_its_sweeps(build):
     assert best_of_target(sweeps, Target.FINAL_RANK).run_id == 30
     assert best_of_target(sweeps, Target.PLAYOFF_OUTCOME).run_id == 40
     assert best_of_target(sweeps[2:], Target.FINAL_RANK) is None
+
+
+def test_no_run_of_sweeps_that_were_measured_otherwise_is_called_best(build):
+    spec = build.spec()
+    evaluation = msgspec.structs.replace(spec.config.evaluation, first_day=60)
+    easier = msgspec.structs.replace(
+        spec, batch_id="easier", config=msgspec.structs.replace(spec.config, evaluation=evaluation)
+    )
+    other_data = msgspec.structs.replace(spec, batch_id="other_data", data_fingerprint="0" * 64)
+    sweeps = [
+        build.sweep(easier, [0.99], first_run=25),
+        build.sweep(other_data, [0.98], first_run=30),
+        build.sweep(spec, [0.8, 0.81], first_run=40),
+    ]
+    assert best_of_target(sweeps, Target.FINAL_RANK).run_id == 41
+    assert "2 of 3 sweeps have other data or `evaluation` settings than the newest one" in about_data(sweeps)
+    assert "newest one" not in about_data(sweeps[2:])

@@ -7,6 +7,7 @@ ledger is written so that the second time does no harm.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -30,6 +31,13 @@ class Connection:
         self.patience_s = patience_s
         self._turn = threading.RLock()
         self._open: psycopg.Connection[DictRow] | None = None
+        self._away = False
+        self._back_at: float | None = None
+
+    @property
+    def back_s(self) -> float | None:
+        """Seconds since the server was found again after it had been away; None when it never was."""
+        return None if self._back_at is None else time.monotonic() - self._back_at
 
     def rows(self, statement: str, parameters: Parameters, row: type[T], patience_s: float | None = None) -> list[T]:
         """Run a statement and return what it answers as rows of type `row`."""
@@ -60,9 +68,12 @@ class Connection:
             try:
                 if self._open is None:
                     self._open = connect(self.url)
+                    if self._away:
+                        self._away, self._back_at = False, time.monotonic()
                 return task(self._open)
             except psycopg.Error:
                 self.close()
+                self._away = True
                 raise
 
 

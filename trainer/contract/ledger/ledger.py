@@ -44,6 +44,8 @@ from trainer.contract.worker_place import Place
 T = TypeVar("T")
 
 LEASE_S = 60.0
+MOST_DEATHS = 20
+"""So many workers may die with the same slot before it is failed: one that kills them all must come to an end."""
 EXTREME_OBSERVATIONS = 25
 NEWEST_OBSERVATIONS = 200
 
@@ -88,7 +90,7 @@ class Ledger:
         Args:
             spec: what to run. With more trials than before, slots are added.
             outputs: the root that its run ids are unique in.
-            max_attempts: after so many attempts that died or failed, a slot is failed.
+            max_attempts: after so many attempts that failed, a slot is failed.
 
         Raises:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
@@ -114,12 +116,13 @@ class Ledger:
             raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {there}")
         return found.sweep_spec()
 
-    def claim(self, batch_id: str, worker_id: int, lease_s: float = LEASE_S) -> Claim | None:
+    def claim(self, batch_id: str, worker_id: int, lease_s: float = LEASE_S, *, others: bool = False) -> Claim | None:
         """Take an open slot for `lease_s` seconds; None when there is nothing to take now.
 
-        Slots whose owner is dead are taken away from it first, when no others are left.
+        Slots whose owner is dead are taken away from it first, when no others are left. With `others`, no slot that
+        has just failed on this worker.
         """
-        key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s}
+        key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s, "others": others}
         asked = False
 
         def take(connection: psycopg.Connection[DictRow]) -> list[Claim]:
@@ -135,7 +138,12 @@ class Ledger:
 
     def expire(self, batch_id: str, dead_workers: Sequence[int] = ()) -> int:
         """Take back the slots of owners whose lease is over, and of `dead_workers`; returns how many."""
-        return self._run("expire", batch_id=batch_id, dead_workers=list(dead_workers))
+        key = {"batch_id": batch_id, "dead_workers": list(dead_workers), "most_deaths": MOST_DEATHS}
+
+        def take_back(open_: psycopg.Connection[DictRow]) -> int:
+            return open_.execute(query("expire").encode(), {**key, "back_s": self.connection.back_s}).rowcount
+
+        return self.connection.work(take_back)
 
     def renew(self, claim: Claim, lease_s: float = LEASE_S, patience_s: float | None = None) -> Renewal:
         """Give a sign of life. Says whether the claim still owns its slot, and whether the sweep was cancelled."""

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @cache

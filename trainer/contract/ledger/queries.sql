@@ -5,6 +5,7 @@
 
 -- name: claim
 -- The lowest open slot of the lowest open rung. Workers that ask at once pass over each other's row instead of waiting.
+-- With `others`, none that failed last on this worker: what is wrong may be wrong with its machine.
 WITH alive AS (
     UPDATE truestrength.workers
     SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
@@ -13,6 +14,7 @@ WITH alive AS (
     SELECT slots.batch_id, slots.slot
     FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
+      AND NOT (%(others)s AND slots.worker_id IS NOT DISTINCT FROM %(worker_id)s)
       AND slots.rung = (
           SELECT lowest.rung FROM truestrength.slots AS lowest
           WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running', 'reported')
@@ -48,14 +50,17 @@ LEFT JOIN truestrength.attempts AS earlier
 WHERE slots.batch_id = %(batch_id)s AND slots.worker_id = %(worker_id)s AND slots.state = 'running';
 
 -- name: expire
--- Take the slots of dead owners away from them: those whose lease is over, and those in `dead_workers`.
+-- Take the slots of dead owners away from them: those whose lease is over, and those in `dead_workers`. Who has just
+-- come back from the server's absence (`back_s` ago) waits for a lease: the owners may have been cut off as well.
 WITH candidate AS (
     SELECT slots.batch_id, slots.slot, slots.attempt, slots.worker_id,
-           slots.failures + 1 >= sweeps.max_attempts AS exhausted
-    FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
+           slots.deaths + 1 >= %(most_deaths)s AS exhausted
+    FROM truestrength.slots
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'running'
-      AND (slots.worker_id = ANY(%(dead_workers)s) OR clock_timestamp() > greatest(
-              slots.lease_until, pg_postmaster_start_time() + slots.lease_s * interval '1 second'))
+      AND (slots.worker_id = ANY(%(dead_workers)s)
+           OR (clock_timestamp() > greatest(
+                   slots.lease_until, pg_postmaster_start_time() + slots.lease_s * interval '1 second')
+               AND coalesce(%(back_s)s::float8 > slots.lease_s, true)))
     FOR UPDATE OF slots SKIP LOCKED
 ), dead AS (
     UPDATE truestrength.attempts
@@ -66,7 +71,7 @@ WITH candidate AS (
     WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (candidate.batch_id, candidate.slot, candidate.attempt)
 )
 UPDATE truestrength.slots
-SET state = CASE WHEN candidate.exhausted THEN 'failed' ELSE 'pending' END, failures = failures + 1, worker_id = NULL
+SET state = CASE WHEN candidate.exhausted THEN 'failed' ELSE 'pending' END, deaths = deaths + 1, worker_id = NULL
 FROM candidate
 WHERE slots.batch_id = candidate.batch_id AND slots.slot = candidate.slot
 RETURNING slots.slot;
@@ -131,10 +136,12 @@ WHERE slots.batch_id = %(batch_id)s AND slots.state = 'reported'
 ORDER BY slot;
 
 -- name: give_up
--- End an attempt without a result: `failed` counts, `released` gives the slot back as if nothing had been.
+-- End an attempt without a result: `failed` counts, `released` gives the slot back as if nothing had been. It may be
+-- repeated when the answer was lost: the attempt has that state already.
 WITH mine AS (
     UPDATE truestrength.slots
-    SET failures = failures + CASE WHEN %(outcome)s = 'failed' THEN 1 ELSE 0 END, worker_id = NULL,
+    SET failures = failures + CASE WHEN %(outcome)s = 'failed' THEN 1 ELSE 0 END,
+        worker_id = CASE WHEN %(outcome)s = 'failed' THEN worker_id END,
         state = CASE WHEN %(outcome)s = 'failed' AND (%(final)s OR failures + 1 >= sweeps.max_attempts)
                      THEN 'failed' ELSE 'pending' END
     FROM truestrength.sweeps
@@ -143,7 +150,8 @@ WITH mine AS (
     RETURNING slot
 )
 UPDATE truestrength.attempts SET state = %(outcome)s, reason = %(reason)s, finished_at = clock_timestamp()
-WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
+  AND (EXISTS (SELECT FROM mine) OR state = %(outcome)s)
 RETURNING slot;
 
 -- name: supersede
@@ -187,7 +195,7 @@ ORDER BY sweeps.created_at, sweeps.batch_id;
 
 -- name: slots
 -- LIMIT keeps this a look-up by key per slot, whatever the planner believes about the tables' sizes.
-SELECT slots.batch_id, slots.slot, slots.rung, slots.state, slots.attempt, slots.failures, slots.parameters,
+SELECT slots.batch_id, slots.slot, slots.rung, slots.state, slots.attempt, slots.failures, slots.deaths, slots.parameters,
        run_id, trial_number, value, objectives, seconds, reason, started_at, finished_at
 FROM truestrength.slots LEFT JOIN LATERAL (
     SELECT * FROM truestrength.attempts
@@ -237,7 +245,8 @@ UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_i
 SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
        count(*) FILTER (WHERE state = 'running')::int AS running,
        count(*) FILTER (WHERE state = 'reported')::int AS reported,
-       (SELECT cancelled_at IS NOT NULL FROM truestrength.sweeps WHERE batch_id = %(batch_id)s) AS cancelled
+       coalesce((SELECT cancelled_at IS NOT NULL FROM truestrength.sweeps WHERE batch_id = %(batch_id)s), true)
+           AS cancelled  -- forgotten meanwhile
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state IN ('pending', 'running', 'reported');
 
@@ -251,7 +260,7 @@ SELECT cancelled_at IS NOT NULL AS cancelled FROM truestrength.sweeps WHERE batc
 WITH again AS (
     UPDATE truestrength.sweeps SET cancelled_at = NULL WHERE batch_id = %(batch_id)s
 )
-UPDATE truestrength.slots SET state = 'pending', failures = 0
+UPDATE truestrength.slots SET state = 'pending', failures = 0, deaths = 0, worker_id = NULL
 WHERE batch_id = %(batch_id)s AND state = 'failed'
 RETURNING slot;
 

@@ -78,9 +78,9 @@ def stored(connection: Connection, batch_id: str) -> StoredSweep | None:
 
 
 def forget(connection: Connection, batch_id: str) -> None:
-    """Remove a sweep and its study."""
-    connection.run(query("forget"), {"batch_id": batch_id})
+    """Remove a sweep and its study. Interrupted in between, it can be repeated: what names the sweep goes last."""
     study.delete_study(connection.url, batch_id)
+    connection.run(query("forget"), {"batch_id": batch_id})
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

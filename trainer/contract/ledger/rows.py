@@ -132,6 +132,7 @@ class SlotRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     """0 until the first claim."""
     failures: int
+    deaths: int
     parameters: dict[str, Any] | None
     run_id: int | None
     trial_number: int | None

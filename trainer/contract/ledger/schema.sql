@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS truestrength.slots (
     rung integer NOT NULL DEFAULT 0,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'reported', 'done', 'failed')),
     attempt integer NOT NULL DEFAULT 0,   -- of the owner; the fencing token
-    failures integer NOT NULL DEFAULT 0,  -- attempts that died or failed; those given back do not count
+    failures integer NOT NULL DEFAULT 0,  -- attempts that failed; those given back do not count
     parameters jsonb,
     worker_id bigint,
     lease_s double precision,
@@ -81,6 +81,9 @@ CREATE TABLE IF NOT EXISTS truestrength.attempts (
     PRIMARY KEY (batch_id, slot, attempt),
     FOREIGN KEY (batch_id, slot) REFERENCES truestrength.slots ON DELETE CASCADE
 );
+
+-- Attempts whose worker died. Most are no fault of the trial's, so more of them are allowed than of failures.
+ALTER TABLE truestrength.slots ADD COLUMN IF NOT EXISTS deaths integer NOT NULL DEFAULT 0;
 
 -- The slot's. What is asked about results is asked of this table alone: joined with `slots` before the statistics of a
 -- fast-growing sweep are up to date, it can take the planner's wrong way of 10,000 x 10,000 rows.
