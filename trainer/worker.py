@@ -99,7 +99,9 @@ class _Service:
     def serve(self, batch_id: str, *, wait: bool) -> DrainResult:
         """Drain one sweep."""
         ledger, spec = self.ledger, self.ledger.spec(batch_id)
-        _check_place(spec)
+        _check_data(spec)
+        # Raises where every trial would fail, before a slot is claimed: so it costs no attempt.
+        choose_precision(spec.config.training.amp, spec.config.training.device)
         worker_id = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), self.lease_s)
         reason = "crashed"
         try:
@@ -113,7 +115,7 @@ class _Service:
                 self.stop,
                 lease_s=self.lease_s,
                 on_superseded=mark_superseded,
-                ready=_check_place,
+                ready=_check_data,
                 wait=wait,
             )
             reason = result.reason
@@ -177,12 +179,6 @@ def _proceed(job: TrialJob, folder: RunFolder) -> None:
     else:
         return
     raise TrialStopped("told to stop")
-
-
-def _check_place(spec: SweepSpec) -> None:
-    """Raise what would make every trial of the sweep fail here: before a slot is claimed, it costs no attempt."""
-    _check_data(spec)
-    choose_precision(spec.config.training.amp, spec.config.training.device)
 
 
 def _check_data(spec: SweepSpec) -> None:
