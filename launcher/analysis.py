@@ -29,7 +29,7 @@ from trainer.contract.errors import DataError
 from trainer.contract.files import write_text
 from trainer.contract.league import read_manifest
 from trainer.contract.ledger import Ledger
-from trainer.contract.objectives import Objective
+from trainer.contract.objectives import Method, Objective
 from trainer.contract.paths import OutputsRoot
 
 
@@ -50,7 +50,7 @@ def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoo
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     figures = draw_figures(sweeps, outputs.figures, rest_s)
-    data = " ".join([about_data(sweeps), *left_out(foreign)])
+    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps)])
     write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data))
     # What happened while the plots were drawn is not in it, and whoever looks at the time shall see that.
     os.utime(outputs.analysis, (begun, begun))
@@ -75,6 +75,17 @@ def left_out(foreign: Sequence[str]) -> list[str]:
     """A sentence on sweeps that cannot be read, if there are any."""
     named = ", ".join(f"`{batch_id}`" for batch_id in foreign)
     return [f"Left out, because another version of this program made them: {named}."] if foreign else []
+
+
+def halved(sweeps: Sequence[Sweep]) -> list[str]:
+    """A sentence on sweeps by successive halving, if there are any."""
+    named = ", ".join(f"`{sweep.spec.batch_id}`" for sweep in sweeps if sweep.spec.method is Method.HALVING)
+    if not named:
+        return []
+    return [
+        f"Successive halving ({named}): lower rungs train on fewer lists, so only trials of the last rung are compared "
+        "and called best; `rung` in `sweep_results.csv` says which those are."
+    ]
 
 
 def _source(folder: Path, fingerprint: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from launcher import embedded_postgres
-from launcher.server import named_root
+from launcher.server import connections_of_others, named_root
 from trainer.contract import database
+from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
 
 Subparsers = argparse._SubParsersAction
@@ -47,8 +49,19 @@ def _up(args: argparse.Namespace) -> None:
 
 
 def _down(_: argparse.Namespace) -> None:
+    in_use = _in_use()
     ran = embedded_postgres.down(Path())
     _say("PostgreSQL is down." if ran else "PostgreSQL was not running.")
+    if in_use:
+        _say(f"{in_use} connections were using it; plans and workers wait ten minutes for `python -m launcher db up`.")
+
+
+def _in_use() -> int:
+    """Connections of plans and workers to the running server."""
+    with suppress(DatabaseError):
+        if embedded_postgres.status(Path()).running:
+            return connections_of_others(embedded_postgres.url(Path()))
+    return 0
 
 
 def _status(_: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from trainer.contract.config import Config, Paths, digest, replace
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.paths import LeaguePaths, OutputsRoot
-from trainer.contract.seasons import split_seasons
+from trainer.contract.seasons import check_folds, split_seasons
 from trainer.contract.sweep import SweepSpec
 
 N_TRIALS = 12
@@ -139,7 +139,7 @@ def expand_phase1(config: Config, budget: Budget) -> Plan:
 
 def expand_sweep(config: Config, budget: Budget, cell: Cell, batch_id: str | None = None) -> Plan:
     """A plan of one sweep. Raises like `expand_phase1`."""
-    return _plan(config, budget, {batch_id or cell.batch_id: cell})
+    return _plan(config, budget, {cell.batch_id if batch_id is None else batch_id: cell})
 
 
 def awaits_demo_league(config: Config) -> bool:
@@ -153,7 +153,8 @@ def _fingerprint(config: Config) -> str:
     if awaits_demo_league(config):
         return ""
     manifest = read_manifest(Path(config.paths.data))
-    split_seasons(config.evaluation, manifest)  # refused now, not by a worker
+    # Refused now, not by a worker.
+    check_folds(config.training.n_folds, split_seasons(config.evaluation, manifest).train)
     return manifest.fingerprint
 
 

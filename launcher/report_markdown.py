@@ -31,11 +31,12 @@ def number(value: float | None, decimals: int = 3) -> str:
 def signed(value: float | None, decimals: int = 3) -> str:
     """A difference, always with its sign.
 
-    >>> signed(0.0123), signed(-0.5), signed(float("nan"))
-    ('+0.012', '-0.500', '-')
+    >>> signed(0.0123), signed(-0.5), signed(-0.0002), signed(0.0), signed(float("nan"))
+    ('+0.012', '-0.500', '-0.000', '0.000', '-')
     """
-    text = number(value, decimals)
-    return text if text == MISSING or text.startswith("-") else f"+{text}"
+    if value is None or math.isnan(value) or value == 0:
+        return number(value, decimals)
+    return f"{value:+.{decimals}f}"
 
 
 def setting(value: Any) -> str:

@@ -47,7 +47,7 @@ from trainer.contract.study import load_study
 from trainer.contract.sweep import SweepSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
-LEADING = ("run_id", "slot", "attempt", "state", "value")
+LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
 def result_columns(sweep: Sweep) -> list[str]:
@@ -70,7 +70,7 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
         settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
-        state = [trial.run_id, trial.slot, trial.attempt, trial.state, trial.value]
+        state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         yield [*state, *settings, *figures, trial.seconds]
 
 

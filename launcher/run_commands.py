@@ -101,6 +101,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
         options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
         print(run(plan, options, dry_run=args.dry_run))  # noqa: T201
         return 0
+    if args.cluster:
+        raise ConfigError(f"--cluster {args.cluster}: needs --executor slurm")
     settings = parse_container(args.container or "none")
     if args.dry_run:
         first, *later = (spec.batch_id for spec in plan.sweeps)

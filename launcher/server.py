@@ -133,14 +133,14 @@ def _running() -> bool:
 
 
 def _stop(url: str) -> str:
-    others = _others(url)
+    others = connections_of_others(url)
     if others:
         return f"database: left running, {others} other connections use it (`python -m launcher db down` stops it)"
     embedded_postgres.down(PROJECT)
     return "database: stopped; its data stays in .postgres/"
 
 
-def _others(url: str) -> int:
+def connections_of_others(url: str) -> int:
     """Connections of others to any of its databases; 0 when the server is gone already."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:

@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--config", type=Path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    run.add_argument("--no-share", action="store_true", help="train every stage alone, read nothing from the store")
+    run.add_argument(
+        "--no-share", action="store_true", help="train every model anew; only batches are read from the store"
+    )
     run.set_defaults(handler=_run)
 
     work = commands.add_parser("work", help="claim slots of a sweep and train until none is left", allow_abbrev=False)

@@ -2,7 +2,7 @@
 
 import time
 
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import Ledger, connection
 
 
 def test_one_builder_per_key(ledger, database_url):
@@ -56,3 +56,20 @@ def test_a_builder_that_gives_signs_of_life_keeps_its_key(ledger, database_url):
 def _builds(ledger, key):
     with ledger.building(key) as mine:
         return mine
+
+
+def test_giving_back_does_not_wait_for_a_server_that_is_away(database_url, monkeypatch):
+    waits = []
+
+    def patiently(task, url, patience_s):
+        waits.append(patience_s)
+        return real(task, url, min(patience_s, 1.0))
+
+    real = connection.patiently
+    with Ledger(database_url) as ledger, ledger.building("batches-1") as first, ledger.building("batches-2") as second:
+        assert first
+        assert second
+        ledger.close()
+        ledger.connection.url = "postgresql://nobody@127.0.0.1:1/nothing"
+        monkeypatch.setattr(connection, "patiently", patiently)
+    assert waits == [0, 0]

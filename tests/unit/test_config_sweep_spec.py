@@ -11,7 +11,7 @@ from trainer.contract.files import replacing, write_json
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.search_space import Choice, Fixed, decode_choice, encode_choice
-from trainer.contract.sweep import SweepSpec
+from trainer.contract.sweep import MOST_TRIALS, SweepSpec
 
 
 def spec(**changes):
@@ -29,20 +29,24 @@ def spec(**changes):
     return SweepSpec(**(fields | changes))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b", "x" * 101])
+@pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b", "x" * 101, "figures"])
 def test_a_batch_id_is_a_folder_name(name):
     with pytest.raises(ConfigError, match="--batch-id"):
         spec(batch_id=name)
 
 
-def test_an_empty_budget_is_refused():
-    with pytest.raises(ConfigError, match="--n-trials 0: at least 1"):
-        spec(n_trials=0)
+@pytest.mark.parametrize("n_trials", [0, -1, MOST_TRIALS + 1, 10**20])
+def test_an_impossible_budget_is_refused(n_trials):
+    with pytest.raises(ConfigError, match=f"--n-trials {n_trials}: 1 to {MOST_TRIALS} are possible"):
+        spec(n_trials=n_trials)
 
 
 def test_a_phase_without_search_space_is_refused():
     with pytest.raises(ConfigError, match=r"no search_spaces\.rolling\. It has: phase1, full"):
         _ = spec(phase=Phase.ROLLING).space
+    empty = msgspec.structs.replace(spec().config, search_spaces={Phase.PHASE1: {}})
+    with pytest.raises(ConfigError, match=r"no search_spaces\.phase1\. It has: full"):
+        _ = spec(config=empty).space
     with pytest.raises(ConfigError, match="no `sweep` lists"):
         _ = spec(phase=Phase.FULL).space
 

@@ -21,7 +21,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
     stub_league(tmp_path / "league")
-    spaces = "search_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}, rolling: {}}\n"
+    depth = "{max_depth: {type: int, low: 3, high: 5}}"
+    spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
     (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}")
     return tmp_path
 

@@ -99,6 +99,12 @@ def test_seasons_that_the_league_lacks_are_refused(config):
         expand_phase1(asked, Budget())
 
 
+def test_more_folds_than_training_seasons_are_refused(config):
+    asked = load_config(FILE, [f"paths.data={config.paths.data}", "training.n_folds=6"])
+    with pytest.raises(ConfigError, match=r"training\.n_folds: 6 folds .* found 5 .*Set training\.n_folds=5"):
+        expand_phase1(asked, Budget())
+
+
 def test_a_phase_that_the_config_does_not_have_is_refused(config):
     bare = msgspec.structs.replace(config, search_spaces={Phase.PHASE1: config.search_spaces[Phase.PHASE1]})
     with pytest.raises(ConfigError, match="--phase rolling"):

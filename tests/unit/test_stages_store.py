@@ -281,7 +281,7 @@ def test_cache_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "0 entries removed" in capsys.readouterr().out
     assert run_cli("cache", "prune", *folder, "--max-gb", "0", "--in-use") == 0
     assert "1 entries removed, 0.0 MB left" in capsys.readouterr().out
-    assert run_cli("cache", "prune", *folder, "--max-gb", "-1") == 2
+    assert [run_cli("cache", "prune", *folder, "--max-gb", wrong) for wrong in ("-1", "nan", "inf")] == [2, 2, 2]
     assert run_cli("cache", "ls", "--folder", str(tmp_path / "nowhere")) == 2
     assert "no stage store here" in capsys.readouterr().err
 

@@ -1,7 +1,14 @@
-"""What a league folder says of itself: the launcher reads the fingerprint here without loading a single game."""
+"""What a league folder says of itself: the launcher reads the fingerprint here without loading a single game.
+
+The surprising one: whoever reads the manifest also finds out whether the tables are still those that it speaks of,
+since results are kept and compared under the fingerprint. A table is hashed once a process, and again when it was
+touched.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -28,17 +35,19 @@ class Manifest(msgspec.Struct, frozen=True):
     fingerprint: str
     seasons: tuple[SeasonCount, ...]
     repairs: tuple[str, ...] = ()
+    files: dict[str, str] = {}
+    """SHA-256 of each table's file, by its name."""
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a league folder.
 
     Raises:
-        DataError: when the folder holds no complete league.
+        DataError: when the folder holds no complete league, or a table is not the one that was imported.
     """
     path = LeaguePaths(folder).manifest
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise DataError(
             f"{folder}: no league here (no {path.name}). Make one with `python -m trainer data demo --into {folder}`, "
@@ -46,3 +55,24 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"{path}: cannot be read: {error}. Import the league again") from None
+    for name, digest in manifest.files.items():
+        if file_digest(folder / name) != digest:
+            raise DataError(
+                f"{folder / name}: is not the table that was imported, or it is damaged. Import the league again"
+            )
+    return manifest
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file; None when it cannot be read."""
+    try:
+        found = path.stat()
+        return _digest(path.absolute(), found.st_ino, found.st_size, found.st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, *_state: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+FIGURES = "figures"
 RUN_FOLDER = re.compile(r"^run_(\d+)$")
 
 
@@ -274,7 +275,7 @@ class OutputsRoot:
     @property
     def figures(self) -> Path:
         """The report's plots."""
-        return self.sweeps / "figures"
+        return self.sweeps / FIGURES
 
     def sweep(self, batch_id: str) -> SweepPaths:
         """The folder of one sweep."""

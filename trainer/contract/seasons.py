@@ -5,6 +5,7 @@ Surprising: a season between the last training season and the held-out ones that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.contract.config import Evaluation
@@ -73,3 +74,16 @@ def _choose(
 
 def _listed(names: tuple[str, ...]) -> str:
     return f"{len(names)} seasons: {', '.join(names)}" if names else "no seasons"
+
+
+def check_folds(n_folds: int, seasons: Sequence[str]) -> None:
+    """Refuse more folds than there are training seasons.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if len(seasons) < n_folds:
+        raise ConfigError(
+            f"training.n_folds: {n_folds} folds of whole seasons need {n_folds} training seasons, found {len(seasons)} "
+            f"({', '.join(seasons)}). Set training.n_folds={len(seasons)} or train on more seasons"
+        )

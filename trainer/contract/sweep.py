@@ -10,8 +10,10 @@ import msgspec
 from trainer.contract.config import Config, digest, identity
 from trainer.contract.errors import ConfigError
 from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.paths import FIGURES
 from trainer.contract.search_space import Choice, SearchSpace
 
+MOST_TRIALS = 100_000
 BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
 
 
@@ -34,14 +36,16 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
 
     def __post_init__(self) -> None:
-        """Refuse names that could not be a folder, and empty budgets."""
+        """Refuse names that could not be a folder of their own, and impossible budgets."""
         if not BATCH_ID.match(self.batch_id):
             raise ConfigError(
                 f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, "
                 "starting with a letter or digit"
             )
-        if self.n_trials < 1:
-            raise ConfigError(f"--n-trials {self.n_trials}: at least 1 is needed")
+        if self.batch_id == FIGURES:
+            raise ConfigError(f"--batch-id {FIGURES}: the report's plots have this folder; choose another name")
+        if not 1 <= self.n_trials <= MOST_TRIALS:
+            raise ConfigError(f"--n-trials {self.n_trials}: 1 to {MOST_TRIALS} are possible")
 
     @property
     def space(self) -> SearchSpace:
@@ -54,8 +58,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             if not self.config.sweep:
                 raise ConfigError("--phase full: the config has no `sweep` lists")
             return {name: Choice(values=values) for name, values in self.config.sweep.items()}
-        if self.phase not in self.config.search_spaces:
-            known = ", ".join([*self.config.search_spaces, Phase.FULL])
+        if not self.config.search_spaces.get(self.phase):
+            known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
             raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
         return self.config.search_spaces[self.phase]
 

@@ -5,8 +5,9 @@ Later files win over earlier ones, key by key; lists and search-space entries ar
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,10 +44,26 @@ def read(path: Path, overrides: Sequence[str] = ()) -> tuple[Tree, dict[str, str
 def convert(tree: Tree, kind: type[T], origin: Mapping[str, str], source: str) -> T:
     """Turn a tree into `kind`; `origin` says for each dotted key where its value was written."""
     try:
-        return msgspec.convert(tree, kind)
+        converted = msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
         key, sentence = explain(error, tree, kind)
         raise ConfigError(f"{origin_of(key, origin, source)}: {sentence}") from None
+    for key, value in _leaves(tree):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{origin_of(key, origin, source)}: {key}: {value} is no number to calculate with")
+    return converted
+
+
+def _leaves(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; those of a list have the list's key."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _leaves(value, key)
+    else:
+        yield key, tree
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_json
+from trainer.contract.league import file_digest
 from trainer.contract.paths import LeaguePaths
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
@@ -39,8 +41,7 @@ def import_logs(
     """
     refuse_foreign_folder(into)
     league = read_league(team_logs, player_logs, teams, source or f"{team_logs.name}, {player_logs.name}")
-    write_league(league, into)
-    return league.manifest
+    return write_league(league, into)
 
 
 def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: str) -> League:
@@ -61,21 +62,30 @@ def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: 
     return League(team_games=team_games, player_games=player_games, teams=league_teams, manifest=manifest)
 
 
-def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) -> None:
-    """Write a league folder over whatever league was there; `truth` is the demo's, and an older one goes."""
+def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) -> Manifest:
+    """Write a league folder over whatever league was there; `truth` is the demo's, and an older one goes.
+
+    Returns:
+        The league's manifest, with what the files are.
+    """
     paths = LeaguePaths(into)
     tables = {paths.team_games: league.team_games, paths.player_games: league.player_games, paths.teams: league.teams}
-    if truth is not None:
-        tables[paths.truth] = truth
+    files: dict[str, str] = {}
     with writing(into), ExitStack() as stack:
         for path, table in tables.items():
-            table.write_parquet(stack.enter_context(replacing(path)))
+            temporary = stack.enter_context(replacing(path))
+            table.write_parquet(temporary)
+            files[path.name] = file_digest(temporary) or ""
+        if truth is not None:
+            truth.write_parquet(stack.enter_context(replacing(paths.truth)))
         # From here to the end of the block there is no league: whoever is stopped in it leaves none, not a mixture.
         paths.manifest.unlink(missing_ok=True)
         if truth is None:
             paths.truth.unlink(missing_ok=True)
+    manifest = msgspec.structs.replace(league.manifest, files=files)
     with writing(into):
-        write_json(paths.manifest, league.manifest)
+        write_json(paths.manifest, manifest)
+    return manifest
 
 
 @contextmanager
@@ -83,8 +93,8 @@ def writing(into: Path) -> Iterator[None]:
     """Turn a full disk, a missing right or a file in the way into a DataError that names the folder."""
     try:
         yield
-    except OSError as error:
-        raise DataError(f"{into}: cannot be written: {error.strerror or error}") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{into}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def refuse_foreign_folder(into: Path) -> None:

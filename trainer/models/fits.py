@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.errors import ConfigError
 from trainer.contract.objectives import Target
+from trainer.contract.seasons import check_folds
 from trainer.features.batches import Batches
 
 Ints = npt.NDArray[np.int64]
@@ -52,12 +52,7 @@ def plan_fits(batches: Batches, out_of_fold: Ints, final: Ints, ranked: Ints, n_
         ConfigError: when there are fewer seasons than folds.
     """
     seasons = np.unique(batches.season[out_of_fold])
-    if len(seasons) < n_folds:
-        names = ", ".join(batches.seasons[i] for i in seasons)
-        raise ConfigError(
-            f"training.n_folds: {n_folds} folds of whole seasons need {n_folds} training seasons, found {len(seasons)} "
-            f"({names}). Set training.n_folds={len(seasons)} or train on more seasons"
-        )
+    check_folds(n_folds, [batches.seasons[i] for i in seasons])
     folds = [np.isin(batches.season[out_of_fold], part) for part in np.array_split(seasons, n_folds)]
     return Fits(
         train=(*(out_of_fold[~fold] for fold in folds), final),

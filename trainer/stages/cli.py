@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,8 @@ def _verify(args: argparse.Namespace) -> None:
 def _prune(args: argparse.Namespace) -> None:
     paths = _paths(args)
     max_gb = _config(args).cache.max_gb if args.max_gb is None else args.max_gb
-    if max_gb < 0:
-        raise UserError(f"--max-gb {max_gb}: 0 or more is allowed")
+    if not 0 <= max_gb < math.inf:
+        raise UserError(f"--max-gb {max_gb}: a number of 0 or more is allowed")
     removed = prune(paths, int(max_gb * 1e9), **({"in_use_s": 0.0} if args.in_use else {}))
     for entry in removed:
         print(f"removed: {_line(entry)}")  # noqa: T201

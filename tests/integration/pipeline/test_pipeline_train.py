@@ -17,7 +17,8 @@ from trainer.contract.config import Config, replace
 from trainer.contract.errors import ConfigError, DataError
 from trainer.contract.metrics import StageCount
 from trainer.contract.objectives import Target
-from trainer.contract.paths import LeaguePaths
+from trainer.data.importer import write_league
+from trainer.data.league import load_league
 from trainer.models.fitted import load_models
 from trainer.pipeline import TrainedRun, holdout, predict_seasons, train
 from trainer.stages import batches as batches_stage
@@ -111,22 +112,17 @@ def test_holdout_is_the_last_season(
 def test_held_out_season_changes_nothing_in_a_run(
     run: TrainedRun, config: Config, league: Path, tmp_path: Path
 ) -> None:
-    changed = LeaguePaths(tmp_path / "league")
-    changed.folder.mkdir()
-    original = LeaguePaths(league)
-    games = pl.read_parquet(original.team_games)
+    original = load_league(league)
+    games = original.team_games
     last = games["season"].max()
     in_last = pl.col("season") == last
     games = games.with_columns(
         won=pl.when(in_last).then(~pl.col("won")).otherwise("won"),
         plus_minus=pl.when(in_last).then(-pl.col("plus_minus")).otherwise("plus_minus"),
     )
-    games.write_parquet(changed.team_games)
-    for source, target in ((original.player_games, changed.player_games), (original.teams, changed.teams)):
-        target.write_bytes(source.read_bytes())
-    manifest = json.loads(original.manifest.read_text())
-    changed.manifest.write_text(json.dumps({**manifest, "fingerprint": "changed"}))
-    other = train(config, changed.folder, Store(tmp_path / "store"))
+    manifest = msgspec.structs.replace(original.manifest, fingerprint="changed")
+    write_league(dataclasses.replace(original, team_games=games, manifest=manifest), tmp_path / "league")
+    other = train(config, tmp_path / "league", Store(tmp_path / "store"))
     assert other.predictions.equals(run.predictions)
     assert other.metrics.models == run.metrics.models
 

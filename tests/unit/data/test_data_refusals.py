@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
 from trainer.contract.errors import DataError
+from trainer.contract.files import write_json
+from trainer.contract.league import read_manifest
 from trainer.contract.paths import LeaguePaths
+from trainer.data.demo import demo
 from trainer.data.importer import import_logs
 from trainer.data.league import Manifest, load_league
 
@@ -176,6 +180,38 @@ class TestTheFolder:
             import_logs(tmp_path / "team_logs.parquet", tmp_path / "player_logs.parquet", tmp_path / "league")
         assert load_league(tmp_path / "league").manifest == before
         assert set((tmp_path / "league").iterdir()) == files
+
+    def test_a_table_that_was_changed_is_noticed(
+        self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path
+    ) -> None:
+        manifest = import_small(small_logs)
+        paths = LeaguePaths(tmp_path / "league")
+        assert read_manifest(paths.folder) == manifest
+        whole = paths.player_games.read_bytes()
+        pl.read_parquet(paths.player_games).with_columns(pl.col("pts").reverse()).write_parquet(paths.player_games)
+        with pytest.raises(DataError, match=r"player_games\.parquet: is not the table that was imported"):
+            read_manifest(paths.folder)
+        paths.player_games.write_bytes(whole)
+        assert read_manifest(paths.folder) == manifest
+        paths.teams.unlink()
+        with pytest.raises(DataError, match=r"teams\.parquet: is not the table that was imported"):
+            load_league(paths.folder)
+
+    def test_a_league_of_an_older_version_is_refused(
+        self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path
+    ) -> None:
+        manifest = import_small(small_logs)
+        write_json(LeaguePaths(tmp_path / "league").manifest, msgspec.structs.replace(manifest, files={}))
+        with pytest.raises(DataError, match=r"does not say what player_games\.parquet, .* is\. Import it again"):
+            load_league(tmp_path / "league")
+
+    def test_a_demo_league_does_not_replace_it(
+        self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path
+    ) -> None:
+        before = import_small(small_logs)
+        with pytest.raises(DataError, match="holds another league"):
+            demo(tmp_path / "league")
+        assert load_league(tmp_path / "league").manifest == before
 
     def test_another_folder_is_refused(self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path) -> None:
         (tmp_path / "league").mkdir()

@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.analysis import about_data
+from launcher.analysis import about_data, halved
 from launcher.report_trials import best_of_target, best_trial, compare, rankers
 from launcher.results import best_configs, result_columns, results_csv, summary, sweep_config, trial_config
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -40,7 +40,7 @@ def test_columns_do_not_depend_on_the_trials(build):
     empty, full = build.sweep(spec, []), build.sweep(spec, [0.8])
     assert result_columns(empty) == result_columns(full)
     assert results_csv(empty).splitlines() == [",".join(result_columns(full))]
-    assert len(set(result_columns(full))) == len(result_columns(full)) == 5 + 9 + 9 * 6 + 1
+    assert len(set(result_columns(full))) == len(result_columns(full)) == 6 + 9 + 9 * 6 + 1
 
 
 def test_parameters_stand_in_the_configurations_order_whatever_the_databases(build):
@@ -50,7 +50,7 @@ def test_parameters_stand_in_the_configurations_order_whatever_the_databases(bui
     stored = msgspec.structs.replace(spec, config=config)
     assert list(stored.space) != list(spec.space)
     assert result_columns(build.sweep(stored, [])) == result_columns(build.sweep(spec, []))
-    assert result_columns(build.sweep(spec, []))[5:8] == ["model_a_epochs", "max_depth", "learning_rate"]
+    assert result_columns(build.sweep(spec, []))[6:9] == ["model_a_epochs", "max_depth", "learning_rate"]
 
 
 def test_failed_attempts_are_rows_and_dead_ones_are_not(build):
@@ -175,7 +175,9 @@ def test_with_halving_only_the_last_rung_is_compared(build):
     sweep = msgspec.structs.replace(build.sweep(spec, []), trials=trials)
     assert summary(sweep)["best"]["spearman"]["run_id"] == 27
     assert best_of_target([sweep], Target.FINAL_RANK).run_id == 27
-    assert len(read(sweep)) == 3
+    assert [row["rung"] for row in read(sweep)] == ["0", "1", "2"]
+    assert "Successive halving (`phase1_spearman_final_rank`)" in halved([sweep])[0]
+    assert halved([build.sweep(build.spec(), [0.9])]) == []
 
 
 def test_the_best_of_a_target_is_found_over_all_its_sweeps(build):

@@ -78,8 +78,10 @@ class BuildingLocks:
     def _give_back(self, key: str) -> None:
         with self._turn:
             self._keys.discard(key)
-            self._ask("session_unlock", key)
+            # A server that is away has let go of the lock already: nobody has to wait for it to come back.
+            with suppress(DatabaseError):
+                self._ask("session_unlock", key, patience_s=0)
 
-    def _ask(self, statement: str, key: str, **parameters: float) -> bool:
+    def _ask(self, statement: str, key: str, patience_s: float | None = None, **parameters: float) -> bool:
         named = {"name": f"truestrength:building:{key}", **parameters}
-        return self._connection.work(lambda open_: values(open_, query(statement), named)) == [True]
+        return self._connection.work(lambda open_: values(open_, query(statement), named), patience_s) == [True]

@@ -136,7 +136,8 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
     if spec.n_trials < old.n_trials:
         raise SweepChangedError(
             f"{name} was registered with {old.n_trials} trials; found --n-trials {spec.n_trials}: "
-            f"{old.n_trials} or more are possible"
+            f"{old.n_trials} or more are possible. Another outputs root (--set paths.outputs=FOLDER), or for a sweep "
+            "another --batch-id, begins anew"
         )
     if spec.n_trials != old.n_trials and spec.method in (Method.GRID, Method.HALVING):
         raise SweepChangedError(

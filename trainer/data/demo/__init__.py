@@ -13,6 +13,7 @@ import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_bytes
+from trainer.contract.league import read_manifest
 from trainer.contract.paths import LeaguePaths
 from trainer.data.demo.box_scores import box_scores
 from trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
@@ -26,6 +27,7 @@ from trainer.data.importer import read_league, refuse_foreign_folder, write_leag
 from trainer.data.league import Manifest
 
 FIRST_SEASON = 2015
+SOURCE = "demo (synthetic)"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
     if seasons < 1 or seed < 0:
         raise DataError(f"a demo league needs at least one season and a seed of 0 or more; found {seasons} and {seed}")
     refuse_foreign_folder(into)
+    _refuse_real_league(into)
     made = simulate(seed, seasons)
     paths = LeaguePaths(into).logs
     with writing(into):
@@ -55,9 +58,17 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
             with replacing(path) as temporary:
                 table.write_parquet(temporary)
         write_bytes(paths.teams, CLUBS.read_bytes())
-    league = read_league(paths.team_logs, paths.player_logs, paths.teams, f"demo (synthetic), seed {seed}")
-    write_league(league, into, made.truth)
-    return league.manifest
+    league = read_league(paths.team_logs, paths.player_logs, paths.teams, f"{SOURCE}, seed {seed}")
+    return write_league(league, into, made.truth)
+
+
+def _refuse_real_league(into: Path) -> None:
+    """Raise a DataError when `into` holds a league that no seed brings back."""
+    if not LeaguePaths(into).manifest.exists():
+        return
+    source = read_manifest(into).source
+    if not source.startswith(SOURCE):
+        raise DataError(f"{into}: holds another league ({source}). Give another folder, or remove this one")
 
 
 def simulate(seed: int, seasons: int) -> DemoLogs:
