@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from launcher.text_table import text_table
+from launcher.text_table import counted, text_table
 from trainer.contract.config import Config, Paths, digest, replace
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -91,8 +91,8 @@ class Plan:
         known = self.sweeps[0].data_fingerprint[:12] or "not there yet, made when the plan is run"
         return (
             f"{text_table(header, rows)}\n\n"
-            f"{_count(len(self.sweeps), 'sweep')}, {_count(self.n_trials, 'trial')}, "
-            f"{_count(self.n_jobs, 'worker')} a sweep; "
+            f"{counted(len(self.sweeps), 'sweep')}, {counted(self.n_trials, 'trial')}, "
+            f"{counted(self.n_jobs, 'worker')} a sweep; "
             f"plan {self.digest[:12]}\n"
             f"data {paths.data} ({known}), outputs {paths.outputs}; "
             f"then the analysis {self.outputs.analysis}"
@@ -156,10 +156,6 @@ def _fingerprint(config: Config) -> str:
     # Refused now, not by a worker.
     check_folds(config.training.n_folds, split_seasons(config.evaluation, manifest).train)
     return manifest.fingerprint
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:

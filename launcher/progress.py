@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from launcher.text_table import counted
 from trainer.contract.command_line import stop_talking
 from trainer.contract.ledger import SweepProgress
 from trainer.contract.paths import run_name
@@ -106,7 +107,7 @@ def line(plan: PlanProgress, progress: SweepProgress, at_work: int) -> str:
         f"{progress.done} of {progress.n_trials} trials",
         *([f"{progress.failed} failed"] if progress.failed else []),
         best(progress),
-        f"{progress.running} running, {at_work} workers" if progress.open else "finished",
+        f"{progress.running} running, {counted(at_work, 'worker')}" if progress.open else "finished",
     ]
     return "  ".join(parts)
 

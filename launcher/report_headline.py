@@ -62,7 +62,7 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             f"## Best run for `{target}`: {best.run}",
             f"On the validation seasons ({', '.join(best.metrics.seasons)}) {best.run} "
             + bold(verdict(comparisons(rankers(best.metrics))))
-            + ". "
+            + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
@@ -75,7 +75,15 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
 
 
 def _said_held_out(held_out: RunMetrics) -> str:
-    return f"On the held-out season ({', '.join(held_out.seasons)}) it {bold(verdict(comparisons(rankers(held_out))))}."
+    said = bold(verdict(comparisons(rankers(held_out))))
+    return f"On the held-out season ({', '.join(held_out.seasons)}) it {said}{_by_chance(held_out)}."
+
+
+def _by_chance(metrics: RunMetrics) -> str:
+    """How many of the gains over the best baselines may be chance, if any."""
+    gains = [metrics.gains.get(c.baseline, {}).get(c.objective) for c in comparisons(rankers(metrics)) if c.beats]
+    unsure = sum(gain is not None and gain.low <= 0 for gain in gains)
+    return f" (of the gains, {unsure} may be chance: the 95 % interval includes 0)" if unsure else ""
 
 
 def _no_held_out(sweeps: Sequence[Sweep], target: Target) -> str:

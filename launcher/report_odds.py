@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from launcher.report_markdown import MISSING, Figures, bold, number, picture, section, table
 from launcher.report_trials import STACK, Sweep, best_of_target
+from launcher.text_table import counted
 from trainer.contract.metrics import THIRDS, RunMetrics
 from trainer.contract.objectives import Target
 from trainer.contract.odds import OddsTable, TitleOdds
@@ -42,10 +43,11 @@ def odds_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
 def _odds(name: str, metrics: RunMetrics) -> str:
     odds = metrics.title_odds
     assert odds is not None
-    seasons = f"{odds.champions} champion{'s' if odds.champions > 1 else ''}"
+    season = f"{name} {'season' if len(metrics.seasons) == 1 else 'seasons'} ({', '.join(metrics.seasons)}"
+    champions = counted(odds.champions, "champion")
     return section(
         [
-            f"On the {name} seasons ({', '.join(metrics.seasons)}; {seasons}) the odds {bold(_verdict(odds.scores))}.",
+            f"On the {season}; {champions}) the odds {bold(_verdict(odds.scores))}.",
             _score_table(name, odds),
             _reliability_table(odds),
         ]

@@ -20,6 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from launcher.report_trials import Importances
+from launcher.text_table import counted
 
 FEWEST_TRIALS = 4
 """PED-ANOVA compares the best two trials with all: with fewer than four that is noise."""
@@ -57,7 +58,7 @@ def importances(study: Study, numbers: Collection[int]) -> Importances:
 
 def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | None:
     if len(values) < FEWEST_TRIALS:
-        return f"{len(values)} complete trials; at least {FEWEST_TRIALS} are needed"
+        return f"{counted(len(values), 'complete trial')}; at least {FEWEST_TRIALS} are needed"
     if len(set(values)) == 1:
         return "all trials have the same value"
     return None if varied else "no parameter was varied"

@@ -24,3 +24,12 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         ]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "worker"), counted(0, "worker")
+    ('1 worker', '0 workers')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

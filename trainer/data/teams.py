@@ -53,9 +53,9 @@ def teams_of(team_games: pl.DataFrame, path: Path | None) -> pl.DataFrame:
     unknown = team_games.join(teams, on="team_id", how="anti").unique("team_id").sort("team_id")
     if unknown.height:
         names = ", ".join(f"{row['team_id']} ({row['abbreviation']})" for row in unknown.head(5).to_dicts())
-        where = f"{path} does not have" if path else "not the NBA's thirty:"
+        where = f"not in {path}" if path else "not of the NBA's thirty"
         raise DataError(
-            f"team rows: {unknown.height} teams that {where} {names}. Give --teams FILE, a CSV with the columns "
+            f"team rows: {unknown.height} unknown, {where}: {names}. Give --teams FILE, a CSV with the columns "
             f"{', '.join(COLUMNS)}; conference is East or West"
         )
     return teams.join(team_games, on="team_id", how="semi").sort("team_id")

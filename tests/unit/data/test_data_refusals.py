@@ -250,7 +250,7 @@ class TestOtherTeams:
     @pytest.mark.parametrize(
         ("rows", "words"),
         [
-            ("1,ATL,A,East\n2,BOS,B,West\n7,DEN,D,East\n", r"1 teams that .*teams\.csv does not have 11 \(LAL\)"),
+            ("1,ATL,A,East\n2,BOS,B,West\n7,DEN,D,East\n", r"1 unknown, not in .*teams\.csv: 11 \(LAL\)"),
             ("1,ATL,A,East\n2,BOS,B,North\n", r"conference of BOS is 'North'\. Allowed: East, West"),
             ("1,ATL,A,East\n1,ATX,X,West\n", r"TEAM_ID 1 stands in 2 rows"),
             ("one,ATL,A,East\n", r"column TEAM_ID, row 1: 'one' is not a number"),

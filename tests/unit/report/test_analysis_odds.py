@@ -69,7 +69,7 @@ class TestOdds:
     def test_the_held_out_season_follows(self, build):
         held_out = build.metrics(0.7, seasons=("2023-24",))
         text = odds_section(changed(build.phase1(1), holdout=held_out), {"title_odds": "figures/title_odds.png"})
-        assert text.count("On the held out seasons (2023-24; 1 champion) the odds") == 2
+        assert text.count("On the held out season (2023-24; 1 champion) the odds") == 2
         assert text.endswith("![reliability of the championship odds](figures/title_odds.png)")
 
     def test_without_odds_the_section_says_so(self, build):

@@ -9,7 +9,8 @@ import pytest
 from launcher.analysis import about_data, report
 from launcher.report_headline import verdict
 from launcher.report_markdown import number, section, signed, table
-from launcher.report_trials import Importances, best_of_target, comparisons, rankers
+from launcher.report_trials import BASELINES, Importances, best_of_target, comparisons, rankers
+from trainer.contract.metrics import Gain
 from trainer.contract.objectives import Objective, Phase, Target
 from trainer.contract.paths import OutputsRoot
 
@@ -107,6 +108,18 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     other = best_of_target(sweeps, Target.PLAYOFF_OUTCOME)
     assert commands.count("trainer holdout") == 1
     assert f"python -m trainer holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
+
+
+def test_gains_that_may_be_chance_are_counted(build):
+    sweeps = build.phase1(2, skill=0.9)
+    best = best_of_target(sweeps, Target.FINAL_RANK)
+    sure, unsure = Gain(0.01, 0.002, 0.02), Gain(0.01, -0.0002, 0.02)
+    gains = {name: {**dict.fromkeys(map(str, Objective), sure), "ndcg4": unsure} for name in BASELINES}
+    held_out = msgspec.structs.replace(build.metrics(0.95, seasons=("2023-24",)), gains=gains)
+    mine = part(make_report(with_holdout(sweeps, best.run_id, held_out)), "## Best run for `final_rank`")
+    said = "it **beats every plain baseline on all 6 objectives** (of the gains, 1 may be chance: the 95 % interval"
+    assert said in mine
+    assert "-0.000 to +0.020" in mine
 
 
 def test_a_holdout_of_another_run_is_not_taken_for_the_best_ones(build):

@@ -42,7 +42,7 @@ def test_shares_are_ordered_and_sum_to_one(direction, sign):
 def test_too_few_trials_are_said(n):
     found = importances(make_study([0.1 * index for index in range(n)]), range(n))
     assert found.importances == {}
-    assert found.reason == f"{n} complete trials; at least 4 are needed"
+    assert found.reason == f"{n} complete trial{'' if n == 1 else 's'}; at least 4 are needed"
 
 
 def test_equal_values_are_said():
