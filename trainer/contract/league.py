@@ -55,6 +55,10 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"{path}: cannot be read: {error}. Import the league again") from None
+    if not manifest.files and LeaguePaths(folder).team_games.exists():
+        raise DataError(
+            f"{folder}: an older version made this league and did not say what its tables are. Make it again"
+        )
     for name, digest in manifest.files.items():
         if file_digest(folder / name) != digest:
             raise DataError(

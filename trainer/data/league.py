@@ -93,8 +93,6 @@ def load_league(folder: Path) -> League:
         )
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{folder}: the league cannot be read: {error}. Import it again") from None
-    if missing := {paths.team_games.name, paths.player_games.name, paths.teams.name} - set(manifest.files):
-        raise DataError(f"{folder}: the league does not say what {', '.join(sorted(missing))} is. Import it again")
     if read_manifest(folder) != manifest:
         raise DataError(f"{folder}: another league was imported while this one was read. Start again")
     return league

@@ -202,7 +202,11 @@ class TestTheFolder:
     ) -> None:
         manifest = import_small(small_logs)
         write_json(LeaguePaths(tmp_path / "league").manifest, msgspec.structs.replace(manifest, files={}))
-        with pytest.raises(DataError, match=r"does not say what player_games\.parquet, .* is\. Import it again"):
+        demo(tmp_path / "demo", seasons=1)
+        of_demo = LeaguePaths(tmp_path / "demo")
+        write_json(of_demo.manifest, msgspec.structs.replace(read_manifest(of_demo.folder), files={}))
+        assert demo(of_demo.folder, seasons=1).files, "which the same command makes anew"
+        with pytest.raises(DataError, match=r"an older version made this league .*Make it again"):
             load_league(tmp_path / "league")
 
     def test_a_demo_league_does_not_replace_it(

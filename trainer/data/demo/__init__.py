@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_bytes
-from trainer.contract.league import read_manifest
 from trainer.contract.paths import LeaguePaths
 from trainer.data.demo.box_scores import box_scores
 from trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
@@ -64,11 +64,12 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
 
 def _refuse_real_league(into: Path) -> None:
     """Raise a DataError when `into` holds a league that no seed brings back."""
-    if not LeaguePaths(into).manifest.exists():
+    try:
+        found = msgspec.json.decode(LeaguePaths(into).manifest.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError):
         return
-    source = read_manifest(into).source
-    if not source.startswith(SOURCE):
-        raise DataError(f"{into}: holds another league ({source}). Give another folder, or remove this one")
+    if not found.source.startswith(SOURCE):
+        raise DataError(f"{into}: holds another league ({found.source}). Give another folder, or remove this one")
 
 
 def simulate(seed: int, seasons: int) -> DemoLogs:
