@@ -156,3 +156,20 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         launcher("db", "--help")
     assert stopped.value.code == 0
     assert "up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--batch-id", ""], "--batch-id ''"),
+        (["--batch-id", "figures"], "choose another name"),
+        (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
+        (["--n-trials", "100001"], "1 to 100000 are possible"),
+        (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
+    ],
+)
+def test_what_no_worker_could_run_is_refused_by_the_launcher(words, expected, project, capsys):
+    before = sorted(project.rglob("*"))
+    assert launcher("sweep", "--config", "c.yaml", *words) == 2
+    assert expected in capsys.readouterr().err
+    assert sorted(project.rglob("*")) == before

@@ -15,6 +15,7 @@ import pytest
 
 from trainer.contract.config import Config, replace
 from trainer.contract.errors import ConfigError, DataError
+from trainer.contract.league import read_manifest
 from trainer.contract.metrics import StageCount
 from trainer.contract.objectives import Target
 from trainer.data.importer import write_league
@@ -135,6 +136,18 @@ def test_folds_ask_for_as_many_seasons(config: Config, league: Path, store: Stor
 def test_missing_league_is_refused(config: Config, store: Store, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no league here"):
         train(config, tmp_path, store)
+
+
+def test_batches_of_another_league_are_not_stored_under_this_ones_name(
+    config: Config, league: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The league is replaced between the look at its fingerprint and the reading of its tables."""
+    read_before = msgspec.structs.replace(read_manifest(league), fingerprint="of the league before")
+    monkeypatch.setattr(batches_stage, "read_manifest", lambda _: read_before)
+    store = Store(tmp_path)
+    with pytest.raises(DataError, match="another league was imported while this one was read"):
+        batches_stage.fetch(config, league, store)
+    assert store.paths.entries("batches") == []
 
 
 def test_models_refuse_other_features(run: TrainedRun, config: Config, league: Path, store: Store) -> None:
