@@ -52,7 +52,7 @@ def conclude(
     if held_out:
         from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 
-        if read_held_out(ledger, outputs, container, say, meanwhile=write):
+        if read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write):
             changed = True
     if changed or not _up_to_date(outputs, batch_ids, ledger):
         write()

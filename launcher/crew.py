@@ -18,6 +18,7 @@ from trainer.contract.worker_place import Place
 MOST_FRUITLESS = 3
 """So many arrays in a row may end without one more slot done or failed, and one more is tried."""
 LONGEST_REST_S = 60.0
+"""Between two replacements beside workers that live."""
 MOVING_S = 2.0
 TAIL_LINES = 12
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from launcher.container_job import contained
 from launcher.containers import Container
-from launcher.report_trials import best_of_target, trials_of_target
+from launcher.report_trials import best_of_target, comparable, trials_of_target
 from launcher.results import read_sweeps
 from trainer.contract.ledger import Ledger
 from trainer.contract.objectives import Target
@@ -25,6 +25,8 @@ from trainer.contract.paths import OutputsRoot, RunPaths
 def read_held_out(
     ledger: Ledger,
     outputs: OutputsRoot,
+    batch_ids: Sequence[str],
+    *,
     container: Container | None,
     say: Callable[[str], None],
     meanwhile: Callable[[], None],
@@ -34,6 +36,7 @@ def read_held_out(
     Args:
         ledger: Where the sweeps are registered.
         outputs: The root that holds their folders.
+        batch_ids: The plan's sweeps; others of the root that were measured like them may have the best run, too.
         container: Where the trainer runs.
         say: Told which runs are read, and what goes wrong.
         meanwhile: Called while the trainer reads, if there is anything to read.
@@ -42,7 +45,8 @@ def read_held_out(
         How many runs were evaluated. What goes wrong is said and stops nothing.
     """
     chosen: list[RunPaths] = []
-    sweeps, _ = read_sweeps(ledger, outputs)
+    known, _ = read_sweeps(ledger, outputs)
+    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
     for target in Target:
         best = best_of_target(sweeps, target)
         if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):

@@ -29,7 +29,7 @@ def number(value: float | None, decimals: int = 3) -> str:
 
 
 def signed(value: float | None, decimals: int = 3) -> str:
-    """A difference, always with its sign.
+    """A difference with its sign, even where that is all that is left of it; only 0 has none.
 
     >>> signed(0.0123), signed(-0.5), signed(-0.0002), signed(0.0), signed(float("nan"))
     ('+0.012', '-0.500', '-0.000', '0.000', '-')

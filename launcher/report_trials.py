@@ -194,23 +194,28 @@ def best_trial(trials: Iterable[Trial], objective: Objective) -> Trial | None:
     return None if best is None else by_id[best]
 
 
-def best_of_target(sweeps: Iterable[Sweep], target: Target) -> Trial | None:
+def best_of_target(sweeps: Sequence[Sweep], target: Target) -> Trial | None:
     """The run that stands for a target: best by `HEADLINE_OBJECTIVE` of all its sweeps."""
     return best_trial(trials_of_target(sweeps, target), HEADLINE_OBJECTIVE)
 
 
-def trials_of_target(sweeps: Iterable[Sweep], target: Target) -> Iterator[Trial]:
+def trials_of_target(sweeps: Sequence[Sweep], target: Target) -> Iterator[Trial]:
     """The trials of every sweep of a target that may be called best."""
-    return (trial for sweep in comparable(list(sweeps)) if sweep.spec.target is target for trial in sweep.ranked)
+    return (trial for sweep in comparable(sweeps) if sweep.spec.target is target for trial in sweep.ranked)
 
 
-def comparable(sweeps: Sequence[Sweep]) -> list[Sweep]:
-    """Those that were measured like the newest one, which is the last: same data, same seasons, same dates."""
+def comparable(sweeps: Sequence[Sweep], like: Sweep | None = None) -> list[Sweep]:
+    """Those that were measured like one of them: same data, same seasons, same dates.
+
+    Args:
+        sweeps: in the order of their registration.
+        like: None takes the newest one.
+    """
 
     def measured(sweep: Sweep) -> tuple[object, ...]:
         return sweep.spec.data_fingerprint, sweep.spec.config.evaluation
 
-    return [sweep for sweep in sweeps if measured(sweep) == measured(sweeps[-1])]
+    return [sweep for sweep in sweeps if measured(sweep) == measured(like or sweeps[-1])]
 
 
 def best_so_far(values: Sequence[float | None], objective: Objective) -> list[float | None]:

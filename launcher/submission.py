@@ -80,7 +80,8 @@ class LocalExecutor:
     command: WorkerCommand = trainer_command
     container: Container | None = None
     """What workers run in; None: plain processes."""
-    _numbered: list[tuple[int, submitit.Job[int]]] = field(default_factory=list)
+    _numbered: list[tuple[int, submitit.Job[int]]] = field(default_factory=list, init=False, repr=False)
+    """Every worker's number, which chooses its GPU."""
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""

@@ -15,5 +15,5 @@ def stub_league(folder: Path, fingerprint: str = "f00d") -> Path:
         for year in range(2015, 2023)
     )
     folder.mkdir(parents=True, exist_ok=True)
-    LeaguePaths(folder).manifest.write_bytes(msgspec.json.encode(Manifest("stub", fingerprint, seasons)))
+    LeaguePaths(folder).manifest.write_bytes(msgspec.json.encode(Manifest("stub", fingerprint, seasons, {})))
     return folder

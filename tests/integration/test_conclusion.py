@@ -71,7 +71,9 @@ def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
 
 def test_what_was_read_when_the_launcher_died_is_told_by_the_next_one(outputs, ledger):
     """It died between the reading and the second analysis; the first was begun before and is written last."""
-    held_out.read_held_out(ledger, outputs, None, print, meanwhile=lambda: analyse(outputs, [BATCH], ledger))
+    held_out.read_held_out(
+        ledger, outputs, [BATCH], container=None, say=print, meanwhile=lambda: analyse(outputs, [BATCH], ledger)
+    )
     assert UNREAD in outputs.analysis.read_text()
     assert end(outputs, ledger, changed=False) == []
     assert UNREAD not in outputs.analysis.read_text()
@@ -90,11 +92,13 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        held_out.read_held_out(ledger, outputs, None, print, meanwhile=full)
+        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=print, meanwhile=full)
     assert len(outputs.held_out_files()) == 1
     monkeypatch.setattr(held_out.sys, "executable", "/no/such/python")
     for path in outputs.held_out_files():
         path.unlink()
     said = []
-    assert held_out.read_held_out(ledger, outputs, None, said.append, meanwhile=lambda: None) == 0
+    assert (
+        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None) == 0
+    )
     assert "/no/such/python: No such file or directory" in said[-1]

@@ -13,9 +13,9 @@ from launcher import progress as module
 from launcher.plan import Budget, Cell, expand_sweep
 from launcher.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
 from tests.leagues import stub_league
+from tests.sweep_rows import sweep_progress
 from trainer.contract.config import Config
-from trainer.contract.ledger import SweepProgress
-from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.objectives import Objective, Phase, Target
 from trainer.contract.search_space import Fixed
 
 
@@ -53,35 +53,13 @@ def clock(monkeypatch):
     return clock
 
 
-def seen(batch_id, *, done=0, failed=0, running=0, best=None, run=None):
-    return SweepProgress(
-        batch_id=batch_id,
-        objective=Objective.SPEARMAN,
-        target=Target.FINAL_RANK,
-        phase=Phase.PHASE1,
-        method=Method.OPTUNA,
-        n_trials=12,
-        pending=12 - done - failed - running,
-        running=running,
-        done=done,
-        failed=failed,
-        best_value=best,
-        best_run_id=run,
-        mean_seconds=None,
-        started_at=None,
-        last_finished_at=None,
-        live_workers=0,
-        cancelled=False,
-    )
-
-
 def test_time_left_is_the_pace_of_this_launcher_and_not_of_an_earlier_one(sweeps, clock):
     plan = PlanProgress(sweeps)
-    plan.see(seen("a", done=6))
-    plan.see(seen("b"))
+    plan.see(sweep_progress("a", done=6))
+    plan.see(sweep_progress("b"))
     assert plan.seconds_left(plan.slots_left()) is None
     clock.now += 30
-    plan.see(seen("a", done=8, failed=1))
+    plan.see(sweep_progress("a", done=8, failed=1))
     assert plan.slots_left() == 15
     assert plan.seconds_left(15) == pytest.approx(150)
 
@@ -89,11 +67,11 @@ def test_time_left_is_the_pace_of_this_launcher_and_not_of_an_earlier_one(sweeps
 def test_plain_lines_are_one_per_change_and_have_no_colours(sweeps, capsys):
     plan, lines = PlanProgress(sweeps), PlainLines()
     states = [
-        (seen("a"), 0),
-        (seen("a", running=2), 2),
-        (seen("a", done=1, running=2, best=0.8123, run=25), 2),
-        (seen("a", done=1, running=1, best=0.8123, run=25), 2),
-        (seen("a", done=11, failed=1, best=0.9, run=31), 0),
+        (sweep_progress("a"), 0),
+        (sweep_progress("a", running=2), 2),
+        (sweep_progress("a", done=1, running=2, best=0.8123, run=25), 2),
+        (sweep_progress("a", done=1, running=1, best=0.8123, run=25), 2),
+        (sweep_progress("a", done=11, failed=1, best=0.9, run=31), 0),
     ]
     for now, workers in states:
         plan.see(now)
@@ -111,13 +89,13 @@ def test_the_live_display_shows_sweep_plan_best_and_workers(sweeps, clock):
     plan = PlanProgress(sweeps)
     with Live(console=screen, auto_refresh=False) as live:
         shown = LiveDisplay(live)
-        for now in (seen("b"), seen("b", done=3, running=2, best=0.8123, run=25)):
+        for now in (sweep_progress("b"), sweep_progress("b", done=3, running=2, best=0.8123, run=25)):
             plan.see(now)
             shown.show(plan, now, 2)
             clock.now += 60
         shown.say("[not markup] a message")
         for _ in range(2):
-            shown.show(plan, seen("b", done=12, best=0.9, run=31), 0)
+            shown.show(plan, sweep_progress("b", done=12, best=0.9, run=31), 0)
     text = screen.file.getvalue()
     for expected in ["sweep 2 of 2", "3 of 12 trials", "3 of 24 trials", "best spearman 0.8123 (run_025)", "2 workers"]:
         assert expected in text

@@ -16,6 +16,8 @@ import msgspec
 from trainer.contract.errors import DataError
 from trainer.contract.paths import LeaguePaths
 
+_AGAIN = "Import the league, or make the demo league, again"
+
 
 class SeasonCount(msgspec.Struct, frozen=True):
     """What a season holds."""
@@ -34,9 +36,9 @@ class Manifest(msgspec.Struct, frozen=True):
     source: str
     fingerprint: str
     seasons: tuple[SeasonCount, ...]
-    repairs: tuple[str, ...] = ()
-    files: dict[str, str] = {}
+    files: dict[str, str]
     """SHA-256 of each table's file, by its name."""
+    repairs: tuple[str, ...] = ()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -54,26 +56,25 @@ def read_manifest(folder: Path) -> Manifest:
             f"or `python -m trainer data import --team-logs FILE --player-logs FILE --into {folder}`"
         ) from None
     except (OSError, msgspec.MsgspecError) as error:
-        raise DataError(f"{path}: cannot be read: {error}. Import the league again") from None
-    if not manifest.files and LeaguePaths(folder).team_games.exists():
-        raise DataError(
-            f"{folder}: an older version made this league and did not say what its tables are. Make it again"
-        )
-    for name, digest in manifest.files.items():
-        if file_digest(folder / name) != digest:
-            raise DataError(
-                f"{folder / name}: is not the table that was imported, or it is damaged. Import the league again"
-            )
+        raise DataError(f"{path}: cannot be read: {error}. {_AGAIN}") from None
+    for table, digest in ((folder / name, digest) for name, digest in manifest.files.items()):
+        try:
+            found = file_digest(table)
+        except OSError as error:
+            raise DataError(f"{table}: cannot be read: {error.strerror}. {_AGAIN}") from None
+        if found != digest:
+            raise DataError(f"{table}: is not the table that was imported, or it is damaged. {_AGAIN}")
     return manifest
 
 
-def file_digest(path: Path) -> str | None:
-    """SHA-256 of a file; None when it cannot be read."""
-    try:
-        found = path.stat()
-        return _digest(path.absolute(), found.st_ino, found.st_size, found.st_mtime_ns)
-    except OSError:
-        return None
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    found = path.stat()
+    return _digest(path.absolute(), found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

@@ -48,22 +48,20 @@ def convert(tree: Tree, kind: type[T], origin: Mapping[str, str], source: str) -
     except msgspec.ValidationError as error:
         key, sentence = explain(error, tree, kind)
         raise ConfigError(f"{origin_of(key, origin, source)}: {sentence}") from None
-    for key, value in _leaves(tree):
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{origin_of(key, origin, source)}: {key}: {value} is no number to calculate with")
+    for key, value in leaves(tree):
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ConfigError(f"{origin_of(key, origin, source)}: {key}: {number} is no number to calculate with")
     return converted
 
 
-def _leaves(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; those of a list have the list's key."""
-    if isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from _leaves(value, f"{key}.{name}" if key else str(name))
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _leaves(value, key)
-    else:
-        yield key, tree
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and their values, of which none is a mapping."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -57,6 +57,7 @@ def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: 
         source=source,
         fingerprint=fingerprint(team_games, player_games, league_teams),
         seasons=seasons,
+        files={},  # known once they are written
         repairs=tuple(repairs),
     )
     return League(team_games=team_games, player_games=player_games, teams=league_teams, manifest=manifest)
@@ -75,7 +76,7 @@ def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) 
         for path, table in tables.items():
             temporary = stack.enter_context(replacing(path))
             table.write_parquet(temporary)
-            files[path.name] = file_digest(temporary) or ""
+            files[path.name] = file_digest(temporary)
         if truth is not None:
             truth.write_parquet(stack.enter_context(replacing(paths.truth)))
         # From here to the end of the block there is no league: whoever is stopped in it leaves none, not a mixture.

@@ -142,14 +142,15 @@ class _Worker:
     on_superseded: Superseding | None
     ready: Ready
     result: DrainResult = field(default_factory=DrainResult)
-
     failures_in_a_row: int = 0
 
     def drain(self, *, wait: bool) -> str:
         waiting_since: float | None = None
         while not self.stop.is_set():
             self.ready(self.spec)
-            claim = self._claim()
+            # What failed here comes last: it may be this machine that fails.
+            others_first = self.result.failed > 0
+            claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s, others_first=others_first)
             if claim is not None:
                 waiting_since = None
                 self._attempt(claim)
@@ -168,14 +169,6 @@ class _Worker:
             waiting_since = waiting_since or time.monotonic()
             self._pause(time.monotonic() - waiting_since)
         return "stopped"
-
-    def _claim(self) -> Claim | None:
-        """A slot, rather one that has not failed here: it may be this machine that fails."""
-        others = self.result.failed > 0
-        found = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s, others=others)
-        if found is None and others:
-            found = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s)
-        return found
 
     def _pause(self, waited: float) -> None:
         pause = min(max(waited * SHARE_OF_WAITING, SHORTEST_PAUSE_S), self.lease_s / 4)

@@ -7,7 +7,6 @@ of the run folder, byte for byte but for the metrics, in which every run says wh
 
 from __future__ import annotations
 
-import hashlib
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import numpy as np
 from trainer.contract import config as configuration
 from trainer.contract.config import Config
 from trainer.contract.errors import DataError
-from trainer.contract.league import read_manifest
+from trainer.contract.league import file_digest, read_manifest
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.paths import LeaguePaths
 from trainer.models.precision import choose_precision
@@ -53,7 +52,7 @@ def _content(path: Path) -> str | None:
         DataError: when it cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_digest(path)
     except FileNotFoundError:
         return None
     except OSError as error:

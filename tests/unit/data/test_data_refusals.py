@@ -1,9 +1,9 @@
 """What the importer refuses: each fault with the words that tell a user what and where it is."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import polars as pl
 import pytest
 
@@ -194,20 +194,26 @@ class TestTheFolder:
         paths.player_games.write_bytes(whole)
         assert read_manifest(paths.folder) == manifest
         paths.teams.unlink()
-        with pytest.raises(DataError, match=r"teams\.parquet: is not the table that was imported"):
+        with pytest.raises(DataError, match=r"teams\.parquet: cannot be read: No such file"):
             load_league(paths.folder)
 
-    def test_a_league_of_an_older_version_is_refused(
+    def test_a_league_of_an_older_version_has_to_be_made_again(
         self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path
     ) -> None:
-        manifest = import_small(small_logs)
-        write_json(LeaguePaths(tmp_path / "league").manifest, msgspec.structs.replace(manifest, files={}))
+        def made_by_an_older_version(folder: Path) -> None:
+            manifest = json.loads(LeaguePaths(folder).manifest.read_bytes())
+            del manifest["files"]
+            write_json(LeaguePaths(folder).manifest, manifest)
+            with pytest.raises(DataError, match=r"`files`\. Import the league, or make the demo league, again"):
+                read_manifest(folder)
+
+        import_small(small_logs)
+        made_by_an_older_version(tmp_path / "league")
+        with pytest.raises(DataError, match="holds another league"):
+            demo(tmp_path / "league")
         demo(tmp_path / "demo", seasons=1)
-        of_demo = LeaguePaths(tmp_path / "demo")
-        write_json(of_demo.manifest, msgspec.structs.replace(read_manifest(of_demo.folder), files={}))
-        assert demo(of_demo.folder, seasons=1).files, "which the same command makes anew"
-        with pytest.raises(DataError, match=r"an older version made this league .*Make it again"):
-            load_league(tmp_path / "league")
+        made_by_an_older_version(tmp_path / "demo")
+        assert demo(tmp_path / "demo", seasons=1) == read_manifest(tmp_path / "demo")
 
     def test_a_demo_league_does_not_replace_it(
         self, small_logs: Logs, import_small: ImportLogs, tmp_path: Path

@@ -121,7 +121,7 @@ def _league(teams: pl.DataFrame, players: pl.DataFrame) -> League:
             "date", "game_id", "team_id", "player_id"
         ),
         teams=pl.DataFrame(clubs, schema=TEAMS, orient="row"),
-        manifest=Manifest("test", "test", tuple(counts)),
+        manifest=Manifest("test", "test", tuple(counts), {}),
     )
 
 

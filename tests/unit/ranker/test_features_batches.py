@@ -143,7 +143,7 @@ def test_every_process_builds_the_same_bits(small_league: League, batches: Batch
         "from trainer.features.batches import build_batches\n"
         "names = ('team_games', 'player_games', 'teams')\n"
         "tables = [pl.read_parquet(Path(sys.argv[1]) / f'{name}.parquet') for name in names]\n"
-        f"b = build_batches(League(*tables, Manifest('', '', ())), [3, 8], 8, {FIRST_DAY})\n"
+        f"b = build_batches(League(*tables, Manifest('', '', (), dict())), [3, 8], 8, {FIRST_DAY})\n"
         "print(hashlib.sha256(b.players.tobytes() + b.context.tobytes()).hexdigest())\n"
     )
     expected = hashlib.sha256(batches.players.tobytes() + batches.context.tobytes()).hexdigest()

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from launcher.analysis import about_data, halved
-from launcher.report_trials import best_of_target, best_trial, compare, rankers
+from launcher.report_trials import best_of_target, best_trial, comparable, compare, rankers
 from launcher.results import best_configs, result_columns, results_csv, summary, sweep_config, trial_config
 from trainer.contract.objectives import Method, Objective, Phase, Target
 
@@ -204,5 +204,6 @@ def test_no_run_of_sweeps_that_were_measured_otherwise_is_called_best(build):
         build.sweep(spec, [0.8, 0.81], first_run=40),
     ]
     assert best_of_target(sweeps, Target.FINAL_RANK).run_id == 41
+    assert comparable(sweeps, like=sweeps[0]) == sweeps[:1]
     assert "2 of 3 sweeps have other data or `evaluation` settings than the newest one" in about_data(sweeps)
     assert "newest one" not in about_data(sweeps[2:])

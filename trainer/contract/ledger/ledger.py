@@ -116,20 +116,24 @@ class Ledger:
             raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {there}")
         return found.sweep_spec()
 
-    def claim(self, batch_id: str, worker_id: int, lease_s: float = LEASE_S, *, others: bool = False) -> Claim | None:
+    def claim(
+        self, batch_id: str, worker_id: int, lease_s: float = LEASE_S, *, others_first: bool = False
+    ) -> Claim | None:
         """Take an open slot for `lease_s` seconds; None when there is nothing to take now.
 
-        Slots whose owner is dead are taken away from it first, when no others are left. With `others`, no slot that
-        has just failed on this worker.
+        Slots whose owner is dead are taken away from it first, when no others are left. With `others_first`, a slot
+        that failed last on this worker only when there is no other one.
         """
-        key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s, "others": others}
+        key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s}
         asked = False
 
         def take(connection: psycopg.Connection[DictRow]) -> list[Claim]:
             nonlocal asked
             held = fetch(connection, query("held"), key, Claim) if asked else []
             asked = True
-            return held or fetch(connection, query("claim"), key, Claim)
+            for others in (True, False) if others_first else (False,):
+                held = held or fetch(connection, query("claim"), {**key, "others": others}, Claim)
+            return held
 
         claims = self.connection.work(take)
         if not claims and self.expire(batch_id):

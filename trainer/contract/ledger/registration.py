@@ -5,7 +5,7 @@ The study is made before the sweep's row, so whoever finds the row finds the stu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from trainer.contract.ledger.queries import query
 from trainer.contract.objectives import Method
 from trainer.contract.paths import OutputsRoot
 from trainer.contract.sweep import SweepSpec
+from trainer.contract.yaml_config import leaves
 
 OWN_TO_A_SWEEP = {"objective", "method", "explain", "share_observations"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
@@ -89,7 +90,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
     ['a.b: 1 -> 3']
     """
-    before, after = dict(_leaves(old)), dict(_leaves(new))
+    before, after = dict(leaves(old)), dict(leaves(new))
     pairs = {key: (before.get(key, "nothing"), after.get(key, "nothing")) for key in [*before, *after]}
     return [f"{key}: {then} -> {now}" for key, (then, now) in pairs.items() if then != now]
 
@@ -158,11 +159,3 @@ def _refuse_foreign_study(url: str, spec: SweepSpec) -> None:
 def _plain(tree: dict[str, Any]) -> dict[str, Any]:
     """As JSON gives it back: a tuple is a list."""
     return msgspec.json.decode(msgspec.json.encode(tree), type=dict[str, Any])
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

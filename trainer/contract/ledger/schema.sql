@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS truestrength.slots (
     attempt integer NOT NULL DEFAULT 0,   -- of the owner; the fencing token
     failures integer NOT NULL DEFAULT 0,  -- attempts that failed; those given back do not count
     parameters jsonb,
-    worker_id bigint,
+    worker_id bigint,                     -- the owner; of a slot that waits after a failure, the worker it failed on
     lease_s double precision,
     lease_until timestamptz,
     PRIMARY KEY (batch_id, slot)

@@ -41,6 +41,12 @@ class DemoLogs:
     roster all fit."""
 
 
+class _Source(msgspec.Struct):
+    """What manifests of all versions have."""
+
+    source: str
+
+
 def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
     """Make a synthetic league and write it to the league folder `into`, with its logs in `logs/`.
 
@@ -65,11 +71,11 @@ def demo(into: Path, seed: int = 7, seasons: int = 10) -> Manifest:
 def _refuse_real_league(into: Path) -> None:
     """Raise a DataError when `into` holds a league that no seed brings back."""
     try:
-        found = msgspec.json.decode(LeaguePaths(into).manifest.read_bytes(), type=Manifest)
+        source = msgspec.json.decode(LeaguePaths(into).manifest.read_bytes(), type=_Source).source
     except (OSError, msgspec.MsgspecError):
         return
-    if not found.source.startswith(SOURCE):
-        raise DataError(f"{into}: holds another league ({found.source}). Give another folder, or remove this one")
+    if not source.startswith(SOURCE):
+        raise DataError(f"{into}: holds another league ({source}). Give another folder, or remove this one")
 
 
 def simulate(seed: int, seasons: int) -> DemoLogs:
