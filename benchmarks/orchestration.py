@@ -29,7 +29,7 @@ from benchmarks.pace import pace, read_marks
 from benchmarks.process_tree import measure, tree_cpu_s
 from benchmarks.setting import fresh_folder, heading, running_database, show
 from trainer.contract import command_line
-from trainer.contract.database import URL_VARIABLE, sqlalchemy_url, with_database
+from trainer.contract.database.address import URL_VARIABLE, sqlalchemy_url, with_database
 from trainer.contract.errors import UserError
 
 VENVS = Path(".cache/peers")

@@ -15,8 +15,8 @@ import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from trainer.contract import database
-from trainer.contract.patience import PATIENCE_S, patiently
+from trainer.contract.database import address
+from trainer.contract.database.patience import PATIENCE_S, patiently
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any]
@@ -83,9 +83,9 @@ def connect(url: str) -> psycopg.Connection[DictRow]:
         url,
         autocommit=True,
         row_factory=dict_row,
-        connect_timeout=database.CONNECT_TIMEOUT_S,
+        connect_timeout=address.CONNECT_TIMEOUT_S,
         application_name="truestrength",
-        options=database.session_options(url),
+        options=address.session_options(url),
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,

@@ -13,15 +13,16 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from trainer.contract import rungs, search_grid, study
-from trainer.contract.config import digest
+from trainer.contract.config.yaml_files import leaves
+from trainer.contract.digests import digest
 from trainer.contract.errors import SweepChangedError
+from trainer.contract.ledger import study
 from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import query
-from trainer.contract.objectives import Method
-from trainer.contract.paths import OutputsRoot
-from trainer.contract.sweep import SweepSpec
-from trainer.contract.yaml_config import leaves
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep import grid, rungs
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method
 
 OWN_TO_A_SWEEP = {"objective", "method", "explain", "share_observations"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
@@ -55,7 +56,7 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
 
 def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, max_attempts: int) -> None:
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
-    search_grid.check_budget(spec)
+    grid.check_budget(spec)
     spec.space  # noqa: B018 - a phase without a search space is refused before anything is written
 
     def once(open_: psycopg.Connection[DictRow]) -> None:

@@ -1,0 +1,68 @@
+"""What an error of the database means: whether it passes by itself, and what to say of it."""
+
+from __future__ import annotations
+
+import psycopg
+
+from trainer.contract.database.address import _HINT, CONNECT_TIMEOUT_S, redact
+from trainer.contract.errors import DatabaseError
+
+# While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
+# language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
+_REFUSALS = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege | psycopg.errors.UndefinedTable):
+        return False
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return not _is_refusal(error)
+    return False
+
+
+def driver_error(error: BaseException) -> BaseException:
+    """The driver's error inside SQLAlchemy's, inside Optuna's; any other error as it is."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, psycopg.Error):
+        found = getattr(found, "orig", None) or found.__cause__
+    return found or error
+
+
+def explain(error: psycopg.Error, url: str) -> DatabaseError:
+    """What a database error means to the person who runs a command, and what to do next."""
+    said = " ".join(redact(str(error)).split()).rstrip(".?")
+    where = redact(url)
+    match error:
+        case psycopg.errors.InsufficientPrivilege():
+            advice = (
+                "The user may not create what is needed. As the database's owner: "
+                "GRANT CREATE ON DATABASE … TO user; GRANT CREATE ON SCHEMA public TO user;"
+            )
+        case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+            advice = "The ledger is not in this database. A launcher makes it when it registers a sweep."
+        case psycopg.OperationalError() if _is_refusal(error):
+            advice = "Check user, password and database name in DATABASE_URL; the server itself is up."
+        case psycopg.OperationalError():
+            advice = f"Is the server up, and its host and port right? {_HINT}"
+        case _:
+            advice = "This was not expected; the server's log may say more."
+    return DatabaseError(f"{where}: {said}. {advice}")
+
+
+def check(url: str) -> None:
+    """Connect once, without patience.
+
+    Raises:
+        DatabaseError: the server cannot be reached or refuses, and what to do next.
+    """
+    try:
+        psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
+    except psycopg.Error as error:
+        raise explain(error, url) from None
+
+
+def _is_refusal(error: psycopg.Error) -> bool:
+    return any(words in str(error) for words in _REFUSALS)
