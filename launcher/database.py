@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import psycopg
+import psycopg2
 
 from launcher.postgres import server
 from launcher.postgres.state import MAINTENANCE
 from trainer.contract.command_line import say as say_line
 from trainer.contract.database import address, faults
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
@@ -147,8 +148,8 @@ def connections_of_others(url: str) -> int:
     """Connections of others to any of its databases; 0 when the server is gone already."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:
-        with psycopg.connect(url, connect_timeout=address.CONNECT_TIMEOUT_S) as connection:
-            row = connection.execute(query).fetchone()
-    except psycopg.Error:
+        with connected(url) as session:
+            row = execute(session, query).fetchone()
+    except psycopg2.Error:
         return 0
     return int(row[0]) if row else 0

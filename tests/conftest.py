@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
-from psycopg import sql
+from psycopg2 import sql
 
 from launcher.postgres import server as embedded_postgres
 from tests.support.places import CONFIG, SUPPORT
 from trainer.contract.config import settings as configuration
 from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec
@@ -182,10 +182,10 @@ def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
 @contextmanager
 def _database(server: str, template: str = "template1") -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    with connected(server) as connection:
+        execute(
+            connection, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
     yield name
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with connected(server) as connection:
+        execute(connection, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
+import psycopg2
+from psycopg2 import errors, sql
 
 from launcher.postgres.state import MAINTENANCE, NAME, ServerState
 from trainer.contract import files
-from trainer.contract.database import address, faults
+from trainer.contract.database import faults
+from trainer.contract.database.sessions import Session, connected, execute
 from trainer.contract.paths.server import EmbeddedServerPaths
 
 OF_ROOTS = "SELECT datname FROM pg_database WHERE datname ^@ 'outputs_'"
@@ -32,11 +33,11 @@ def create(server: str, name: str) -> None:
         DatabaseError: the server is out of reach.
     """
     with _connected(server) as connection:
-        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+        if execute(connection, "SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
             return
         # Whoever comes second waits for the first, and is then told that the name is taken.
-        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with suppress(errors.DuplicateDatabase, errors.UniqueViolation):
+            execute(connection, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
@@ -47,7 +48,7 @@ def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
     """
     create(state.url(MAINTENANCE), NAME)
     with _connected(state.url(MAINTENANCE)) as connection:
-        names = {name for (name,) in connection.execute(OF_ROOTS)}
+        names = {name for (name,) in execute(connection, OF_ROOTS)}
     for name in names:
         _write_url(paths.root_url(name), state.url(name))
     for path in paths.urls.glob("*"):
@@ -73,11 +74,11 @@ def current(paths: EmbeddedServerPaths) -> str:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[psycopg.Connection]:
+def _connected(url: str) -> Iterator[Session]:
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=address.CONNECT_TIMEOUT_S) as connection:
-            yield connection
-    except psycopg.Error as error:
+        with connected(url) as session:
+            yield session
+    except psycopg2.Error as error:
         raise faults.explain(error, url) from None
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import psycopg
+import psycopg2
 
 from launcher.postgres import data_folder, databases, host
 from launcher.postgres.host import tail
 from launcher.postgres.programs import Programs, programs_for
 from launcher.postgres.state import MAINTENANCE, ServerState
-from trainer.contract.database import address
+from trainer.contract.database import address, sessions
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
@@ -177,8 +177,8 @@ def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            psycopg.connect(state.url(MAINTENANCE), connect_timeout=address.CONNECT_TIMEOUT_S).close()
-        except psycopg.OperationalError as error:
+            sessions.connect(state.url(MAINTENANCE)).close()
+        except psycopg2.OperationalError as error:
             if "starting up" not in str(error) and "recovery" not in str(error):
                 return False
             if time.monotonic() > deadline:

@@ -5,9 +5,8 @@ import random
 import signal
 import time
 
-import psycopg
-
 from launcher.postgres import server
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import AttemptState, Ledger, study
 from trainer.contract.paths.server import EmbeddedServerPaths
 
@@ -103,8 +102,8 @@ def test_a_server_that_crashes_costs_a_pause_and_no_attempt(tmp_path, outputs, s
             time.sleep(9)
             assert len(workers.alive()) == 4
             assert server.up(tmp_path) == url
-            with psycopg.connect(url) as connection:
-                connection.execute("UPDATE truestrength.slots SET lease_until = now() - interval '1 s' WHERE slot = 0")
+            with connected(url) as connection:
+                execute(connection, "UPDATE truestrength.slots SET lease_until = now() - interval '1 s' WHERE slot = 0")
             assert ledger.expire(BATCH) == 0, "an owner has one lease's time to come back"
             ledger.release(held, "the test is done with it")
             workers.wait()

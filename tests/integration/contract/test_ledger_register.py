@@ -1,11 +1,11 @@
 """Promise 4: the same command goes on where it stopped, and a changed one is refused with the difference."""
 
-import psycopg
 import pytest
 
 from tests.support.processes import in_processes
 from trainer.contract import digests
 from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
@@ -114,8 +114,8 @@ def test_a_phase_without_a_search_space_leaves_nothing(ledger, sweep_spec, outpu
 
 def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec, outputs):
     name = "empty_for_start_races"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with connected(postgres_server) as connection:
+        execute(connection, f"CREATE DATABASE {name}")
     url = address.with_database(postgres_server, name)
     try:
         in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
@@ -123,13 +123,13 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
             assert ledger.progress(BATCH).pending == 6
             assert study.load_study(url, BATCH).trials == []
     finally:
-        with psycopg.connect(postgres_server, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        with connected(postgres_server) as connection:
+            execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sweep_spec, outputs):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE ROLE visitor_of_tests LOGIN PASSWORD 'visitor'")
+    with connected(database_url) as connection:
+        execute(connection, "CREATE ROLE visitor_of_tests LOGIN PASSWORD 'visitor'")
     try:
         host = postgres_server.rpartition("@")[2].partition("/")[0]
         cases = {
@@ -145,8 +145,8 @@ def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sw
             assert "visitor@" not in str(refused.value)
             assert "wrong" not in str(refused.value)
     finally:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("DROP ROLE visitor_of_tests")
+        with connected(database_url) as connection:
+            execute(connection, "DROP ROLE visitor_of_tests")
 
 
 def test_a_database_without_a_ledger_says_so(postgres_server):
@@ -156,16 +156,16 @@ def test_a_database_without_a_ledger_says_so(postgres_server):
 
 def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
     ledger.register(sweep_spec(), outputs)
-    with psycopg.connect(ledger.url, autocommit=True) as connection:
-        connection.execute("ALTER TABLE truestrength.attempts DROP COLUMN rung")
-        connection.execute("UPDATE truestrength.schema_version SET version = 1")
+    with connected(ledger.url) as connection:
+        execute(connection, "ALTER TABLE truestrength.attempts DROP COLUMN rung")
+        execute(connection, "UPDATE truestrength.schema_version SET version = 1")
     ledger.prepare()
     assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
 
 
 def test_a_newer_schema_is_left_alone(ledger):
-    with psycopg.connect(ledger.url, autocommit=True) as connection:
-        connection.execute("UPDATE truestrength.schema_version SET version = 99")
+    with connected(ledger.url) as connection:
+        execute(connection, "UPDATE truestrength.schema_version SET version = 99")
     with pytest.raises(DatabaseError, match="has version 99"):
         ledger.prepare()
 

@@ -1,9 +1,9 @@
 """Promise 2: no run id twice in an outputs root, whatever happens to the database."""
 
-import psycopg
 import pytest
 
 from tests.support.processes import in_processes
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
 from trainer.contract.outputs_root import outputs_id, reserve
@@ -59,8 +59,8 @@ def test_a_lost_database_under_many_starters(ledger, database_url, outputs):
 def test_a_restored_database_does_not_reuse(ledger, outputs):
     for _ in range(5):
         ledger.new_run_id(outputs, 25)
-    with psycopg.connect(ledger.url, autocommit=True) as connection:
-        connection.execute(f"SELECT setval('truestrength.run_ids_{outputs_id(outputs)}', 26)")
+    with connected(ledger.url) as connection:
+        execute(connection, f"SELECT setval('truestrength.run_ids_{outputs_id(outputs)}', 26)")
     assert ledger.new_run_id(outputs, 25) == 30
 
 
@@ -86,8 +86,8 @@ def test_another_database_on_the_same_root(ledger, outputs, database_url, postgr
             assert other.new_run_id(outputs, 25) == 26
             assert ledger.new_run_id(outputs, 25) == 27
         finally:
-            with psycopg.connect(postgres_server, autocommit=True) as connection:
-                connection.execute("DROP SCHEMA truestrength CASCADE")
+            with connected(postgres_server) as connection:
+                execute(connection, "DROP SCHEMA truestrength CASCADE")
 
 
 def test_a_chosen_id_is_taken_once(ledger, outputs):
@@ -114,5 +114,5 @@ def _take(url, outputs, count):
 
 
 def _drop_sequence(ledger, outputs):
-    with psycopg.connect(ledger.url, autocommit=True) as connection:
-        connection.execute(f"DROP SEQUENCE truestrength.run_ids_{outputs_id(outputs)}")
+    with connected(ledger.url) as connection:
+        execute(connection, f"DROP SEQUENCE truestrength.run_ids_{outputs_id(outputs)}")

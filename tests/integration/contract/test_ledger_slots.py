@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import AttemptState, Lease, SlotState, Superseded, registration
 from trainer.contract.ledger.ledger import MOST_DEATHS
@@ -142,14 +143,14 @@ def test_giving_up_may_be_repeated_when_its_answer_was_lost(ledger, sweep):
 
 def test_who_was_cut_off_gives_the_others_time_to_come_back(ledger, sweep):
     """The network was away for longer than a lease: the owners could not renew, and are alive."""
-    import psycopg
 
     ledger.claim(BATCH, sweep, lease_s=1.0)
     time.sleep(1.1)
-    with psycopg.connect(ledger.url, autocommit=True) as admin:
-        admin.execute(
+    with connected(ledger.url) as admin:
+        execute(
+            admin,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'truestrength' AND datname = current_database()"
+            "WHERE application_name = 'truestrength' AND datname = current_database()",
         )
     assert ledger.expire(BATCH) == 0, "it has just come back"
     assert ledger.connection.back_s < 1
@@ -249,7 +250,7 @@ def test_a_lease_renews_until_its_owner_is_done(ledger, sweep):
 
 def test_a_lost_answer_to_a_claim_does_not_lose_the_slot(ledger, sweep, monkeypatch):
     """The server carried the claim out and the connection broke before the answer came."""
-    import psycopg
+    import psycopg2
 
     from trainer.contract.ledger import ledger as module
 
@@ -259,7 +260,7 @@ def test_a_lost_answer_to_a_claim_does_not_lose_the_slot(ledger, sweep, monkeypa
         found = real(connection, statement, *rest)
         if "WITH alive" in statement and not broken.is_set():
             broken.set()
-            raise psycopg.OperationalError("server closed the connection unexpectedly")
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
         return found
 
     monkeypatch.setattr(module, "fetch", fetch)

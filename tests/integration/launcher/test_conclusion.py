@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from launcher import held_out
 from launcher.conclusion import analyse, conclude
+from launcher.containers.contained import contained
 from trainer.contract.config.settings import load_config
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.outputs import OutputsRoot
@@ -94,7 +96,7 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     with pytest.raises(OSError, match="No space left"):
         held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=print, meanwhile=full)
     assert len(outputs.held_out_files()) == 1
-    monkeypatch.setattr(held_out.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(held_out, "contained", partial(contained, python="/no/such/python"))
     for path in outputs.held_out_files():
         path.unlink()
     said = []

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import psycopg
+import psycopg2
 import pytest
 
 from launcher.database import database_for_command, database_for_jobs, database_with_sweeps
@@ -48,7 +48,7 @@ def test_the_embedded_server_is_started_stopped_and_left_to_others(project, caps
         pass
     assert list(project.iterdir()) == []
     with database_for_command(ROOT, said.append) as url:
-        psycopg.connect(url).close()
+        psycopg2.connect(url).close()
         named = Path(os.environ.pop("DATABASE_URL_FILE"))  # as for a second command
         with database_for_command(ROOT, said.append) as same:
             assert same == url
@@ -64,7 +64,7 @@ def test_the_embedded_server_is_started_stopped_and_left_to_others(project, caps
 
     with database_with_sweeps() as same:
         assert same == url, "of the root that was used last"
-        other = psycopg.connect(same)
+        other = psycopg2.connect(same)
     with other:
         assert server.status(project).running
     said = capsys.readouterr()

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import msgspec
-import psycopg
 import pytest
 import yaml
 
@@ -20,6 +19,7 @@ from launcher.report.reading import read_sweep, registered
 from launcher.report.sweep_files import write_sweep_results
 from tests.support.places import CONFIG
 from trainer.contract.config.settings import load_config, replace
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
@@ -198,9 +198,10 @@ def test_the_report_covers_the_plan_and_the_roots_other_sweeps(ledger, outputs, 
 def test_a_sweep_of_another_version_does_not_stop_the_report(ledger, outputs, project_database):
     run_sweep(ledger, make_spec(outputs), outputs)
     ledger.register(make_spec(outputs, Objective.NDCG4), outputs)
-    with psycopg.connect(ledger.url, autocommit=True) as other_version:
-        other_version.execute(
-            """UPDATE truestrength.sweeps SET spec = spec || '{"n_trials": "many"}' WHERE batch_id LIKE '%ndcg4%'"""
+    with connected(ledger.url) as other_version:
+        execute(
+            other_version,
+            """UPDATE truestrength.sweeps SET spec = spec || '{"n_trials": "many"}' WHERE batch_id LIKE '%ndcg4%'""",
         )
     text = write_analysis(ledger, [BATCH, "phase1_ndcg4_final_rank"], outputs).read_text()
     assert "another version of this program made them: `phase1_ndcg4_final_rank`" in text

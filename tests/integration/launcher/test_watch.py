@@ -54,7 +54,7 @@ def finished(plan, ledger):
 
 
 def launcher(*words):
-    return command_line.main(parser(words), words)
+    return command_line.main(parser(), words)
 
 
 def test_status_of_sweeps_and_workers_for_people_and_programs(registered, capsys):

@@ -12,18 +12,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg
+import psycopg2
 import pytest
 
 from launcher.postgres import host, programs
 from launcher.postgres import server as embedded_postgres
 from tests.support.places import REPOSITORY
 from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.server import EmbeddedServerPaths
 from trainer.contract.process import Place
 
-UP = "import sys; from pathlib import Path; from launcher import embedded_postgres as e; print(e.up(Path(sys.argv[1])))"
+UP = "import sys; from pathlib import Path; from launcher.postgres import server as e; print(e.up(Path(sys.argv[1])))"
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def project(tmp_path):
 
 
 def answer(url):
-    with psycopg.connect(url) as connection:
-        return connection.execute("SELECT count(*) FROM pg_stat_activity").fetchone()[0] > 0
+    with connected(url) as connection:
+        return execute(connection, "SELECT count(*) FROM pg_stat_activity").fetchone()[0] > 0
 
 
 def mode(path):
@@ -53,11 +54,11 @@ def test_a_whole_life(project, monkeypatch):
         address.database_url(project)
     url = embedded_postgres.up(project)
     assert address.database_url(project) == url == embedded_postgres.url(project)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE kept (value int)")
-        assert connection.execute("SHOW fsync").fetchone() == ("on",)
-        assert int(connection.execute("SHOW max_connections").fetchone()[0]) >= 200
-        assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
+    with connected(url) as connection:
+        execute(connection, "CREATE TABLE kept (value int)")
+        assert execute(connection, "SHOW fsync").fetchone() == ("on",)
+        assert int(execute(connection, "SHOW max_connections").fetchone()[0]) >= 200
+        assert execute(connection, "SHOW listen_addresses").fetchone() == ("127.0.0.1",)
     status = embedded_postgres.status(project)
     assert status.running
     assert ":***@" in status.url
@@ -66,8 +67,8 @@ def test_a_whole_life(project, monkeypatch):
     assert not embedded_postgres.down(project)
     with pytest.raises(DatabaseError, match="not running"):
         embedded_postgres.url(project)
-    with psycopg.connect(embedded_postgres.up(project)) as connection:
-        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    with connected(embedded_postgres.up(project)) as connection:
+        assert execute(connection, "SELECT count(*) FROM kept").fetchone() == (0,)
 
 
 def test_its_password_is_needed_and_only_the_owner_can_read_it(project):
@@ -79,8 +80,8 @@ def test_its_password_is_needed_and_only_the_owner_can_read_it(project):
     assert password not in embedded_postgres.status(project).url
     files = [path for path in paths.folder.iterdir() if path.is_file() and path not in (paths.url, paths.state)]
     assert not any(password.encode() in path.read_bytes() for path in files)
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(url.replace(password, "wrong"))
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(url.replace(password, "wrong"))
 
 
 def test_eight_starters_get_one_server(project):
@@ -93,12 +94,12 @@ def test_eight_starters_get_one_server(project):
 @pytest.mark.parametrize("victim", [signal.SIGKILL, signal.SIGQUIT])
 def test_up_after_the_server_was_killed(project, victim):
     url = embedded_postgres.up(project)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE kept (value int)")
-        connection.execute("INSERT INTO kept VALUES (7)")
+    with connected(url) as connection:
+        execute(connection, "CREATE TABLE kept (value int)")
+        execute(connection, "INSERT INTO kept VALUES (7)")
     os.kill(postmaster(EmbeddedServerPaths.of(project)), victim)
-    with psycopg.connect(embedded_postgres.up(project)) as connection:
-        assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
+    with connected(embedded_postgres.up(project)) as connection:
+        assert execute(connection, "SELECT value FROM kept").fetchone() == (7,)
 
 
 def test_a_pid_file_that_names_another_process_is_not_believed(project):
@@ -134,8 +135,8 @@ def test_listening_for_other_machines_asks_them_for_the_password(project):
     assert answer(url)
     assert answer(local), "those who know the loopback address stay connected to the same port"
     assert embedded_postgres.up(project) == url, "it stays so until it is stopped"
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(url.replace("truestrength:", "truestrength:x"))
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(url.replace("truestrength:", "truestrength:x"))
 
 
 def test_a_server_on_another_machine_is_not_doubled(project, monkeypatch):

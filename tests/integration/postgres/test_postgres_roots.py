@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from launcher.commands.parser import parser as launcher_parser
@@ -25,6 +24,7 @@ from tests.support.places import CONFIG, REPOSITORY, SUPPORT
 from trainer.contract import command_line
 from trainer.contract.config.settings import load_config
 from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger
 from trainer.contract.outputs_root import outputs_id
@@ -41,10 +41,10 @@ search_spaces: {{phase1: {{max_depth: {{type: int, low: 3, high: 5}}}}}}
 SELECT = """
 import sys
 from pathlib import Path
-from launcher import embedded_postgres
+from launcher.postgres import server
 from trainer.contract.paths.outputs import OutputsRoot
 for folder in sys.argv[2:]:
-    print(embedded_postgres.select(Path(sys.argv[1]), OutputsRoot(Path(folder))).read_text())
+    print(server.select(Path(sys.argv[1]), OutputsRoot(Path(folder))).read_text())
 """
 
 
@@ -90,7 +90,7 @@ def registered(project, root, sweep_spec):
 
 
 def launcher(*words):
-    return command_line.main(launcher_parser(words), words)
+    return command_line.main(launcher_parser(), words)
 
 
 def mode(path):
@@ -98,8 +98,8 @@ def mode(path):
 
 
 def name_of(url):
-    with psycopg.connect(url) as connection:
-        return connection.execute("SELECT current_database()").fetchone()[0]
+    with connected(url) as connection:
+        return execute(connection, "SELECT current_database()").fetchone()[0]
 
 
 def test_two_roots_have_sweeps_of_the_same_name(registered, project, paths):
@@ -176,8 +176,8 @@ def test_files_follow_the_servers_databases(registered, project, paths):
     kept, gone = (f"outputs_{outputs_id(registered(name))}" for name in ("kept", "gone"))
     url = paths.root_url(kept).read_text()
     paths.root_url(kept).unlink()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {gone}")
+    with connected(url) as connection:
+        execute(connection, f"DROP DATABASE {gone}")
     assert name_of(embedded_postgres.up(project)) == "truestrength", "the current one is gone"
     assert paths.root_url(kept).read_text() == url
     assert not paths.root_url(gone).exists()
@@ -203,7 +203,6 @@ def test_a_run_by_hand_uses_the_database_of_its_root(registered, root, monkeypat
     assert address.database_url(outputs=root("none yet")) == address.database_url()
     assert not root("none yet").root.exists()
     used = []
-    monkeypatch.setattr(lone_run, "use_threads", lambda threads: threads)
     monkeypatch.setattr(lone_run, "open_store", lambda _, ledger: used.append(name_of(ledger.url)))
     monkeypatch.setattr(lone_run, "train_into", lambda *_, **__: None)
     config = load_config(CONFIG, [f"paths.outputs={demo.root}"])
@@ -233,8 +232,8 @@ def test_many_make_the_same_database_at_once(project, paths):
     names = [f"outputs_race{i}" for i in range(4)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: databases.create(url, name), names * 8))
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT datname FROM pg_database WHERE datname ^@ 'outputs_race'").fetchall()
+    with connected(url) as connection:
+        found = execute(connection, "SELECT datname FROM pg_database WHERE datname ^@ 'outputs_race'").fetchall()
     assert sorted(name for (name,) in found) == names
 
 

@@ -1,6 +1,5 @@
 """The download against a local server that answers as the NBA's does, and as it does on its bad days."""
 
-import argparse
 import json
 import os
 import socket
@@ -17,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import polars as pl
 import pytest
 
-from trainer.commands.data import add_data_commands
+from trainer.commands.parser import parser
 from trainer.contract.errors import DataError, UserError
 from trainer.contract.paths.league import LeaguePaths
 from trainer.data.demo import simulate
@@ -247,10 +246,8 @@ def test_a_range_of_seasons_is_checked(seasons: str, tmp_path: Path) -> None:
 
 
 def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    add_data_commands(parser.add_subparsers())
-    words = ["download", "--seasons", SEASON, "--into", str(tmp_path / "nba"), "--base-url", server.url]
-    args = parser.parse_args(words)
+    words = ["data", "download", "--seasons", SEASON, "--into", str(tmp_path / "nba"), "--base-url", server.url]
+    args = parser().parse_args(words)
     args.handler(args)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "2015-16 Regular Season, team rows: 246"

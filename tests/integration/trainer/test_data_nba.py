@@ -1,13 +1,12 @@
 """The real NBA logs, 2015-16 to 2023-24, where they lie beside the checkout, and the commands on them."""
 
-import argparse
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tests.support.places import NBA
-from trainer.commands.data import add_data_commands
+from trainer.commands.parser import parser
 from trainer.contract.errors import DataError
 from trainer.contract.league.manifest import SeasonCount
 from trainer.contract.paths.league import LeaguePaths
@@ -99,9 +98,7 @@ class TestCommands:
     """`python -m trainer data …`, as the argument parser calls it."""
 
     def call(self, *words: str) -> None:
-        parser = argparse.ArgumentParser()
-        add_data_commands(parser.add_subparsers())
-        args = parser.parse_args(words)
+        args = parser().parse_args(["data", *words])
         args.handler(args)
 
     def test_import_and_describe(self, tmp_path: Path, league: League, capsys: pytest.CaptureFixture[str]) -> None:

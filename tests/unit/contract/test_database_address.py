@@ -1,6 +1,6 @@
 """Where the database is, and that its password stays where it belongs."""
 
-import psycopg
+import psycopg2
 import pytest
 
 from trainer.contract.database import address, faults
@@ -49,7 +49,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg", "postgres+pg8000"]
+    "scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+asyncpg", "postgres+pg8000"]
 )
 def test_every_usual_spelling_is_understood(scheme):
     assert address.normalise(f" {scheme}://me:p%40ss@db:5433/x?sslmode=require\n") == (
@@ -71,7 +71,7 @@ def test_anything_else_is_refused_without_repeating_it(url):
     "text",
     [
         "postgresql://me:secret@db/x",
-        "postgresql+psycopg://me:secret@db/x and postgresql://you:secret@db",
+        "postgresql+psycopg2://me:secret@db/x and postgresql://you:secret@db",
         "postgresql://db/x?user=me&password=secret&sslmode=require",
         "connection to postgresql://:secret@db failed",
     ],
@@ -82,7 +82,7 @@ def test_passwords_are_redacted(text):
 
 
 def test_the_same_database_for_sqlalchemy():
-    assert address.sqlalchemy_url("postgres://me@db/x") == "postgresql+psycopg://me@db/x"
+    assert address.sqlalchemy_url("postgres://me@db/x") == "postgresql+psycopg2://me@db/x"
 
 
 def test_options_of_the_url_are_kept():
@@ -93,7 +93,7 @@ def test_options_of_the_url_are_kept():
 
 def test_drivers_error_is_found_in_the_wrapping_ones():
     wrapped = RuntimeError("storage")
-    wrapped.__cause__ = psycopg.OperationalError("server closed the connection")
+    wrapped.__cause__ = psycopg2.OperationalError("server closed the connection")
     assert faults.is_passing(faults.driver_error(wrapped))
     assert not faults.is_passing(faults.driver_error(ValueError("x")))
-    assert not faults.is_passing(psycopg.errors.UniqueViolation("x"))
+    assert not faults.is_passing(psycopg2.errors.UniqueViolation("x"))

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg2.extensions import parse_dsn
 
 from trainer.contract import outputs_root
 from trainer.contract.errors import DatabaseError
@@ -27,7 +27,7 @@ LONGEST_IDLE_TRANSACTION_S = 10
 _ROOT_ID = re.compile(r"^[a-z0-9]{1,55}$")
 _SCHEMES = re.compile(r"^(postgres|postgresql)(\+\w+)?$")
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]*)@|(?<=password=)[^&\s]+")
-_HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
+HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
 
 
 def configured() -> bool:
@@ -51,7 +51,7 @@ def database_url(root: Path = Path(), outputs: OutputsRoot | None = None) -> str
         return normalise(_read_secret(Path(os.environ[FILE_VARIABLE])), f"{FILE_VARIABLE} {os.environ[FILE_VARIABLE]}")
     embedded = EmbeddedServerPaths.of(root).url
     if not embedded.exists():
-        raise DatabaseError(f"No database: neither DATABASE_URL nor {embedded} is there. {_HINT}")
+        raise DatabaseError(f"No database: neither DATABASE_URL nor {embedded} is there. {HINT}")
     return read_url((outputs and root_url_file(root, outputs)) or embedded)
 
 
@@ -103,13 +103,13 @@ def normalise(url: str, source: str = "the database URL") -> str:
     parts = urlsplit(url.strip())
     if not _SCHEMES.match(parts.scheme):
         found = f"{parts.scheme}://…" if parts.scheme and "//" in url else "text that is not a URL"
-        raise DatabaseError(f"{source}: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, found {found}. {_HINT}")
+        raise DatabaseError(f"{source}: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, found {found}. {HINT}")
     return urlunsplit(("postgresql", *parts[1:]))
 
 
 def sqlalchemy_url(url: str) -> str:
     """The same database for SQLAlchemy, by the driver that this project installs."""
-    return normalise(url).replace("postgresql://", "postgresql+psycopg://", 1)
+    return normalise(url).replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def with_database(url: str, name: str) -> str:
@@ -128,7 +128,7 @@ def session_options(url: str) -> str:
     for ever, because its TCP connection lives on; the server ends such a session.
     """
     own = f"-c idle_in_transaction_session_timeout={LONGEST_IDLE_TRANSACTION_S}s"
-    return f"{own} {conninfo_to_dict(url).get('options') or ''}".strip()
+    return f"{own} {parse_dsn(url).get('options') or ''}".strip()
 
 
 def redact(text: str) -> str:

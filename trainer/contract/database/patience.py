@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-import psycopg
+import psycopg2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from trainer.contract.database import address, faults
@@ -49,7 +49,7 @@ def patiently(task: Callable[[], T], url: str, patience_s: float) -> T:
                 return task()
     except Exception as error:
         cause = faults.driver_error(error)
-        if isinstance(cause, psycopg.Error):
+        if isinstance(cause, psycopg2.Error):
             raise faults.explain(cause, url) from cause
         raise
     raise AssertionError("tenacity either returns or raises")

@@ -11,12 +11,11 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar
 
-import psycopg
-from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
+from psycopg2.extras import Json
 
 from trainer.contract import outputs_root
 from trainer.contract.database.patience import PATIENCE_S
+from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, suggest
 from trainer.contract.ledger import registration, run_ids
 from trainer.contract.ledger.building import BuildingLocks
@@ -127,7 +126,7 @@ class Ledger:
         key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s}
         asked = False
 
-        def take(connection: psycopg.Connection[DictRow]) -> list[Claim]:
+        def take(connection: Session) -> list[Claim]:
             nonlocal asked
             held = fetch(connection, query("held"), key, Claim) if asked else []
             asked = True
@@ -144,8 +143,8 @@ class Ledger:
         """Take back the slots of owners whose lease is over, and of `dead_workers`; returns how many."""
         key = {"batch_id": batch_id, "dead_workers": list(dead_workers), "most_deaths": MOST_DEATHS}
 
-        def take_back(open_: psycopg.Connection[DictRow]) -> int:
-            return open_.execute(query("expire").encode(), {**key, "back_s": self.connection.back_s}).rowcount
+        def take_back(open_: Session) -> int:
+            return execute(open_, query("expire"), {**key, "back_s": self.connection.back_s}).rowcount
 
         return self.connection.work(take_back)
 
@@ -160,7 +159,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("begin", claim, parameters=Jsonb(parameters), trial_number=trial_number, run_id=run_id)
+        self._fenced("begin", claim, parameters=Json(parameters), trial_number=trial_number, run_id=run_id)
 
     def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
         """Bring the result to safety. The slot is done after `settle`, when the study knows it too.
@@ -174,7 +173,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner, and this result does not count.
         """
-        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Jsonb(objectives or {}))
+        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(objectives or {}))
 
     def settle(self, result: Claim | Reported) -> None:
         """The study knows the result: the slot is done. Anybody may say so, and more than once."""

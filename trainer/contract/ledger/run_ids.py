@@ -6,12 +6,12 @@ was created by this call, and on a collision the sequence is raised above everyt
 
 from __future__ import annotations
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import DictRow
+from psycopg2 import errors, sql
 
+from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.connection import Connection, values
+from trainer.contract.ledger.connection import Connection
+from trainer.contract.ledger.preparation import prepare
 from trainer.contract.ledger.queries import query
 from trainer.contract.outputs_root import create_reservation, outputs_id
 from trainer.contract.paths.outputs import OutputsRoot
@@ -26,6 +26,7 @@ def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
         run_id = _next(connection, name)
         if run_id is not None and run_id >= base and create_reservation(outputs, run_id):
             return run_id
+        connection.work(prepare)
         raise_run_ids(connection, outputs, base)
     raise DatabaseError(f"{outputs.root}: no free run id in {MOST_TRIES} tries")
 
@@ -34,14 +35,14 @@ def raise_run_ids(connection: Connection, outputs: OutputsRoot, base: int) -> No
     """Move the root's sequence forward past everything that lies in the root, and make it where it is missing."""
     name = _sequence(outputs)
 
-    def once(open_: psycopg.Connection[DictRow]) -> None:
-        with open_.transaction():
-            open_.execute(query("take_time").encode())
+    def once(open_: Session) -> None:
+        with open_:
+            execute(open_, query("take_time"))
             # The root is looked through under the lock, while no number can be given.
-            open_.execute(query("lock").encode(), {"name": name})
-            open_.execute(_statement("create_sequence", name).encode())
+            execute(open_, query("lock"), {"name": name})
+            execute(open_, _statement("create_sequence", name))
             at_least = max(base, outputs.highest_run_id() + 1)
-            open_.execute(_statement("raise_sequence", name).encode(), {"at_least": at_least})
+            execute(open_, _statement("raise_sequence", name), {"at_least": at_least})
 
     connection.work(once)
 
@@ -50,9 +51,9 @@ def _next(connection: Connection, name: str) -> int | None:
     """The next number; None when the database has no such sequence."""
     statement = _statement("next_run_id", name)
     try:
-        return int(connection.work(lambda open_: values(open_, statement, {"name": name}))[0])
+        return int(connection.work(lambda open_: execute(open_, statement, {"name": name}).fetchall())[0][0])
     except DatabaseError as error:
-        if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
+        if isinstance(error.__cause__, errors.UndefinedTable):
             return None
         raise
 
@@ -61,5 +62,5 @@ def _sequence(outputs: OutputsRoot) -> str:
     return f"run_ids_{outputs_id(outputs)}"
 
 
-def _statement(name: str, sequence: str) -> str:
-    return sql.SQL(query(name)).format(sequence=sql.Identifier("truestrength", sequence)).as_string()
+def _statement(name: str, sequence: str) -> sql.Composed:
+    return sql.SQL(query(name)).format(sequence=sql.Identifier("truestrength", sequence))

@@ -12,7 +12,7 @@ from tests.support.places import REPOSITORY
 from trainer.contract import command_line
 from trainer.contract.words import Method, Objective, Phase, Target
 
-SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg", "polars", "rich", "numpy")
+SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
 
 
 @pytest.fixture
