@@ -39,16 +39,6 @@ class Reports(Protocol):
         """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
 
 
-class NoReports:
-    """For a plan whose results nobody reads."""
-
-    def sweep(self, batch_id: str) -> None:
-        """Write nothing."""
-
-    def end(self, *, changed: bool, complete: bool) -> None:
-        """Write nothing."""
-
-
 @dataclass(frozen=True)
 class WrittenReports:
     """Tables, analysis and plots in the outputs root."""

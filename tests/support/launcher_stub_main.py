@@ -6,15 +6,24 @@ from pathlib import Path
 from launcher.database import database_for_command
 from launcher.local.executors import LocalExecutor
 from launcher.local.progress import PlainLines
-from launcher.local.run_plan import NoReports, run_plan
+from launcher.local.run_plan import run_plan
 from launcher.plan import Budget, Cell, Plan, expand_sweep
-from tests.support.places import SUPPORT
 from trainer.contract.config.settings import load_config
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
 from trainer.contract.words import Objective, Phase, Target
 
-STUB = SUPPORT / "launcher_stub_worker.py"
+STUB = Path(__file__).with_name("launcher_stub_worker.py")
+
+
+class NoReports:
+    """For a plan whose results nobody reads."""
+
+    def sweep(self, batch_id: str) -> None:
+        """Write nothing."""
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """Write nothing."""
 
 
 def stub_command(batch_id, threads, later=()):

@@ -13,7 +13,7 @@ from launcher.commands import watch
 from launcher.commands.parser import parser
 from launcher.local.executors import LocalExecutor
 from launcher.local.progress import PlainLines
-from launcher.local.run_plan import NoReports, run_plan
+from launcher.local.run_plan import run_plan
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
 from trainer.contract import command_line
@@ -49,7 +49,7 @@ def registered(plan, ledger):
 @pytest.fixture
 def finished(plan, ledger):
     executor = LocalExecutor(1, stub.stub_command)
-    assert run_plan(plan, ledger, executor, PlainLines(), NoReports()) == 0
+    assert run_plan(plan, ledger, executor, PlainLines(), stub.NoReports()) == 0
     return ledger
 
 
@@ -155,7 +155,7 @@ def test_followed_logs_show_what_is_written_meanwhile(finished, plan, ledger, ca
 
 def test_logs_of_a_worker_that_died_before_it_reached_the_ledger(plan, ledger, capsys, monkeypatch):
     monkeypatch.setenv("STUB_MODE", "refuse")
-    run_plan(plan, ledger, LocalExecutor(1, stub.stub_command), PlainLines(), NoReports())
+    run_plan(plan, ledger, LocalExecutor(1, stub.stub_command), PlainLines(), stub.NoReports())
     capsys.readouterr()
     assert launcher("logs", "b") == 0
     assert "error: the league is not there" in capsys.readouterr().out
