@@ -119,13 +119,18 @@ def run_plan(
             if outcome.problem:
                 display.say(outcome.problem)
             outcomes.append(outcome)
+    return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:
+    """Report the end of the plan, and say what it has come to. Returns the exit code."""
     complete = all(outcome.progress.complete for outcome in outcomes)
     end = _reported(
         replace(outcomes[-1], problem=None), "the analysis", partial(reports.end, changed=changed, complete=complete)
     )
     if end.problem:
         display.say(end.problem)
-        outcomes[-1] = end
+        outcomes = [*outcomes[:-1], end]
     display.say(summary(plan, outcomes))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 

@@ -76,12 +76,7 @@ def evaluate(
             not finite, or the target or the playoffs of a season are not known.
     """
     blocks = season_scores(predictions, truth, baselines, target, seasons)
-    for block in blocks:
-        if len(block.date) < len(THIRDS):
-            raise DataError(
-                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. "
-                "Choose a smaller evaluation.first_day"
-            )
+    _check_thirds(blocks)
     whole = [_per_date(block) for block in blocks]
     league = _mean(_joined(whole))
     shown = (*MODELS, *BASELINES)
@@ -101,6 +96,15 @@ def evaluate(
         gains={name: {o.value: _gain(whole, name, o) for o in Objective} for name in BASELINES},
         stack_without={name: league[column] for column, name in WITHOUT.items() if column in league},
     )
+
+
+def _check_thirds(blocks: Sequence[SeasonScores]) -> None:
+    for block in blocks:
+        if len(block.date) < len(THIRDS):
+            raise DataError(
+                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. "
+                "Choose a smaller evaluation.first_day"
+            )
 
 
 def season_scores(

@@ -29,7 +29,7 @@ from trainer.models import settings
 from trainer.models.fits import Fits, Ints, Task, plan_fits
 from trainer.models.fitted import FittedModels, describe
 from trainer.models.settings import Depths
-from trainer.run.ranking import date_rows, predictions_of, rank_validation
+from trainer.run.ranking import Ranked, date_rows, predictions_of, rank_validation
 from trainer.run.references import References, ceilings, references
 from trainer.stages import batches as batches_stage
 from trainer.stages.model_stages import ModelStages, TrainedModel
@@ -79,38 +79,46 @@ def train(
         known = references(league_folder, batches, target, split.train)
         require_target(known.truth, target, (*split.train, *split.validation))
     task = Task(batches, target, _fits(config, batches, split))
-    stages = ModelStages(
-        task=task,
-        config=config,
-        batches=batches_stage.identity(config, league_folder),
-        store=store if share else None,
-        train_to=_at_least(settings.depths(config), train_to if share else None),
-        proceed=proceed,
-    )
-    trained = _models(stages, watch)
-    scores = {name: model.scores for name, model in trained.items()}
+    train_to = _at_least(settings.depths(config), train_to if share else None)
+    identity = batches_stage.identity(config, league_folder)
+    trained = _models(ModelStages(task, config, identity, store if share else None, train_to, proceed), watch)
     with watch.stage("stack"):
-        ranked = rank_validation(task, scores)
+        ranked = rank_validation(task, {name: model.scores for name, model in trained.items()})
         points = fit_points(known.title, batches, np.concatenate(task.fits.rank[:-1]), ranked.out_of_fold)
+    metrics, predictions = _judged(
+        task, ranked, points, split.validation, known=known, league_folder=league_folder, watch=watch
+    )
+    finals = {name: model.final for name, model in trained.items()}
+    models = FittedModels(**finals, description=describe(ranked.stack, points, batches, config))
+    metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
+    return TrainedRun(metrics, predictions, models)
+
+
+def _judged(
+    task: Task,
+    ranked: Ranked,
+    points: float,
+    seasons: tuple[str, ...],
+    *,
+    known: References,
+    league_folder: Path,
+    watch: Watch,
+) -> tuple[RunMetrics, pl.DataFrame]:
+    """The figures of a ranking of the validation seasons, and its rows."""
     with watch.stage("evaluation"):
-        validation = task.fits.rank[-1]
-        ranking = predictions_of(batches, validation, ranked.scores, known.truth, target)
-        measured = evaluate(ranking, known.truth, known.baselines, target, split.validation)
+        ranking = predictions_of(task.batches, task.fits.rank[-1], ranked.scores, known.truth, task.target)
+        measured = evaluate(ranking, known.truth, known.baselines, task.target, seasons)
     with watch.stage("title_odds"):
         predictions = add_odds(ranking.drop(WITHOUT), known.title, points)
         metrics = RunMetrics(
-            target=target,
-            seasons=split.validation,
-            title_odds=evaluate_odds(predictions, known.title, points, split.validation),
+            target=task.target,
+            seasons=seasons,
+            title_odds=evaluate_odds(predictions, known.title, points, seasons),
             stack_weights=ranked.stack.as_table(),
             **vars(measured),
-            **vars(ceilings(league_folder, batches, target, split.validation)),
+            **vars(ceilings(league_folder, task.batches, task.target, seasons)),
         )
-    description = describe(ranked.stack, points, batches, config)
-    finals = {name: model.final for name, model in trained.items()}
-    models = FittedModels(**finals, description=description)
-    metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
-    return TrainedRun(metrics, predictions, models)
+    return metrics, predictions
 
 
 def _models(stages: ModelStages, watch: Watch) -> dict[str, TrainedModel]:

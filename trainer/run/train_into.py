@@ -73,7 +73,7 @@ def train_into(
         store: of batches and stages.
         threads: for the record; whoever started the process set them.
         trial: the slot, for a worker's run.
-        share: read results and trained stages from the store.
+        share: read results and stages from the store.
         train_to: how deep the other runs of the sweep will want the models.
         explain: also write how much each feature is worth (`explanation.csv`).
         proceed: called between stages; may close the folder and raise to stop the run.
@@ -87,8 +87,7 @@ def train_into(
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
         go_on = partial(proceed, folder)
         found = _results(config, data, store, share=share, train_to=train_to, proceed=go_on)
-        seasons, spearman = ", ".join(found.metrics.seasons), found.metrics.objectives.spearman
-        log.info("spearman %.4f on %s", spearman, seasons)
+        log.info("spearman %.4f on %s", found.metrics.objectives.spearman, ", ".join(found.metrics.seasons))
         if explain:
             from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
 
