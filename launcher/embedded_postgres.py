@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -20,13 +18,15 @@ import psycopg
 from launcher import postgres_data, postgres_databases, postgres_host
 from launcher.postgres_binaries import Programs, programs_for
 from launcher.postgres_host import tail
+from launcher.postgres_lock import alive, locked
 from launcher.postgres_state import MAINTENANCE, ServerState
-from trainer.contract import database
+from trainer.contract import database, files
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
 from trainer.contract.worker_place import Place
 
 START_TRIES = 5
+ANSWER_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def up(root: Path, listen: bool | str = False) -> str:
         DatabaseError: the server cannot be started, and why.
     """
     paths = EmbeddedServerPaths.of(root)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         wanted = state.listening(listen)
         if _runs_elsewhere(paths, state):
             return postgres_databases.publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
-        if _alive(paths):
-            if _answers(state) and wanted.listen == state.listen:
+        if _serves(paths, state):
+            if wanted.listen == state.listen:
                 return postgres_databases.publish(paths, state)
             _stop(paths)
         programs = programs_for(paths.folder, paths.data)
@@ -71,11 +71,11 @@ def down(root: Path) -> bool:
     paths = EmbeddedServerPaths.of(root)
     if not paths.state.exists():
         return False
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         if _runs_elsewhere(paths, state):
             _refuse_elsewhere(paths, state)
-        ran = _alive(paths)
+        ran = alive(paths)
         if ran:
             _stop(paths)
         paths.url.unlink(missing_ok=True)
@@ -88,9 +88,9 @@ def status(root: Path) -> ServerStatus:
     paths = EmbeddedServerPaths.of(root)
     if not paths.state.exists():
         return ServerStatus(False, "", paths.data, paths.log)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
-        running = _answers(state) if _runs_elsewhere(paths, state) else _alive(paths)
+        running = _answers(state) if _runs_elsewhere(paths, state) else alive(paths)
         current = state.url(postgres_databases.current(paths))
     return ServerStatus(running, database.redact(current) if running else "", paths.data, paths.log)
 
@@ -108,7 +108,7 @@ def select(root: Path, outputs: OutputsRoot) -> Path:
     """
     paths = EmbeddedServerPaths.of(root)
     name = database.root_database(outputs)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         postgres_databases.create(state.url(MAINTENANCE), name)
         postgres_databases.make_current(paths, state, name)
@@ -135,23 +135,6 @@ def url(root: Path, outputs: OutputsRoot | None = None) -> str:
     return database.read_url(path)
 
 
-@contextmanager
-def _locked(paths: EmbeddedServerPaths) -> Iterator[None]:
-    try:
-        if not paths.folder.exists():
-            paths.folder.mkdir(parents=True, exist_ok=True)
-            # The server may run as another user, who has to pass; the files with the password are closed to it.
-            paths.folder.chmod(0o711)
-        with paths.lock.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    except (PermissionError, NotADirectoryError) as error:
-        raise DatabaseError(
-            f"{error.filename or paths.folder}: {error.strerror}. The embedded server belongs to the user who made it: "
-            "run as that user, or remove .postgres to begin anew."
-        ) from None
-
-
 def _state(paths: EmbeddedServerPaths) -> ServerState:
     if paths.state.exists():
         return ServerState.read(paths.state)
@@ -162,29 +145,46 @@ def _state(paths: EmbeddedServerPaths) -> ServerState:
     return ServerState.new()
 
 
-def _alive(paths: EmbeddedServerPaths) -> bool:
-    with paths.alive.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
+    """Whether the server lives and takes connections; False when the last of its processes is gone.
 
+    One that is starting, recovers from a crash, or is about to end, is waited for.
 
-def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
-    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            psycopg.connect(state.url(MAINTENANCE), connect_timeout=database.CONNECT_TIMEOUT_S).close()
-        except psycopg.OperationalError as error:
-            if "starting up" not in str(error) and "recovery" not in str(error):
-                return False
-            if time.monotonic() > deadline:
-                return False
-        else:
+    Raises:
+        DatabaseError: it lives and takes none, for whatever reason. Others may be using it, so it is left alone.
+    """
+    deadline = time.monotonic() + ANSWER_PATIENCE_S
+    while alive(paths):
+        trouble = _trouble(state)
+        if trouble is None:
             return True
+        if time.monotonic() > deadline or not database.is_passing(trouble):
+            raise DatabaseError(
+                f"{database.explain(trouble, state.url(MAINTENANCE))} The embedded server lives and is left as it is; "
+                f"{paths.log} may say more, and `python -m launcher db down` stops it."
+            )
         time.sleep(0.1)
+    return False
+
+
+def _answers(state: ServerState) -> bool:
+    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
+    deadline = time.monotonic() + ANSWER_PATIENCE_S
+    while trouble := _trouble(state):
+        recovers = "starting up" in str(trouble) or "recovery" in str(trouble)
+        if not recovers or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _trouble(state: ServerState) -> psycopg.Error | None:
+    """Why no connection can be made; None when one can."""
+    try:
+        database.connect(state.url(MAINTENANCE)).close()
+    except psycopg.Error as error:
+        return error
+    return None
 
 
 def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
@@ -195,7 +195,7 @@ def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     """
     if not state.host or state.place in ("", Place.here().name):
         return False
-    if _alive(paths):
+    if alive(paths):
         return True
     another_machine = state.host != socket.gethostname() and not state.started_in_this_boot
     return another_machine and postgres_host.file_system(paths.folder) not in postgres_host.LOCAL_FILE_SYSTEMS
@@ -213,7 +213,7 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
     for _ in range(START_TRIES):
         state = state.starting_here()
         state.write(paths.state)
-        postgres_data.write_settings(paths, state)
+        postgres_data.write_settings(paths, programs, state)
         if _launch(paths, programs, output):
             return postgres_databases.publish(paths, state)
         time.sleep(0.5)
@@ -223,9 +223,9 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
 
 
 def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
-    with paths.alive.open("a") as alive:
+    with files.open_private(paths.alive) as lock:
         try:
-            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         # No process of an earlier server is left, so these speak of a pid that is gone, a zombie, or somebody else.
@@ -233,7 +233,7 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
             stale.unlink(missing_ok=True)
         started = programs.run(
             "pg_ctl", "start", "--wait", "--timeout", "120", "--pgdata", str(paths.data), "--log", str(paths.log),
-            output=output, keep_open=[alive.fileno()],
+            output=output, keep_open=[lock.fileno()],
         )  # fmt: skip
     return started.returncode == 0
 
@@ -243,7 +243,7 @@ def _stop(paths: EmbeddedServerPaths) -> None:
     output = paths.data.with_name("stop.log")
     programs.run("pg_ctl", "stop", "--wait", "--mode", "fast", "--pgdata", str(paths.data), output=output)
     deadline = time.monotonic() + 60
-    while _alive(paths):
+    while alive(paths):
         if time.monotonic() > deadline:
             raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
         time.sleep(0.1)

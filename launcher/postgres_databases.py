@@ -62,7 +62,7 @@ def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
 def make_current(paths: EmbeddedServerPaths, state: ServerState, name: str) -> None:
     """Make a database the one that commands use which name none."""
     _write_url(paths.root_url(name), state.url(name))
-    files.write_text(paths.current, name)
+    files.write_secret(paths.current, name)
     _write_url(paths.url, state.url(name))
 
 
@@ -74,13 +74,13 @@ def current(paths: EmbeddedServerPaths) -> str:
 @contextmanager
 def _connected(url: str) -> Iterator[psycopg.Connection]:
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=database.CONNECT_TIMEOUT_S) as connection:
+        with database.connect(url, autocommit=True) as connection:
             yield connection
     except psycopg.Error as error:
         raise database.explain(error, url) from None
 
 
 def _write_url(path: Path, url: str) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    files.make_private(path.parent)
     if not path.exists() or path.read_text(encoding="utf-8") != url:
         files.write_secret(path, url)

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
 from launcher import embedded_postgres
-from launcher.postgres_state import MAINTENANCE
 from trainer.contract import database
 from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
@@ -102,11 +102,12 @@ def _configured() -> str:
 @contextmanager
 def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
     """The embedded server, started for the time of the command unless it runs."""
-    if _running():
+    ran = embedded_postgres.status(PROJECT).running
+    url = embedded_postgres.up(PROJECT)
+    if ran:
         yield
         return
-    url = embedded_postgres.up(PROJECT)
-    say(f"database: started the embedded PostgreSQL ({database.redact(database.with_database(url, ''))})")
+    say(f"database: started the embedded PostgreSQL ({database.redact(_address(url))})")
     try:
         yield
     finally:
@@ -123,32 +124,29 @@ def _named(file: Path) -> Iterator[None]:
         del os.environ[database.FILE_VARIABLE]
 
 
-def _running() -> bool:
-    """Whether the embedded server answers, on this machine or on the one it was started on."""
-    try:
-        database.check(database.with_database(database.database_url(PROJECT), MAINTENANCE))
-    except DatabaseError:
-        return False
-    return True
-
-
 def _stop(url: str) -> str:
     others = connections_of_others(url)
+    if others is None and embedded_postgres.status(PROJECT).running:
+        return "database: left running, it does not say who uses it (`python -m launcher db down` stops it)"
     if others:
         return f"database: left running, {others} other connections use it (`python -m launcher db down` stops it)"
     embedded_postgres.down(PROJECT)
     return "database: stopped; its data stays in .postgres/"
 
 
-def connections_of_others(url: str) -> int:
-    """Connections of others to any of its databases; 0 when the server is gone already."""
+def connections_of_others(url: str) -> int | None:
+    """Connections of others to any of its databases; None when the server does not say."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:
-        with psycopg.connect(url, connect_timeout=database.CONNECT_TIMEOUT_S) as connection:
+        with database.connect(url) as connection:
             row = connection.execute(query).fetchone()
     except psycopg.Error:
-        return 0
-    return int(row[0]) if row else 0
+        return None
+    return int(row[0]) if row else None
+
+
+def _address(url: str) -> str:
+    return urlunsplit((*urlsplit(url)[:2], "", "", ""))
 
 
 def _say_aside(text: str) -> None:

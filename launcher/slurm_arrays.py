@@ -24,6 +24,7 @@ from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import ArrayWorker, Site, requeue_lines
 from launcher.slurm_names import JobName
 from launcher.submission import submission_folder, trainer_command
+from trainer.contract import files
 from trainer.contract.errors import UserError
 from trainer.contract.threads import thread_environment
 
@@ -169,10 +170,9 @@ def _submission(site: Site, name: JobName, calls: Sequence[Call], parameters: di
 
 def _make_folder(submission: Submission) -> Path:
     folder = submission_folder(submission.jobs)
-    submission.jobs.mkdir(parents=True, exist_ok=True)
     if submission.shared:
         real = submission.shared / folder.name
-        real.mkdir(parents=True)
+        files.make_private(real)
         folder.symlink_to(real)
     return folder
 

@@ -25,6 +25,7 @@ from submitit.core.utils import pickle_load
 
 from launcher.containers import Container
 from launcher.job import WorkerJob, start_tethered
+from trainer.contract import files
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.provenance import host
 from trainer.contract.threads import thread_environment
@@ -186,7 +187,8 @@ class DebugArray:
 
 
 def submission_folder(jobs: Path) -> Path:
-    """A new folder for one submission, named so that the newest sorts last."""
+    """A new folder for one submission, named so that the newest sorts last. Job files are pickles: nobody else's."""
+    files.make_private(jobs)
     return jobs / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}_{secrets.token_hex(3)}"
 
 

@@ -79,11 +79,10 @@ class Connection:
 
 def connect(url: str) -> psycopg.Connection[DictRow]:
     """Open a connection on which every statement is its own transaction, and which notices a dead server."""
-    return psycopg.connect(
+    return database.connect(
         url,
         autocommit=True,
         row_factory=dict_row,
-        connect_timeout=database.CONNECT_TIMEOUT_S,
         application_name="truestrength",
         options=database.session_options(url),
         keepalives_idle=30,
