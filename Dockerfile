@@ -55,7 +55,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
     && install -d -o truestrength -g truestrength /app/outputs4 /var/lib/truestrength \
     && install -d -m 1777 /app/data \
     && ln -s outputs4/.cache /app/.cache \
-    && ln -s /tmp/demo /app/data/demo \
+    && ln -s /tmp/truestrength-demo /app/data/demo \
     && mkdir -p /run/secrets && touch /run/secrets/database_url
 COPY --from=runtime /opt/venv /opt/venv
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/truestrength

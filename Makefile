@@ -13,7 +13,7 @@ MOVED := $(shell [ "$$(cat $(VENV)/installed 2>/dev/null)" = "$$(pwd -P)" ] || e
 .PHONY: moved
 $(VENV)/installed: pyproject.toml constraints.txt $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is %s; set PYTHON=..." % sys.version.split()[0])'
-	@$(PYTHON) -m venv --clear $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -m venv $(if $(MOVED),--clear) $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@pwd -P > $@
 

@@ -36,7 +36,7 @@ case "${2:-}" in
     *) exec python -m "$@" ;;
 esac
 # The only folder that has to be mounted holds everything: the database and the cache beside the results.
-mkdir -p /tmp/demo # where the link /app/data/demo leads: writable on a read-only root, too
+mkdir -p /tmp/truestrength-demo # the demo league: /app/data/demo is a link to it, for read-only roots
 mkdir -p "$outputs/.cache" 2>/dev/null || {
     echo "error: uid $(id -u) cannot write to $outputs. Mount a folder of your own, and make it before docker makes it" \
         "as root's: mkdir -p outputs4; docker run -v \"\$PWD/outputs4:$outputs\" …" >&2

@@ -193,10 +193,16 @@ def explain(error: psycopg.Error, url: str) -> DatabaseError:
         case psycopg.OperationalError() if _is_refusal(error):
             advice = "Check user, password and database name in DATABASE_URL; the server itself is up."
         case psycopg.OperationalError():
-            advice = f"Is the server up, and its host and port right? {_HINT}"
+            advice = f"Is the server up, and its host and port right? {_HINT}{_completed()}"
         case _:
             advice = "This was not expected; the server's log may say more."
     return DatabaseError(f"{where}: {said}. {advice}")
+
+
+def _completed() -> str:
+    """Which variables had a say, when some did."""
+    names = ", ".join(libpq_variables())
+    return f" These variables of the environment were used, too: {names}." if names else ""
 
 
 def check(url: str) -> None:
@@ -224,10 +230,14 @@ def connect(url: str, **parameters: Any) -> psycopg.Connection[Any]:
 
 def only_by_its_url(url: str) -> None:
     """Forget libpq's variables for good, in this process and those it starts, if `url` is the embedded server's."""
-    if EMBEDDED not in urlsplit(url).query.split("&"):
-        return
-    for name in [name for name in os.environ if _LIBPQ_VARIABLE.match(name)]:
-        del os.environ[name]
+    if EMBEDDED in urlsplit(url).query.split("&"):
+        for name in libpq_variables():
+            del os.environ[name]
+
+
+def libpq_variables() -> list[str]:
+    """The environment's variables that complete a URL of the user's own; none after `only_by_its_url`."""
+    return sorted(name for name in os.environ if _LIBPQ_VARIABLE.match(name))
 
 
 def _is_refusal(error: psycopg.Error) -> bool:
