@@ -87,7 +87,11 @@ class Programs:
         """
         script = 'cd "$2" && exec "$1" --show --pgdata "$2"'
         way = self.named or self.way
-        finished = way.run(["sh", "-c", script, "sh", str(self.folder / "initdb"), str(folder)], capture_output=True)
+        initdb = str(self.folder / "initdb")
+        try:
+            finished = way.run(["sh", "-c", script, "sh", initdb, str(folder)], capture_output=True)
+        except OSError as error:  # a root who may not become anybody else
+            return str(error)
         said = finished.stderr.decode(errors="replace").strip()
         return (said or f"exit code {finished.returncode}") if finished.returncode else ""
 

@@ -1,4 +1,4 @@
-"""The embedded server's two locks: who is starting or stopping it, and whether a process of it lives."""
+"""The embedded server's locks: who is starting or stopping it, which commands use it, whether a process of it lives."""
 
 from __future__ import annotations
 
@@ -41,6 +41,28 @@ def locked(paths: EmbeddedServerPaths) -> Iterator[None]:
             f"{error.filename or paths.folder}: {error.strerror}. The embedded server belongs to the user who made it: "
             "run as that user, or remove .postgres to begin anew."
         ) from None
+
+
+@contextmanager
+def in_use(paths: EmbeddedServerPaths) -> Iterator[None]:
+    """Let no other command stop a server that it started itself meanwhile, also before this one has connected."""
+    with locked(paths):
+        users = files.open_private(paths.users)
+    with users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def used_by_nobody(paths: EmbeddedServerPaths) -> Iterator[bool]:
+    """Whether no command uses the server; if so, those that come wait."""
+    with files.open_private(paths.users) as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _take(lock: IO[bytes], path: Path) -> None:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def closed(user: User | None, folder: Path, said: str = "") -> DatabaseError:
     if user is None:
         return DatabaseError(f"PostgreSQL cannot run in {folder}: {said}. Move the project, or {ANOTHER_SERVER}.")
     reason = (
-        "this root may not hand on the capabilities with which it could (CAP_DAC_READ_SEARCH, CAP_SETPCAP)"
+        "this root may not give it the capabilities with which it could (CAP_DAC_READ_SEARCH, CAP_SETPCAP, CAP_SETUID)"
         if shutil.which("setpriv")
         else "setpriv, with which it could, is missing (of the package util-linux)"
     )
@@ -191,7 +192,9 @@ def check(paths: EmbeddedServerPaths, project: Path) -> None:
 
 
 def _succeeds(way: Way, *command: str) -> bool:
-    return way.run(command, capture_output=True).returncode == 0
+    with suppress(OSError):  # a root who may not become anybody else
+        return way.run(command, capture_output=True).returncode == 0
+    return False
 
 
 def main() -> int:

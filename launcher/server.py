@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from launcher import embedded_postgres
+from launcher.postgres_lock import in_use, used_by_nobody
 from trainer.contract import database
 from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
@@ -102,16 +103,18 @@ def _configured() -> str:
 @contextmanager
 def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
     """The embedded server, started for the time of the command unless it runs."""
-    ran = embedded_postgres.status(PROJECT).running
-    url = embedded_postgres.up(PROJECT)
-    if ran:
-        yield
-        return
-    say(f"database: started the embedded PostgreSQL ({database.redact(_address(url))})")
+    started = ""
     try:
-        yield
+        with in_use(EmbeddedServerPaths.of(PROJECT)):
+            ran = embedded_postgres.status(PROJECT).running
+            url = embedded_postgres.up(PROJECT)
+            if not ran:
+                started = url
+                say(f"database: started the embedded PostgreSQL ({database.redact(_address(url))})")
+            yield
     finally:
-        say(_stop(url))
+        if started:
+            say(_stop(started))
 
 
 @contextmanager
@@ -125,13 +128,19 @@ def _named(file: Path) -> Iterator[None]:
 
 
 def _stop(url: str) -> str:
-    others = connections_of_others(url)
-    if others is None and embedded_postgres.status(PROJECT).running:
-        return "database: left running, it does not say who uses it (`python -m launcher db down` stops it)"
-    if others:
-        return f"database: left running, {others} other connections use it (`python -m launcher db down` stops it)"
-    embedded_postgres.down(PROJECT)
+    with used_by_nobody(EmbeddedServerPaths.of(PROJECT)) as free:
+        if user := _user(url) if free else "another command uses it":
+            return f"database: left running, {user} (`python -m launcher db down` stops it)"
+        embedded_postgres.down(PROJECT)
     return "database: stopped; its data stays in .postgres/"
+
+
+def _user(url: str) -> str:
+    """Who is connected to a server that lives; empty when nobody is."""
+    others = connections_of_others(url)
+    if others is None:
+        return "it does not say who uses it" if embedded_postgres.status(PROJECT).running else ""
+    return f"{others} other connections use it" if others else ""
 
 
 def connections_of_others(url: str) -> int | None:

