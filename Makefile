@@ -21,7 +21,7 @@ install: $(VENV)/installed
 
 # Before the installation: whether PostgreSQL can run here as this user.
 postgres-user:
-	@$(PYTHON) -m launcher.postgres_user
+	@$(PYTHON) -m launcher.postgres.user
 
 phase1: postgres-user install
 	@$(VENV)/bin/python -m launcher phase1 --config $(CONFIG) $(ARGS)
@@ -34,6 +34,7 @@ check: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PATH=$(VENV)/bin:$$PATH lint-imports
+	$(VENV)/bin/deptry .
 
 constraints: install
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.new

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from launcher.containers import Container
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths import OutputsRoot
+from launcher.containers.settings import Container
+from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.paths.outputs import OutputsRoot
 
 
 def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
@@ -19,8 +19,8 @@ def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest
 
     With `rest_s`, plots that were drawn within so many seconds are left as they are.
     """
-    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-    from launcher.results import registered  # noqa: PLC0415
+    from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
@@ -65,3 +65,9 @@ def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) 
     ends = [sweep.last_finished_at for sweep in ledger.all_progress() if sweep.batch_id in batch_ids]
     read = [path.stat().st_mtime for path in outputs.held_out_files()]
     return outputs.analysis.stat().st_mtime > max([*read, *(end.timestamp() for end in ends if end)], default=0.0)
+
+
+def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
+    """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
+    last, finished = outputs.sweep(progress.batch_id).importances, progress.last_finished_at
+    return last.exists() and (finished is None or last.stat().st_mtime > finished.timestamp())

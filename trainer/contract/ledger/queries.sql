@@ -228,11 +228,6 @@ INSERT INTO truestrength.workers (batch_id, host, pid, job_id, place, lease_unti
 VALUES (%(batch_id)s, %(host)s, %(pid)s, %(job_id)s, %(place)s, clock_timestamp() + %(lease_s)s * interval '1 second')
 RETURNING worker_id;
 
--- name: heartbeat
-UPDATE truestrength.workers
-SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
-WHERE worker_id = %(worker_id)s;
-
 -- name: stop_worker
 UPDATE truestrength.workers SET stopped_at = clock_timestamp(), reason = %(reason)s
 WHERE worker_id = %(worker_id)s AND stopped_at IS NULL;
