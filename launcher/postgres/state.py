@@ -56,8 +56,8 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
 
     def url(self, name: str) -> str:
         """The URL of one of its databases, password included."""
-        host = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{NAME}:{quote(self.password)}@{host}:{self.port}/{name}?{address.EMBEDDED}"
+        address = {"*": self.host}.get(self.listen, self.listen)
+        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{name}?{EMBEDDED}"
 
     @property
     def started_in_this_boot(self) -> bool:

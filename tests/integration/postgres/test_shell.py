@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.leagues import stub_league
 
 from launcher.database import _stop, database_for_command
 from launcher.postgres import server
 from launcher.postgres.state import MAINTENANCE, ServerState
+from tests.support.leagues import stub_league
 from trainer.contract.database import address, faults
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
