@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Session  # noqa: N812 - a class, w
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
-from trainer.contract.database.address import CONNECT_TIMEOUT_S
+from trainer.contract.database.address import CONNECT_TIMEOUT_S, only_by_its_url
 
 Parameters: TypeAlias = Mapping[str, Any] | Sequence[Any]
 
@@ -27,7 +27,7 @@ __all__ = ["Cursor", "Parameters", "Session", "connect", "connected", "execute",
 
 
 def connect(url: str, **settings: Any) -> Session:
-    """Open a session, or give up after `CONNECT_TIMEOUT_S`.
+    """Open a session, or give up after `CONNECT_TIMEOUT_S`. All of ours are opened here, or after `only_by_its_url`.
 
     Args:
         url: of the database.
@@ -36,6 +36,7 @@ def connect(url: str, **settings: Any) -> Session:
     Raises:
         psycopg2.Error: the server cannot be reached or refuses.
     """
+    only_by_its_url(url)
     session: Session = psycopg2.connect(url, **settings)
     session.autocommit = True
     return session
