@@ -28,8 +28,9 @@ from benchmarks.pace import pace, read_marks
 from benchmarks.process_tree import measure, tree_cpu_s
 from benchmarks.setting import fresh_folder, heading, running_database, show
 from trainer.contract import command_line
-from trainer.contract.database.address import URL_VARIABLE, sqlalchemy_url, with_database
+from trainer.contract.database.address import URL_VARIABLE
 from trainer.contract.database.sessions import connected, execute
+from trainer.contract.database.url import sqlalchemy_url, with_database
 from trainer.contract.errors import UserError
 
 VENVS = Path(".cache/peers")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
@@ -21,6 +20,7 @@ from launcher.postgres import server
 from launcher.postgres.lock import in_use, used_by_nobody
 from trainer.contract.command_line import say as say_line
 from trainer.contract.database import address, faults
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
@@ -114,7 +114,7 @@ def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
             url = server.up(PROJECT)
             if not ran:
                 started = url
-                say(f"database: started the embedded PostgreSQL ({address.redact(_address(url))})")
+                say(f"database: started the embedded PostgreSQL ({url_text.shown(url_text.with_database(url, ''))})")
             yield
     finally:
         if started:
@@ -156,7 +156,3 @@ def connections_of_others(url: str) -> int | None:
     except psycopg2.Error:
         return None
     return int(row[0]) if row else None
-
-
-def _address(url: str) -> str:
-    return urlunsplit((*urlsplit(url)[:2], "", "", ""))

@@ -22,6 +22,7 @@ from launcher.postgres import server as embedded_postgres
 from tests.support.places import CONFIG, SUPPORT
 from trainer.contract.config import settings as configuration
 from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
@@ -50,7 +51,7 @@ def _signals() -> Iterator[None]:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server in which databases may be created."""
     if os.environ.get("TEST_DATABASE_URL"):
-        yield address.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
+        yield url_text.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
         return
     project = tmp_path_factory.mktemp("postgres")
     yield embedded_postgres.up(project)
@@ -61,7 +62,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_template(postgres_server: str) -> Iterator[str]:
     """The name of a database with the ledger's and Optuna's tables."""
     with _database(postgres_server) as name:
-        url = address.with_database(postgres_server, name)
+        url = url_text.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
         with study.opened(url, new=True):
@@ -73,7 +74,7 @@ def database_template(postgres_server: str) -> Iterator[str]:
 def database_url(postgres_server: str, database_template: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
     with _database(postgres_server, database_template) as name:
-        yield address.with_database(postgres_server, name)
+        yield url_text.with_database(postgres_server, name)
 
 
 @pytest.fixture

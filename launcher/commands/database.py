@@ -10,6 +10,7 @@ from launcher.database import connections_of_others, named_root
 from launcher.postgres import server
 from trainer.contract.command_line import say
 from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.server import EmbeddedServerPaths
 
@@ -17,7 +18,7 @@ from trainer.contract.paths.server import EmbeddedServerPaths
 def up(args: argparse.Namespace) -> None:
     """`launcher db up`."""
     started = server.up(Path(), listen=args.listen)
-    say(f"PostgreSQL is up: {address.redact(started)}")
+    say(f"PostgreSQL is up: {url_text.redact(started)}")
     if args.listen:
         say(
             f"Jobs on other machines find the database of their outputs root by its file in "
@@ -54,4 +55,5 @@ def status(_: argparse.Namespace) -> None:
 def url(args: argparse.Namespace) -> None:
     """`launcher db url`."""
     outputs = named_root(args.outputs)
-    say(address.database_url() if address.configured() else server.url(Path(), outputs))
+    found = address.database_url() if address.configured() else server.url(Path(), outputs)
+    say(url_text.sqlalchemy_url(found) if args.sqlalchemy else found)

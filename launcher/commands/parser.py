@@ -143,6 +143,9 @@ def _add_database(commands: Commands) -> None:
     status.set_defaults(handler=imported_when_called("launcher.commands.database", "status"))
     url = steps.add_parser("url", help="print the database's URL, password included")
     _add_outputs(url)
+    url.add_argument(
+        "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
+    )
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
 
 

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.contract.database import address as database_address
+from trainer.contract.database import url as url_text
 
 LOCAL_FILE_SYSTEMS = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
 """Only processes of this machine can be using a folder on these, and they see each other's locks."""
@@ -45,7 +45,7 @@ def file_system(folder: Path) -> str:
 def tail(path: Path, size: int = 800) -> str:
     """The end of a log, without passwords; empty when there is none."""
     with suppress(OSError):
-        return database_address.redact(path.read_bytes()[-size:].decode(errors="replace")).strip()
+        return url_text.redact(path.read_bytes()[-size:].decode(errors="replace")).strip()
     return ""
 
 

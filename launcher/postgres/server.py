@@ -22,6 +22,7 @@ from launcher.postgres.programs import Programs, programs_for
 from launcher.postgres.state import MAINTENANCE, ServerState
 from trainer.contract import files
 from trainer.contract.database import address, faults, sessions
+from trainer.contract.database import url as url_text
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
@@ -94,7 +95,7 @@ def status(root: Path) -> ServerStatus:
         state = _state(paths)
         running = _answers(state) if _runs_elsewhere(paths, state) else alive(paths)
         current = state.url(databases.current(paths))
-    return ServerStatus(running, address.redact(current) if running else "", paths.data, paths.log)
+    return ServerStatus(running, url_text.redact(current) if running else "", paths.data, paths.log)
 
 
 def select(root: Path, outputs: OutputsRoot) -> Path:

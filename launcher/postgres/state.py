@@ -11,7 +11,7 @@ import msgspec
 
 from launcher.postgres import host as postgres_host
 from trainer.contract import files
-from trainer.contract.database.address import EMBEDDED
+from trainer.contract.database.url import EMBEDDED
 from trainer.contract.errors import DatabaseError
 from trainer.contract.process import Place
 

@@ -10,11 +10,12 @@ import os
 import shlex
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from launcher.slurm import programs
 from trainer.contract import files
 from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import ClusterPaths
 
@@ -61,12 +62,12 @@ def check_reachable(url: str) -> None:
     Raises:
         DatabaseError: the URL names this machine's loopback, and the cluster has other nodes.
     """
-    if (urlsplit(url).hostname or "") not in LOOPBACK:
+    if any(name not in LOOPBACK and not name.startswith("/") for name in map(unquote, url_text.host_names(url))):
         return
     here = {*LOOPBACK, socket.gethostname(), socket.gethostname().partition(".")[0]}
     if others := sorted(programs.node_addresses() - here):
         raise DatabaseError(
-            f"{address.redact(url)}: only this machine can reach it, and the cluster has nodes elsewhere "
+            f"{url_text.shown(url)}: only this machine can reach it, and the cluster has nodes elsewhere "
             f"({others[0]}, …). Serve it to them with `python -m launcher db up --listen`, or from a job: "
             "`sbatch slurm/postgres.sbatch`."
         )

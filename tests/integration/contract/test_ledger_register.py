@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.processes import in_processes
 from trainer.contract import digests
-from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
 from trainer.contract.ledger import Ledger, study
@@ -116,7 +116,7 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
     name = "empty_for_start_races"
     with connected(postgres_server) as connection:
         execute(connection, f"CREATE DATABASE {name}")
-    url = address.with_database(postgres_server, name)
+    url = url_text.with_database(postgres_server, name)
     try:
         in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
         with Ledger(url) as ledger:
@@ -163,11 +163,27 @@ def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
     assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
 
 
-def test_a_newer_schema_is_left_alone(ledger):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda ledger, _: ledger.prepare(),
+        lambda ledger, _: ledger.all_progress(),
+        lambda ledger, _: ledger.start_worker(BATCH, "testhost", 1),
+        lambda ledger, _: ledger.claim(BATCH, 1),
+        lambda ledger, _: ledger.cancel(BATCH),
+        lambda ledger, _: ledger.retry(BATCH),
+        lambda ledger, _: ledger.forget(BATCH),
+        lambda ledger, outputs: ledger.new_run_id(outputs, 25),
+    ],
+)
+def test_a_newer_schema_is_left_alone_by_everybody(ledger, sweep_spec, outputs, write):
+    ledger.register(sweep_spec(), outputs)
     with connected(ledger.url) as connection:
         execute(connection, "UPDATE truestrength.schema_version SET version = 99")
-    with pytest.raises(DatabaseError, match="has version 99"):
-        ledger.prepare()
+    with Ledger(ledger.url, patience_s=5) as older, pytest.raises(DatabaseError, match="has version 99"):
+        write(older, outputs)
+    with study.opened(ledger.url) as storage:
+        assert storage.get_study_id_from_name(BATCH), "nothing was removed"
 
 
 def test_the_identity_survives_the_database(ledger, sweep_spec, outputs):

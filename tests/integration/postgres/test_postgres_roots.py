@@ -24,6 +24,7 @@ from tests.support.places import CONFIG, REPOSITORY, SUPPORT
 from trainer.contract import command_line
 from trainer.contract.config.settings import load_config
 from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger
@@ -116,7 +117,7 @@ def test_two_roots_have_sweeps_of_the_same_name(registered, project, paths):
     assert paths.url.read_text() == files[1].read_text(), "the last one is the current one"
     registered("demo")
     assert paths.url.read_text() == address.database_url() == files[0].read_text()
-    assert embedded_postgres.status(project).url == address.redact(files[0].read_text())
+    assert embedded_postgres.status(project).url == url_text.redact(files[0].read_text())
 
 
 def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered, root, paths, capsys, monkeypatch):

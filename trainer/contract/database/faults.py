@@ -6,12 +6,19 @@ import psycopg2
 from psycopg2 import errors
 
 from trainer.contract.database import sessions
-from trainer.contract.database.address import HINT, libpq_variables, redact
+from trainer.contract.database.address import libpq_variables
+from trainer.contract.database.url import HINT, shown, without_password
 from trainer.contract.errors import DatabaseError
 
 # While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
 # language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
-_REFUSALS = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
+_REFUSALS = (
+    "password authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "no password supplied",
+    "unsupported startup parameter",
+)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -35,13 +42,22 @@ def driver_error(error: BaseException) -> BaseException:
 
 def explain(error: psycopg2.Error, url: str) -> DatabaseError:
     """What a database error means to the person who runs a command, and what to do next."""
-    said = " ".join(redact(str(error)).split()).rstrip(".?")
-    where = redact(url)
+    said = " ".join(without_password(str(error), url).split()).rstrip(".?")
+    where = shown(url)
     match error:
         case errors.InsufficientPrivilege():
             advice = (
                 "The user may not create what is needed. As the database's owner: "
                 "GRANT CREATE ON DATABASE … TO user; GRANT CREATE ON SCHEMA public TO user;"
+            )
+        case errors.ReadOnlySqlTransaction():
+            advice = (
+                "The server takes no writes: it is a standby, or read-only. Name the primary; with several hosts, "
+                "?target_session_attrs=read-write finds it."
+            )
+        case psycopg2.OperationalError() if "unsupported startup parameter" in said:
+            advice = (
+                "A connection pooler is in between that does not know it: leave it out, or use the server's own port."
             )
         case errors.UndefinedTable() | errors.InvalidSchemaName():
             advice = "The ledger is not in this database. A launcher makes it when it registers a sweep."

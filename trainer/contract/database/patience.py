@@ -9,7 +9,8 @@ from typing import TypeVar
 import psycopg2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from trainer.contract.database import address, faults
+from trainer.contract.database import faults
+from trainer.contract.database import url as url_text
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def patiently(task: Callable[[], T], url: str, patience_s: float) -> T:
 
     def say_waiting(state: RetryCallState) -> None:
         if state.outcome and (state.attempt_number == 3 or state.attempt_number % 20 == 0):
-            said = address.redact(" ".join(str(state.outcome.exception()).split()))
+            said = url_text.redact(" ".join(str(state.outcome.exception()).split()))
             _log.warning("the database is away (%s); trying again for %.0f min", said, patience_s / 60)
 
     attempts = Retrying(

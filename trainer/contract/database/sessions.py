@@ -3,6 +3,9 @@
 Surprising: psycopg2's `with session:` never closes it. In a session of this kind the block is a transaction, which an
 exception rolls back. And psycopg2 waits for the server in C, where no signal is heard: a server that is frozen would
 freeze whoever asks it, Ctrl-C or not. So the waiting is done here, for all connections of the process.
+
+What a server or a role has set for its sessions does not reach us: each of ours sets what it relies on, and one that a
+pooler hands to others between two transactions is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import select
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeAlias
 
 import psycopg2
@@ -19,15 +23,40 @@ from psycopg2.extensions import connection as Session  # noqa: N812 - a class, w
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
-from trainer.contract.database.address import CONNECT_TIMEOUT_S, only_by_its_url
+from trainer.contract.database.address import only_by_its_url
+from trainer.contract.database.url import shown
+from trainer.contract.errors import DatabaseError
 
 Parameters: TypeAlias = Mapping[str, Any] | Sequence[Any]
 
 __all__ = ["Cursor", "Parameters", "Session", "connect", "connected", "execute", "rows"]
 
+CONNECT_TIMEOUT_S = 10
+LONGEST_IDLE_TRANSACTION_S = 10
+"""A process that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks
+for ever, because its TCP connection lives on; the server ends such a session."""
+CONNECTION = {
+    "client_encoding": "UTF8",
+    # A server that is gone without a word is noticed within a minute, whether it was asked something or not.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+SETTINGS = {
+    "DateStyle": "ISO",
+    "default_transaction_read_only": "off",
+    "extra_float_digits": "1",  # less would round what it answers
+    "idle_in_transaction_session_timeout": f"{LONGEST_IDLE_TRANSACTION_S}s",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "synchronous_commit": "on",  # else a crash of the server could give a run id twice
+}
+_SET = ", ".join(["SELECT pg_backend_pid()", *(f"set_config('{k}', '{v}', false)" for k, v in SETTINGS.items())])
+
 
 def connect(url: str, **settings: Any) -> Session:
-    """Open a session, or give up after `CONNECT_TIMEOUT_S`. All of ours are opened here, or after `only_by_its_url`.
+    """Open a session with everything set that ours rely on, or give up after `CONNECT_TIMEOUT_S`.
 
     Args:
         url: of the database.
@@ -35,11 +64,44 @@ def connect(url: str, **settings: Any) -> Session:
 
     Raises:
         psycopg2.Error: the server cannot be reached or refuses.
+        DatabaseError: a pooler is in between that gives the session to others.
     """
+    session = _connected(url, **settings)
+    pid = execute(session, _SET).fetchall()[0][0]
+    # A pooler invents the number by which a session may be cancelled.
+    if pid != session.info.backend_pid and _is_shared(url):
+        session.close()
+        raise DatabaseError(
+            f"{shown(url)}: a connection pooler gives sessions to others between transactions, and the ledger's locks "
+            "are held by sessions. Use the server's own port, or a pool with pool_mode = session"
+        )
+    return session
+
+
+def _connected(url: str, **settings: Any) -> Session:
     only_by_its_url(url)
-    session: Session = psycopg2.connect(url, **settings)
+    session: Session = psycopg2.connect(url, **{**CONNECTION, **settings})
     session.autocommit = True
     return session
+
+
+@cache
+def _is_shared(url: str) -> bool:
+    """Whether what is one session for us is not one for the server."""
+    first, second = _connected(url), _connected(url)
+    try:
+        mine = _pid(first)
+        with second:
+            return _pid(second) == mine or _pid(first) != mine
+    except psycopg2.Error:  # pooled by statement, it refuses transactions
+        return True
+    finally:
+        first.close()
+        second.close()
+
+
+def _pid(session: Session) -> int:
+    return int(execute(session, "SELECT pg_backend_pid()").fetchall()[0][0])
 
 
 @contextmanager

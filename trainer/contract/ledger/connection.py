@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg2
 
-from trainer.contract.database import address, sessions
+from trainer.contract.database import sessions
 from trainer.contract.database.patience import PATIENCE_S, patiently
 from trainer.contract.database.sessions import Session, execute
+from trainer.contract.ledger.version import refuse_newer
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any]
@@ -78,8 +79,19 @@ class Connection:
 
 
 def connect(url: str) -> Session:
-    """Open a session that notices a dead server."""
-    return sessions.connect(url, application_name="truestrength", **address.session_settings(url))
+    """Open a session in a ledger that this program knows.
+
+    Raises:
+        DatabaseError: a newer version of this program has been here.
+        psycopg2.Error: the server cannot be reached or refuses.
+    """
+    session = sessions.connect(url, application_name="truestrength")
+    try:
+        refuse_newer(session)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def values(connection: Session, statement: str, parameters: Parameters) -> list[Any]:

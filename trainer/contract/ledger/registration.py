@@ -18,6 +18,7 @@ from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import study
 from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import query
+from trainer.contract.ledger.version import refuse_newer
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep import grid, rungs
 from trainer.contract.sweep.spec import SweepSpec
@@ -80,6 +81,7 @@ def stored(connection: Connection, batch_id: str) -> StoredSweep | None:
 
 def forget(connection: Connection, batch_id: str) -> None:
     """Remove a sweep and its study. Interrupted in between, it can be repeated: what names the sweep goes last."""
+    connection.work(refuse_newer)
     study.delete_study(connection.url, batch_id)
     connection.run(query("forget"), {"batch_id": batch_id})
 

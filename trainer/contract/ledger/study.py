@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from trainer.contract.database.address import only_by_its_url, session_settings, sqlalchemy_url
+from trainer.contract.database.sessions import Session, connect
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.words import Direction
 
@@ -33,15 +34,15 @@ def opened(url: str, *, new: bool = False) -> Iterator[RDBStorage]:
     import optuna  # noqa: PLC0415
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    only_by_its_url(url)
     storage = optuna.storages.RDBStorage(
-        sqlalchemy_url(url),
+        # The driver's name only: SQLAlchemy would read a URL in its own way, and opens our own kind of session instead.
+        "postgresql+psycopg2://",
         # While it checks its tables, Optuna wants a second connection for a moment.
         engine_kwargs={
             "pool_size": 1,
             "max_overflow": 1,
             "pool_pre_ping": True,
-            "connect_args": session_settings(url),
+            "creator": partial(_transactional, url),
         },
         skip_table_creation=not new,
         skip_compatibility_check=not new,
@@ -51,6 +52,13 @@ def opened(url: str, *, new: bool = False) -> Iterator[RDBStorage]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def _transactional(url: str) -> Session:
+    """A session as SQLAlchemy expects it: one whose transactions it ends itself."""
+    session = connect(url, application_name="truestrength")
+    session.autocommit = False
+    return session
 
 
 def create_study(url: str, batch_id: str, direction: Direction) -> int:

@@ -1,0 +1,27 @@
+"""The version of the ledger in a database. Whoever connects looks at it, so no older program writes into a newer one."""
+
+from __future__ import annotations
+
+from trainer.contract.database.sessions import Session, execute
+from trainer.contract.errors import DatabaseError
+from trainer.contract.ledger.queries import SCHEMA_VERSION, query
+
+
+def version(session: Session) -> int:
+    """Of the ledger's schema; 0 when there is none."""
+    if not execute(session, query("prepared")).fetchall()[0][0]:
+        return 0
+    return max((int(row[0]) for row in execute(session, query("schema_version")).fetchall()), default=0)
+
+
+def refuse_newer(session: Session) -> None:
+    """Leave a ledger alone that a newer program has made.
+
+    Raises:
+        DatabaseError: naming both versions.
+    """
+    if (found := version(session)) > SCHEMA_VERSION:
+        raise DatabaseError(
+            f"the ledger in this database has version {found}, this program knows {SCHEMA_VERSION}: "
+            "use the newer program, or another database"
+        )
