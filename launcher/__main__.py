@@ -12,6 +12,7 @@ from typing import TypeVar
 from trainer.contract import command_line
 from trainer.contract.errors import suggest
 from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.user_paths import path
 
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
@@ -81,13 +82,13 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
     to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
 
 
 def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
-    to.add_argument("--cluster", type=Path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
@@ -130,7 +131,7 @@ def _add_watching(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:
     to.add_argument(
-        "--outputs", type=Path, metavar="DIR", help="the sweeps of this outputs root (default: the last plan's)"
+        "--outputs", type=path, metavar="DIR", help="the sweeps of this outputs root (default: the last plan's)"
     )
 
 

@@ -12,6 +12,7 @@ from launcher.server import connections_of_others, named_root
 from trainer.contract import database
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths import EmbeddedServerPaths
+from trainer.contract.user_paths import path
 
 Subparsers = argparse._SubParsersAction
 
@@ -33,7 +34,7 @@ def add_db_commands(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     commands.add_parser("down", help="stop it").set_defaults(handler=_down)
     commands.add_parser("status", help="say whether it runs").set_defaults(handler=_status)
     url = commands.add_parser("url", help="print the database's URL, password included")
-    url.add_argument("--outputs", type=Path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    url.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
     url.set_defaults(handler=_url)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from trainer.contract import command_line
+from trainer.contract.user_paths import path
 from trainer.data.cli import add_data_commands
 from trainer.stages.cli import add_cache_commands
 
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     add_cache_commands(commands)
 
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id", allow_abbrev=False)
-    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument("--config", type=path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     run.add_argument(
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     work.set_defaults(handler=_work)
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season", allow_abbrev=False)
-    holdout.add_argument("--run", type=Path, required=True, action="append", metavar="FOLDER", help="may be repeated")
+    holdout.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     holdout.set_defaults(handler=_holdout)
     return top
 
@@ -61,8 +61,8 @@ def _work(args: argparse.Namespace) -> int:
 def _holdout(args: argparse.Namespace) -> None:
     from trainer.single_run import evaluate_holdouts  # noqa: PLC0415
 
-    for path in evaluate_holdouts(args.run):
-        print(path)
+    for written in evaluate_holdouts(args.run):
+        print(written)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -40,8 +41,10 @@ class Parser(argparse.ArgumentParser):
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Parse, call the chosen command's `handler(args)`, and turn what it raises into an exit code.
 
-    A handler returns an exit code, or None for 0.
+    A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not a test's
+        sys.stdout.reconfigure(errors="replace")
     args = parser.parse_args(arguments)
     try:
         code = args.handler(args)

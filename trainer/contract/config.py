@@ -6,7 +6,7 @@ Every field that can change a result is part of `identity`; where things lie and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,7 @@ from trainer.contract.search_space import (
     SweepLists,
     config_key,
 )
+from trainer.contract.user_paths import expanded
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -157,8 +158,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    tree, origin = yaml_config.read(path, overrides)
-    config = yaml_config.convert(tree, Config, origin, str(path))
+    config, origin = yaml_config.load_with_origin(path, Config, overrides)
+    config = _with_whole_paths(config, origin, path)
     if Phase.FULL in config.search_spaces:
         file = yaml_config.origin_of("search_spaces.full", origin, str(path))
         raise ConfigError(
@@ -171,6 +172,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
             key = f"{section}.{name}"
             _check_dimension(config, name, dimension, f"{yaml_config.origin_of(key, origin, str(path))}: {key}")
     return config
+
+
+def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
+    whole = {}
+    for name, text in msgspec.structs.asdict(config.paths).items():
+        key = f"paths.{name}"
+        if not text.strip():
+            raise ConfigError(f"{yaml_config.origin_of(key, origin, str(path))}: {key}: expected a path, found nothing")
+        whole[name] = expanded(text, f"{yaml_config.origin_of(key, origin, str(path))}: {key}")
+    return msgspec.structs.replace(config, paths=Paths(**whole))
 
 
 def replace(config: Config, dotted: dict[str, Any]) -> Config:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.contract.user_paths import path
+
 if TYPE_CHECKING:
     from trainer.data.league import Manifest
 
@@ -26,12 +28,12 @@ def _add_import(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "import", help="import game logs (nba_api's LeagueGameLog columns), as Parquet or CSV, into a league folder"
     )
-    parser.add_argument("--team-logs", type=Path, required=True, metavar="FILE", help="a row per team and game")
-    parser.add_argument("--player-logs", type=Path, required=True, metavar="FILE", help="a row per player and game")
-    parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="the league folder to write")
+    parser.add_argument("--team-logs", type=path, required=True, metavar="FILE", help="a row per team and game")
+    parser.add_argument("--player-logs", type=path, required=True, metavar="FILE", help="a row per player and game")
+    parser.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
     parser.add_argument(
         "--teams",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="teams of a league other than the NBA: CSV with TEAM_ID, TEAM_ABBREVIATION, TEAM_NAME, conference",
     )
@@ -40,7 +42,7 @@ def _add_import(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 
 def _add_describe(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("describe", help="say what a league folder holds")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a league folder")
+    parser.add_argument("folder", type=path, metavar="DIR", help="a league folder")
     parser.set_defaults(handler=_describe)
 
 
@@ -72,7 +74,7 @@ def _print(text: str) -> None:
 
 def _add_demo(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("demo", help="make a synthetic league, deterministic by its seed")
-    parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="the league folder to write")
+    parser.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
     parser.add_argument("--seed", type=int, default=7, help="another seed, another league (default: %(default)s)")
     parser.add_argument("--seasons", type=int, default=10, metavar="N", help="how many (default: %(default)s)")
     parser.set_defaults(handler=_demo)
@@ -81,7 +83,7 @@ def _add_demo(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 def _add_download(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("download", help="download NBA game logs with nba_api and import them")
     parser.add_argument("--seasons", required=True, metavar="FIRST:LAST", help="for example 2015-16:2023-24")
-    parser.add_argument("--into", type=Path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--into", type=path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--base-url", metavar="URL", help="another server with the same interface")
     parser.set_defaults(handler=_download)
 

@@ -11,6 +11,7 @@ from typing import Any
 from trainer.contract.config import Config, load_config
 from trainer.contract.errors import UserError
 from trainer.contract.paths import StorePaths
+from trainer.contract.user_paths import path
 from trainer.stages.prune import Entry, broken, entries, prune
 
 
@@ -25,9 +26,9 @@ def add_cache_commands(subparsers: Any) -> None:
     ):
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument(
-            "--config", type=Path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it"
+            "--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it"
         )
-        command.add_argument("--folder", type=Path, metavar="DIR", help="the store (default: paths.batch_cache)")
+        command.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         command.set_defaults(handler=handler)
         if name == "prune":
             command.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
