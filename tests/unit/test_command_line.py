@@ -107,8 +107,8 @@ import argparse, sys
 from trainer.contract import command_line
 from trainer.contract.errors import ConfigError
 def handler(args):
-    print("5 → 6 … Dončić", "\\udce9")
-    raise ConfigError("Dončić")
+    print("5 \\u2192 6 Don\\u010di\\u0107", "\\udce9")
+    raise ConfigError("Don\\u010di\\u0107")
 top = argparse.ArgumentParser()
 top.set_defaults(handler=handler)
 sys.exit(command_line.main(top, []))

@@ -22,42 +22,42 @@ def test_amp_off(tmp_path):
     assert config(tmp_path, space).search_spaces[Phase.PHASE1]["training.amp"].values == ("off", "bf16")
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "on",
-        "off",
-        "yes",
-        "no",
-        "y",
-        "n",
-        "Off",
-        "NO",
-        "null",
-        "Null",
-        "None",
-        "true",
-        "False",
-        "010",
-        "0o17",
-        "0x1f",
-        "1_000",
-        "1e-3",
-        "1.50",
-        ".5",
-        "-0",
-        "12:30",
-        "1:30:00",
-        "2024-01-02",
-        "2024-01-02T10:00:00Z",
-        ".inf",
-        ".nan",
-        "=",
-        "<<",
-        "0b11",
-        "190_000.5",
-    ],
-)
+WORDS = [
+    "on",
+    "off",
+    "yes",
+    "no",
+    "y",
+    "n",
+    "Off",
+    "NO",
+    "null",
+    "Null",
+    "None",
+    "true",
+    "False",
+    "010",
+    "0o17",
+    "0x1f",
+    "1_000",
+    "1e-3",
+    "1.50",
+    ".5",
+    "-0",
+    "12:30",
+    "1:30:00",
+    "2024-01-02",
+    "2024-01-02T10:00:00Z",
+    ".inf",
+    ".nan",
+    "=",
+    "<<",
+    "0b11",
+    "190_000.5",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_a_text_is_what_was_written(tmp_path, word):
     assert config(tmp_path, f"paths: {{outputs: {word}}}").paths.outputs == word
     assert config(tmp_path, "{}", f"paths.outputs={word}").paths.outputs == word

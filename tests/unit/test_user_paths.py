@@ -77,7 +77,7 @@ def test_the_configuration_from_a_file_from_set_and_from_extends(tmp_path, home)
 def test_a_profile(tmp_path, home):
     (tmp_path / "p.yaml").write_text(
         "timeout_min: 10\npython: $SCRATCH/venv/bin/python\nshared_folder: ~/jobs\n"
-        "container: {runtime: apptainer, image: ~/t.sif, executable: $SCRATCH/apptainer, binds: ['$SCRATCH:/data:ro']}\n"
+        "container: {runtime: apptainer, image: ~/t.sif, executable: $SCRATCH/apptainer, binds: ['$SCRATCH:/d:ro']}\n"
     )
     profile = load_profile(tmp_path / "p.yaml")
     assert (profile.python, profile.shared_folder) == ("/scratch/me/venv/bin/python", f"{home}/jobs")
