@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
@@ -12,10 +11,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from launcher.figure_contents import (
+    Drawing,
+    ImportanceMap,
+    ParameterPlot,
+    ParameterRow,
+    RankerPlot,
+    ReliabilityPlot,
+    ThirdsPanel,
+    ThirdsPlot,
+    TrialPanel,
+    TrialPlot,
+)
 from launcher.figure_style import BLACK, BLUE, CYCLE, GREY, MARKERS, ORANGE, STYLE, VERMILION
-from launcher.reliability_drawing import ReliabilityPlot, reliability_figure
+from launcher.reliability_drawing import reliability_figure
 from launcher.report_trials import STACK, is_model, parameter_names
-from trainer.contract.metrics import Table
 from trainer.contract.objectives import Direction, Objective
 
 NAMES = {
@@ -27,73 +37,6 @@ NAMES = {
     Objective.RANK_RMSE: "rank RMSE, places",
 }
 Floats = npt.NDArray[np.float64]
-
-
-class TrialPanel(msgspec.Struct, frozen=True):
-    """One sweep's values in the order of its slots."""
-
-    title: str
-    slots: tuple[int, ...]
-    values: tuple[float | None, ...]
-    best_so_far: tuple[float | None, ...]
-    groups: tuple[str, ...] | None
-    """What the points are coloured by; None: nothing."""
-    best_run: str | None
-    baseline: str | None
-    baseline_value: float | None
-
-
-class TrialPlot(msgspec.Struct, frozen=True):
-    """Value by trial, a panel per sweep."""
-
-    objective: Objective
-    panels: tuple[TrialPanel, ...]
-
-
-class ParameterRow(msgspec.Struct, frozen=True):
-    """One sweep's values and what they were reached with; all tuples are parallel."""
-
-    title: str
-    values: tuple[float | None, ...]
-    parameters: dict[str, tuple[float | str, ...]]
-    best: int | None
-
-
-class ParameterPlot(msgspec.Struct, frozen=True):
-    """Value by parameter, a row of panels per sweep."""
-
-    objective: Objective
-    rows: tuple[ParameterRow, ...]
-
-
-class RankerPlot(msgspec.Struct, frozen=True):
-    """One run's models and the baselines, a panel per objective."""
-
-    title: str
-    validation: Table
-    held_out: Table | None
-
-
-class ThirdsPanel(msgspec.Struct, frozen=True):
-    """One run's rankers by third of the season."""
-
-    title: str
-    thirds: dict[str, Table]
-
-
-class ThirdsPlot(msgspec.Struct, frozen=True):
-    """Score by third of the season, a column per run."""
-
-    panels: tuple[ThirdsPanel, ...]
-
-
-class ImportanceMap(msgspec.Struct, frozen=True):
-    """Sweep -> parameter -> share."""
-
-    shares: dict[str, dict[str, float]]
-
-
-Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap
 
 
 def draw(drawing: Drawing) -> Figure:

@@ -1,4 +1,4 @@
-"""The report's plots: what each one shows, as plain data, and writing those that have changed.
+"""Brings the report's plots up to date, in a process that no setting of the user's reaches. Never raises.
 
 A PNG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
 a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
@@ -7,152 +7,98 @@ would soon be drawn again waits.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from PIL import Image, UnidentifiedImageError
+import msgspec
+from PIL import Image
 
-from launcher import figure_drawing, figure_style, reliability_drawing
-from launcher.figure_drawing import (
-    Drawing,
-    ImportanceMap,
-    ParameterPlot,
-    ParameterRow,
-    RankerPlot,
-    ThirdsPanel,
-    ThirdsPlot,
-    TrialPanel,
-    TrialPlot,
-)
-from launcher.reliability_drawing import ReliabilityPanel, ReliabilityPlot
-from launcher.report_markdown import setting
-from launcher.report_trials import (
-    Sweep,
-    Trial,
-    best_of_target,
-    best_so_far,
-    best_trial,
-    compare,
-    parameter_names,
-    rankers,
-)
+from launcher.figure_contents import DIGEST_KEY, DPI, Drawing, Picture, figure_data
+from launcher.report_trials import Sweep
 from trainer.contract.config import digest
-from trainer.contract.files import replacing
-from trainer.contract.metrics import THIRDS, RunMetrics, Table
-from trainer.contract.objectives import Objective, Phase, Target
-from trainer.contract.search_space import Fixed
 
-DIGEST_KEY = "Description"
-DPI = 110
+PROCESS = "launcher.figure_process"
+CODE = ("figure_drawing.py", "figure_style.py", "reliability_drawing.py", "figure_process.py")
+LONGEST_S = 600
+"""A drawing process that takes longer is stopped."""
+_USERS = ("MPL", "MATPLOTLIB", "PYTHONWARNINGS", "PYTHONSTARTUP", "QT_", "DISPLAY")
+"""Beginnings of variables that the drawing process does not get."""
 
 
-def draw_figures(sweeps: Sequence[Sweep], folder: Path, rest_s: float = 0.0) -> dict[str, str]:
+def draw_figures(
+    sweeps: Sequence[Sweep], folder: Path, say: Callable[[str], object], rest_s: float = 0.0
+) -> dict[str, str]:
     """Draw every plot there is data for into `folder`.
 
     Args:
         sweeps: What the plots show.
         folder: Where they lie.
+        say: Told, at most once, which plots could not be drawn, and why.
         rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
 
     Returns:
-        Plot name -> path relative to the parent of `folder`, where the report lies.
+        Plot name -> path relative to the parent of `folder`, where the report lies; without those that failed.
     """
-    drawings = dict(figure_data(sweeps))
-    paths = {name: folder / f"{name}.png" for name in drawings}
-    if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
-        for name, drawing in drawings.items():
-            _write(paths[name], drawing)
-    return {name: f"{folder.name}/{path.name}" for name, path in paths.items() if path.exists()}
+    try:
+        drawings = dict(figure_data(sweeps))
+        paths = {name: folder / f"{name}.png" for name in drawings}
+        problems: Mapping[str, str] = {}
+        if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
+            problems = _drawn(list(_outdated(drawings, paths)))
+    except Exception as error:  # whatever it is, it costs the plots only
+        say(_said({folder.name: f"{type(error).__name__}: {error}"}))
+        return {}
+    if problems:
+        say(_said(problems))
+    return {
+        name: f"{folder.name}/{path.name}"
+        for name, path in paths.items()
+        if path.exists() and str(path.absolute()) not in problems
+    }
 
 
-def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
-    """Name and content of every plot there is data for."""
-    begun = [sweep for sweep in sweeps if sweep.ranked]
-    fixed = [sweep for sweep in begun if sweep.spec.phase is not Phase.ROLLING]
-    for objective in Objective:
-        if own := [sweep for sweep in fixed if sweep.spec.objective is objective]:
-            yield f"trials_{objective}", TrialPlot(objective, tuple(_trial_panel(sweep) for sweep in own))
-            rows = tuple(_parameter_row(sweep) for sweep in own)
-            if any(row.parameters for row in rows):
-                yield f"parameters_{objective}", ParameterPlot(objective, rows)
-    for sweep in begun:
-        if sweep.spec.phase is Phase.ROLLING:
-            yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep),))
-    yield from _best_run_figures(begun)
-    shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances}
-    if known := {name: found for name, found in shares.items() if found}:
-        yield "importances", ImportanceMap(known)
+def _outdated(drawings: Mapping[str, Drawing], paths: Mapping[str, Path]) -> Iterator[Picture]:
+    for name, drawing in drawings.items():
+        content = digest([type(drawing).__name__, drawing, DPI, _code()])
+        if _digest_in(paths[name]) != content:
+            yield Picture(str(paths[name].absolute()), content, drawing)
 
 
-def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
-    best = {target: best_of_target(sweeps, target) for target in Target}
-    read = {target: (trial, trial.metrics) for target, trial in best.items() if trial and trial.metrics}
-    for target, (trial, metrics) in read.items():
-        held_out = rankers(trial.holdout) if trial.holdout else None
-        yield f"rankers_{target}", RankerPlot(f"{trial.run}, {target}", rankers(metrics), held_out)
-    panels = tuple(_thirds_panel(target, trial, metrics) for target, (trial, metrics) in read.items())
-    if any(panel.thirds for panel in panels):
-        yield "thirds", ThirdsPlot(panels)
-    odds = [_reliability_panel(target, trial, metrics) for target, (trial, metrics) in read.items()]
-    if drawn := tuple(panel for panel in odds if panel.validation):
-        yield "title_odds", ReliabilityPlot(drawn)
+def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
+    """Let another process draw. Returns why pictures could not be drawn, by their paths."""
+    if not pictures:
+        return {}
+    with TemporaryDirectory(prefix="truestrength_figures_", ignore_cleanup_errors=True) as empty:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_USERS)}
+        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", PROCESS],
+            input=msgspec.msgpack.encode(pictures),
+            env=kept | own,
+            cwd=empty,  # a matplotlibrc of the working directory would be read first
+            capture_output=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
+        return dict.fromkeys((p.path for p in pictures), f"the process ended with {done.returncode}: {last}")
+    return msgspec.msgpack.decode(done.stdout, type=dict[str, str])
 
 
-def _trial_panel(sweep: Sweep) -> TrialPanel:
-    objective = sweep.spec.objective
-    values = [trial.score(objective) for trial in sweep.ranked]
-    best = best_trial(sweep.ranked, objective)
-    against = compare(rankers(best.metrics), objective) if best and best.metrics else None
-    rolling = sweep.spec.phase is Phase.ROLLING
-    return TrialPanel(
-        title=sweep.spec.batch_id,
-        slots=tuple(trial.slot for trial in sweep.ranked),
-        values=tuple(values),
-        best_so_far=tuple(best_so_far(values, objective)),
-        groups=tuple(_windows(trial) for trial in sweep.ranked) if rolling else None,
-        best_run=best.run if best else None,
-        baseline=against.baseline if against else None,
-        baseline_value=against.baseline_value if against else None,
-    )
-
-
-def _windows(trial: Trial) -> str:
-    return f"windows {setting(trial.parameters.get('rolling_windows'))}"
-
-
-def _parameter_row(sweep: Sweep) -> ParameterRow:
-    objective = sweep.spec.objective
-    best = best_trial(sweep.ranked, objective)
-    space = sweep.spec.space
-    varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
-    return ParameterRow(
-        title=sweep.spec.batch_id,
-        values=tuple(trial.score(objective) for trial in sweep.ranked),
-        parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in sweep.ranked) for name in varied},
-        best=sweep.ranked.index(best) if best else None,
-    )
-
-
-def _shown(value: object) -> float | str:
-    """Numbers on a numeric axis, everything else as a category."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else setting(value)
-
-
-def _thirds_panel(target: Target, trial: Trial, metrics: RunMetrics) -> ThirdsPanel:
-    thirds: dict[str, Table] = {name: metrics.by_third[name] for name in THIRDS if name in metrics.by_third}
-    return ThirdsPanel(f"{target}, {trial.run}", thirds)
-
-
-def _reliability_panel(target: Target, trial: Trial, metrics: RunMetrics) -> ReliabilityPanel:
-    odds, held_out = (read.title_odds if read else None for read in (metrics, trial.holdout))
-    return ReliabilityPanel(
-        title=f"{target}, {trial.run}",
-        validation=odds.reliability if odds else (),
-        held_out=held_out.reliability if held_out else (),
-        champions=odds.champions if odds else 0,
+def _said(problems: Mapping[str, str]) -> str:
+    names = ", ".join(Path(path).stem for path in problems)
+    reasons = "; ".join(dict.fromkeys(problems.values()))
+    return (
+        f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
+        "`python -m launcher report` tries again."
     )
 
 
@@ -164,29 +110,14 @@ def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
     return min((moment.timestamp() for moment in begun), default=0.0)
 
 
-def _write(path: Path, drawing: Drawing) -> None:
-    content = digest([type(drawing).__name__, drawing, DPI, _code()])
-    if _digest_in(path) == content:
-        return
-    figure = figure_drawing.draw(drawing)
-    if (layout := figure.get_layout_engine()) is not None:
-        # Once; matplotlib would draw everything twice to lay it out while it saves.
-        figure.set_dpi(DPI)
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None, DIGEST_KEY: content})
-
-
 @cache
 def _code() -> str:
-    files = (figure_drawing.__file__, figure_style.__file__, reliability_drawing.__file__)
-    return sha256(b"".join(Path(str(file)).read_bytes() for file in files)).hexdigest()
+    return sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in CODE)).hexdigest()
 
 
 def _digest_in(path: Path) -> str | None:
     try:
         with Image.open(path) as image:
             return str(image.info.get(DIGEST_KEY))
-    except (OSError, UnidentifiedImageError):
+    except Exception:  # no image, or none any more: it is drawn again
         return None

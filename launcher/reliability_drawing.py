@@ -5,32 +5,15 @@ Surprising: both axes show the square root of the probability, because nearly al
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from launcher.figure_contents import ReliabilityPanel, ReliabilityPlot
 from launcher.figure_style import BLACK, BLUE, GREY, VERMILION
 from trainer.contract.odds import ReliabilityBin
 
 TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
-
-
-class ReliabilityPanel(msgspec.Struct, frozen=True):
-    """One run's odds by bins of their probability."""
-
-    title: str
-    validation: tuple[ReliabilityBin, ...]
-    held_out: tuple[ReliabilityBin, ...]
-    """Empty when the held-out season has not been read."""
-    champions: int
-    """Of the validation seasons."""
-
-
-class ReliabilityPlot(msgspec.Struct, frozen=True):
-    """A panel per run."""
-
-    panels: tuple[ReliabilityPanel, ...]
 
 
 def reliability_figure(plot: ReliabilityPlot) -> Figure:

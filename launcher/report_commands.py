@@ -44,4 +44,4 @@ def report(args: argparse.Namespace) -> None:
                 print(f"left out: {error}")  # noqa: T201
                 continue
             print(outputs.sweep(batch_id).folder)  # noqa: T201
-        print(write_analysis(ledger, known, outputs))  # noqa: T201
+        print(write_analysis(ledger, known, outputs, print))  # noqa: T201

@@ -78,7 +78,7 @@ def finish_sweep(job: SweepFinisher) -> int:
             _say(f"`python -m launcher logs {batch_id}` shows why; the command that started the plan tries again")
         # Last, so that tables that cannot be written stop nothing.
         write_sweep_results(ledger, batch_id, site.outputs)
-        analyse(site.outputs, site.batch_ids, ledger)
+        analyse(site.outputs, site.batch_ids, ledger, _say)
     return code
 
 
