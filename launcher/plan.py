@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from launcher.text_table import counted, text_table
 from trainer.contract.config import Config, Paths, digest, replace
-from trainer.contract.league import read_manifest
+from trainer.contract.league import Manifest, read_manifest
+from trainer.contract.list_checks import check_lists
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.paths import LeaguePaths, OutputsRoot
-from trainer.contract.seasons import check_folds, split_seasons
+from trainer.contract.rungs import fidelity
+from trainer.contract.seasons import split_seasons
 from trainer.contract.sweep import SweepSpec
 
 N_TRIALS = 12
@@ -148,18 +150,8 @@ def awaits_demo_league(config: Config) -> bool:
     return folder == Path(Paths().data) and not LeaguePaths(folder).manifest.exists()
 
 
-def _fingerprint(config: Config) -> str:
-    """Of the league; empty for a demo league to come."""
-    if awaits_demo_league(config):
-        return ""
-    manifest = read_manifest(Path(config.paths.data))
-    # Refused now, not by a worker.
-    check_folds(config.training.n_folds, split_seasons(config.evaluation, manifest).train)
-    return manifest.fingerprint
-
-
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
-    fingerprint = _fingerprint(config)
+    manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
     sweeps = tuple(
         SweepSpec(
             batch_id=batch_id,
@@ -169,12 +161,20 @@ def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
             method=budget.method,
             n_trials=budget.n_trials,
             config=replace(config, {"training.listmle_target": cell.target}),
-            data_fingerprint=fingerprint,
+            data_fingerprint=manifest.fingerprint if manifest else "",
             explain=budget.explain,
             share_observations=budget.share_observations,
         )
         for batch_id, cell in cells.items()
     )
     for spec in sweeps:
-        _ = spec.space  # refused now, not by a worker
+        _refuse_now(spec, manifest)
     return Plan(sweeps=sweeps, n_jobs=budget.n_jobs, config=config)
+
+
+def _refuse_now(spec: SweepSpec, manifest: Manifest | None) -> None:
+    """Refuse what would otherwise be found out by workers, one after the other."""
+    for config in spec.corners():
+        if manifest is not None:
+            split = split_seasons(config.evaluation, manifest)
+            check_lists(config, split, manifest, fidelity(spec.method, spec.n_trials, 0))

@@ -1,4 +1,8 @@
-"""One run outside any sweep (`trainer run`), and a finished run on the held-out season (`trainer holdout`)."""
+"""One run outside any sweep (`trainer run`), and a finished run on the held-out season (`trainer holdout`).
+
+Surprising: neither asks the database. An id counts as given when its reservation lies on the disk, and the store is
+right without an arbiter: at worst two processes make the same entry.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +16,37 @@ import polars as pl
 from trainer import pipeline
 from trainer.contract import run_ids
 from trainer.contract.config import Config, load_config
-from trainer.contract.database import database_url
 from trainer.contract.errors import UserError
 from trainer.contract.files import replacing, write_json
-from trainer.contract.ledger import Ledger
+from trainer.contract.league import read_manifest
+from trainer.contract.list_checks import check_lists
 from trainer.contract.paths import OutputsRoot, RunPaths
+from trainer.contract.seasons import split_seasons
 from trainer.models.fitted import load_models
 from trainer.stages.store import Store
 from trainer.threads import use_threads
-from trainer.training_run import open_store, train_into
+from trainer.training_run import train_into
 
 
 def run_once(config: Config, *, threads: int | None = None, share: bool = True) -> RunPaths:
-    """Train one run under its own run id, and return its folder.
+    """Train one run under its own run id, and return its folder. Needs no database.
 
     Raises:
-        UserError: for a run id that is taken, data that cannot be used, or no database.
+        UserError: for a run id that is taken, or data that cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     threads = use_threads(threads)
+    manifest = read_manifest(Path(config.paths.data))
+    check_lists(config, split_seasons(config.evaluation, manifest), manifest)  # before a run id is taken
     outputs = OutputsRoot(Path(config.paths.outputs))
-    outputs.root.mkdir(parents=True, exist_ok=True)
-    with Ledger(database_url(outputs=outputs)) as ledger:
-        ledger.prepare()
-        run_id = config.inference.run_id
-        if run_id is None:
-            run_id = run_ids.new_run_id(ledger, outputs, config.inference.run_id_base)
-        else:
-            run_ids.reserve(outputs, run_id)
-        paths = outputs.lone_run(run_id)
-        train_into(paths, run_id, config, open_store(config, ledger), threads=threads, share=share)
+    run_id = config.inference.run_id
+    if run_id is None:
+        run_id = run_ids.next_free(outputs, config.inference.run_id_base)
+    else:
+        run_ids.reserve(outputs, run_id)
+    paths = outputs.lone_run(run_id)
+    store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
+    train_into(paths, run_id, config, store, threads=threads, share=share)
     return paths
 
 

@@ -19,9 +19,7 @@ from launcher.__main__ import parser as launcher_parser
 from launcher.plan import Plan
 from launcher.server import database_for_command
 from tests.leagues import stub_league
-from trainer import single_run
 from trainer.contract import command_line, database
-from trainer.contract.config import load_config
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import EmbeddedServerPaths, OutputsRoot
@@ -190,21 +188,6 @@ def test_a_root_that_was_copied_removed_or_moved(registered, root, project):
     first.identity.write_text("../../etc\n")
     with pytest.raises(DatabaseError, match="expected letters and digits"), database_for_command(first, print):
         pass
-
-
-def test_a_run_by_hand_uses_the_database_of_its_root(registered, root, monkeypatch):
-    demo, nba = registered("demo"), registered("nba")
-    assert name_of(database.database_url(outputs=demo)) == f"outputs_{outputs_id(demo)}"
-    assert database.database_url(outputs=nba) == database.database_url()
-    assert database.database_url(outputs=root("none yet")) == database.database_url()
-    assert not root("none yet").root.exists()
-    used = []
-    monkeypatch.setattr(single_run, "use_threads", lambda threads: threads)
-    monkeypatch.setattr(single_run, "open_store", lambda _, ledger: used.append(name_of(ledger.url)))
-    monkeypatch.setattr(single_run, "train_into", lambda *_, **__: None)
-    config = load_config(CONFIG_FILE, [f"paths.outputs={demo.root}"])
-    single_run.run_once(config, threads=1)
-    assert used == [f"outputs_{outputs_id(demo)}"]
 
 
 def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, sweep_spec, monkeypatch):

@@ -223,7 +223,7 @@ def _check_dimension(config: Config, name: str, dimension: Dimension, where: str
     key = config_key(name)
     if not _known(config, key):
         raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
-    for value in _extremes(dimension, where):
+    for value in extremes(dimension, where):
         try:
             replace(config, {key: value})
         except ConfigError as error:
@@ -235,7 +235,12 @@ def _known(config: Config, dotted: str) -> bool:
     return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
 
 
-def _extremes(dimension: Dimension, where: str) -> list[Any]:
+def extremes(dimension: Dimension, where: str) -> list[Any]:
+    """The values of a dimension between which all others lie; `where` begins the message.
+
+    Raises:
+        ConfigError: an empty range, a contradiction, or a value that is there twice.
+    """
     match dimension:
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             if low > high:

@@ -81,13 +81,14 @@ def test_a_folder_that_cannot_be_made_is_said(sweeps, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "why"),
+    "failing",
     [
         ("PROCESS", "launcher.no_such_module", "the process ended with 1: "),
         ("LONGEST_S", 0.001, "TimeoutExpired: "),
     ],
 )
-def test_a_process_that_fails_or_hangs_is_said(sweeps, tmp_path, monkeypatch, name, value, why):
+def test_a_process_that_fails_or_hangs_is_said(sweeps, tmp_path, monkeypatch, failing):
+    name, value, why = failing
     monkeypatch.setattr(figures, name, value)
     said: list[str] = []
     assert draw_figures(sweeps, tmp_path / "figures", said.append) == {}
