@@ -1,4 +1,4 @@
-# Everything here runs as root or not, on a fresh Debian or Ubuntu with Python 3.11 or newer.
+# Everything here runs as root or not, on a fresh Debian or Ubuntu with Python 3.11 to 3.14.
 PYTHON ?= python3
 VENV := .venv
 CONFIG ?= config/outputs4_phase1.yaml
@@ -7,14 +7,9 @@ PYTEST_ARGS ?=
 
 .PHONY: phase1 test check install constraints clean
 
-# The stamp is younger than what it was made from, so `make` installs once and again only after a change.
-$(VENV)/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is %s; set PYTHON=..." % sys.version.split()[0])'
-	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
-
-install: $(VENV)/installed
+# Once, and again after a change of what it is made from, in a clone that was moved, and for another Python.
+install:
+	@$(PYTHON) -m launcher.installation
 
 phase1: install
 	@$(VENV)/bin/python -m launcher phase1 --config $(CONFIG) $(ARGS)
