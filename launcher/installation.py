@@ -31,7 +31,8 @@ def main() -> int:
     wanted = _wanted()
     if _installed() == wanted:
         return 0
-    if problem := _missing():
+    problem = _missing()
+    if problem:
         print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         return EXIT_USER_ERROR
     print(f"installing Python packages into {VENV}/ (2 GB or more; some minutes, once) …", flush=True)  # noqa: T201
@@ -88,7 +89,8 @@ def _missing() -> str | None:
 def _commands() -> list[list[str]]:
     # The interpreter below an activated environment, which is about to be made anew.
     python = getattr(sys, "_base_executable", None) or sys.executable
-    clear = ["--clear"] if _installed() or not (VENV / "bin" / "python").exists() else []
+    same_place = _installed().splitlines()[1:] == _wanted().splitlines()[1:]
+    clear = [] if same_place else ["--clear"]
     quiet = ["--quiet", "--quiet", "--no-input", "--disable-pip-version-check", "--root-user-action", "ignore"]
     wheels = ["--only-binary", ":all:", "--constraint", "constraints.txt"]
     return [

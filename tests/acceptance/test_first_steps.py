@@ -109,7 +109,7 @@ def test_plots_that_cannot_be_drawn_are_said_once_and_cost_nothing_else(project)
     ("override", "said"),
     [
         ("evaluation.first_day=400", "evaluation.first_day: 400: the season"),
-        ("training.rolling_windows=[10, 90]", "training.rolling_windows: 90 games are more than any team plays"),
+        ("training.n_folds=9", "training.n_folds: 9 folds of whole seasons need 9 training seasons, found 2"),
         ("training.max_lists_oof=3", "training.max_lists_oof: 3: 4 lists are needed"),
         ("evaluation.holdout=[1999-00]", "evaluation.holdout: the league has no season '1999-00'"),
         ("paths.outputs=$UNSET_IN_EVERY_SHELL/out", "the variable UNSET_IN_EVERY_SHELL is not set"),
