@@ -35,7 +35,7 @@ def main() -> int:
     if problem:
         print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         return EXIT_USER_ERROR
-    print(f"installing Python packages into {VENV}/ (2 GB or more; some minutes, once) …", flush=True)  # noqa: T201
+    print(f"installing Python packages into {VENV}/ (2 GB or more; some minutes, once)", flush=True)  # noqa: T201
     begun = time.monotonic()
     for command in _commands():
         if subprocess.run(command, env=_environment(), check=False).returncode:

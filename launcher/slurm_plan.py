@@ -28,6 +28,7 @@ from launcher.slurm_commands import QueuedJob
 from launcher.slurm_jobs import PlanFinisher, Site, SweepFinisher
 from launcher.slurm_names import JobName
 from launcher.slurm_queue import of, own_jobs
+from trainer.contract.command_line import print_anything
 from trainer.contract.database import database_url
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.objectives import Phase
@@ -62,6 +63,7 @@ def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], s
 
 def finish_sweep(job: SweepFinisher) -> int:
     """What a sweep's finisher does. Returns its exit code; run a second time, it finds its work done."""
+    print_anything()
     site, batch_id, code = job.site, job.batch_id, 0
     with Ledger(database_url()) as ledger:
         _explain_lost_workers(ledger, batch_id)
@@ -84,6 +86,7 @@ def finish_sweep(job: SweepFinisher) -> int:
 
 def finish_plan(job: PlanFinisher) -> int:
     """What the last job of a plan does. Returns its exit code."""
+    print_anything()
     site = job.site
     with Ledger(database_url()) as ledger:
         now = [ledger.progress(batch_id) for batch_id in site.batch_ids]

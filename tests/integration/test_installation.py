@@ -18,6 +18,7 @@ WITHOUT_A_NETWORK = {
     "PIP_FIND_LINKS": "",
     "PIP_RETRIES": "0",
     "PIP_NO_CACHE_DIR": "1",
+    "PYTHONIOENCODING": "ascii",
 }
 
 
@@ -78,9 +79,7 @@ def test_without_a_network_it_says_so_in_few_lines_and_tries_again(clone):
     for _ in range(2):
         done = make_install(clone)
         assert done.returncode == 2
-        assert done.stdout.splitlines() == [
-            "installing Python packages into .venv/ (2 GB or more; some minutes, once) …"
-        ]
+        assert done.stdout.splitlines() == ["installing Python packages into .venv/ (2 GB or more; some minutes, once)"]
         said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert said[-1] == (
             "error: the installation has failed, see above. It needs the network, or a package index that pip is "

@@ -43,8 +43,7 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
 
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not a test's
-        sys.stdout.reconfigure(errors="replace")
+    print_anything()
     args = parser.parse_args(arguments)
     try:
         code = args.handler(args)
@@ -59,6 +58,12 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         stop_talking()
         return 0
     return code or 0
+
+
+def print_anything() -> None:
+    """Let the standard output print `?` for what its encoding lacks, as the standard error does in its own way."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not a test's
+        sys.stdout.reconfigure(errors="replace")
 
 
 def stop_talking() -> None:
