@@ -22,6 +22,7 @@ check: install
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PATH=$(VENV)/bin:$$PATH lint-imports
+	$(VENV)/bin/deptry .
 
 constraints: install
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.new

@@ -24,14 +24,14 @@ import numpy as np
 
 from benchmarks.setting import CONFIG
 from launcher.text_table import text_table
-from trainer import pipeline
 from trainer.contract import command_line
-from trainer.contract.config import load_config, replace
+from trainer.contract.config.settings import load_config, replace
 from trainer.contract.errors import UserError
-from trainer.contract.league import read_manifest
-from trainer.contract.metrics import RunMetrics, Scores
-from trainer.contract.objectives import Objective, Target
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.records.metrics import RunMetrics, Scores
+from trainer.contract.words import Objective, Target
 from trainer.evaluation.ceilings import TRUE_OUTLOOK
+from trainer.run import holdout, pipeline
 from trainer.stages.store import Store
 
 FEWEST_BEFORE = 4
@@ -76,7 +76,7 @@ def held_out(args: argparse.Namespace, target: Target, seasons: list[str]) -> It
         }
         trained = pipeline.train(replace(config, changes), Path(args.data), store)
         only = replace(config, {**changes, "evaluation.holdout": [seasons[i]]})
-        yield seasons[i], pipeline.holdout(only, Path(args.data), store, trained.models)[0]
+        yield seasons[i], holdout.holdout(only, Path(args.data), store, trained.models)[0]
 
 
 def by_season(found: Mapping[str, RunMetrics]) -> str:

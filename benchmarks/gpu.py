@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.setting import CONFIG, fresh_folder, heading, show
-from trainer import pipeline
 from trainer.contract import command_line
-from trainer.contract.config import Config, load_config
+from trainer.contract.config.settings import Config, load_config
 from trainer.contract.errors import ConfigError
-from trainer.contract.league import read_manifest
-from trainer.contract.seasons import split_seasons
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.league.seasons import split_seasons
 from trainer.features.lists import choose_lists
 from trainer.models import settings
 from trainer.models.fits import Fits, Task, plan_fits
 from trainer.models.precision import Precision, choose_precision
+from trainer.run import pipeline
 from trainer.stages import batches as batches_stage
 from trainer.stages.store import Store
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def task_of(config: Config, data: Path, store: Store) -> Task:
-    """What model A gets in a trial, as `trainer.pipeline` plans it."""
+    """What model A gets in a trial, as `trainer.run.pipeline` plans it."""
     training = config.training
     split = split_seasons(config.evaluation, read_manifest(data))
     batches = batches_stage.fetch(config, data, store)

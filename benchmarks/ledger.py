@@ -22,9 +22,9 @@ from benchmarks.pace import growth, read_marks
 from benchmarks.process_tree import measure
 from benchmarks.setting import fresh_folder, heading, running_database, show
 from trainer.contract import command_line
-from trainer.contract.database import URL_VARIABLE
+from trainer.contract.database.address import URL_VARIABLE
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot
 from trainer.search.proposals import START_SLOTS
 
 WORKERS = (1, 4, 16, 64)

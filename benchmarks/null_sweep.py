@@ -11,15 +11,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.setting import CONFIG
+from launcher.local.executors import LocalExecutor
+from launcher.local.progress import display
+from launcher.local.run_plan import run_plan
 from launcher.plan import Plan
-from launcher.progress import display
-from launcher.run_plan import NoReports, run_plan
-from launcher.submission import LocalExecutor
-from trainer.contract.config import load_config
-from trainer.contract.database import database_url
+from trainer.contract.config.settings import load_config
+from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger
-from trainer.contract.objectives import Method, Objective, Phase, Target
-from trainer.contract.sweep import SweepSpec
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method, Objective, Phase, Target
+
+
+class NoReports:
+    """For a plan whose results nobody reads."""
+
+    def sweep(self, batch_id: str) -> None:
+        """Write nothing."""
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """Write nothing."""
 
 
 def null_spec(batch_id: str, n_trials: int, outputs: Path) -> SweepSpec:
@@ -43,7 +53,7 @@ def main(batch_id: str, trials: str, workers: str, marks: str, outputs: str) -> 
     plan = Plan(sweeps=(spec,), n_jobs=int(workers), config=spec.config)
 
     def command(name: str, _threads: int, _later: Sequence[str]) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.null_worker", name, marks]
+        return ["-m", "benchmarks.null_worker", name, marks]
 
     executor = LocalExecutor(plan.n_jobs, command)
     with display() as screen, Ledger(database_url()) as ledger:

@@ -20,12 +20,12 @@ from typing import Any
 
 from benchmarks.peers.null_trial import null_trial
 from benchmarks.sql_count import counted
-from trainer.contract import provenance
-from trainer.contract.database import database_url
+from trainer.contract import process
+from trainer.contract.database.address import database_url
 from trainer.contract.ledger import LEASE_S, Ledger
-from trainer.contract.objectives import Objective
+from trainer.contract.words import Objective
 from trainer.search import proposals  # noqa: F401 - before the forks
-from trainer.search.drain import TrialJob, TrialOutcome, drain
+from trainer.worker.drain import TrialJob, TrialOutcome, drain
 
 
 def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
@@ -36,7 +36,7 @@ def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
         return TrialOutcome(value, dict.fromkeys(Objective, value))
 
     with Ledger(database_url()) as ledger:
-        worker = ledger.start_worker(batch_id, provenance.host(), os.getpid(), provenance.job_id(), LEASE_S)
+        worker = ledger.start_worker(batch_id, process.host(), os.getpid(), process.job_id(), LEASE_S)
         if bare:
             _drain_bare(ledger, batch_id, worker, marks)
         else:

@@ -22,14 +22,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
+from psycopg2 import sql
 
 from benchmarks.pace import pace, read_marks
 from benchmarks.process_tree import measure, tree_cpu_s
 from benchmarks.setting import fresh_folder, heading, running_database, show
 from trainer.contract import command_line
-from trainer.contract.database import URL_VARIABLE, sqlalchemy_url, with_database
+from trainer.contract.database.address import URL_VARIABLE, sqlalchemy_url, with_database
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import UserError
 
 VENVS = Path(".cache/peers")
@@ -60,7 +60,6 @@ class System:
     name: str
     command: Callable[[Path, Sweep], Sequence[str]]
     """Given its Python and the sweep."""
-    driver: str = "psycopg"
     venv: str | None = None
     """Its requirements are `peers/VENV.txt`; None: this project's environment."""
 
@@ -102,7 +101,7 @@ def ray_tune(python: Path, sweep: Sweep) -> Sequence[str]:
 SYSTEMS = (
     System(OURS, ours),
     System("plain Optuna", plain_optuna),
-    System("Hydra, submitit + Optuna", hydra, driver="psycopg2", venv="hydra"),
+    System("Hydra, submitit + Optuna", hydra, venv="hydra"),
     System("Ray Tune, OptunaSearch", ray_tune, venv="ray"),
 )
 
@@ -137,9 +136,8 @@ def run(args: argparse.Namespace) -> None:
 def _row(system: System, python: Path, sweep: Sweep, url: str) -> list[object]:
     sweep.folder.mkdir()
     url = _new_database(url, sweep.name)
-    storage = sqlalchemy_url(url).replace("+psycopg:", f"+{system.driver}:")
     # Jobs of Hydra's launcher find the trial by PYTHONPATH only.
-    environment = {URL_VARIABLE: url, "STUDY_STORAGE": storage, "PYTHONPATH": str(SCRIPTS)}
+    environment = {URL_VARIABLE: url, "STUDY_STORAGE": sqlalchemy_url(url), "PYTHONPATH": str(SCRIPTS)}
     before = _server_cpu_s(url)
     try:
         usage = measure(system.command(python, sweep), environment, sweep.folder / "log.txt")
@@ -194,15 +192,15 @@ def _python(system: System, without: Sequence[str]) -> Path | str:
 
 def _new_database(url: str, name: str) -> str:
     """On the same server: each Optuna version wants tables of its own."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with connected(url) as session:
+        execute(session, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return with_database(url, name)
 
 
 def _server_cpu_s(url: str) -> float:
     """CPU seconds of PostgreSQL so far."""
-    with psycopg.connect(url) as connection:
-        path = connection.execute("SHOW data_directory").fetchone()
+    with connected(url) as session:
+        path = execute(session, "SHOW data_directory").fetchone()
     assert path is not None
     return tree_cpu_s(int((Path(path[0]) / "postmaster.pid").read_text().split()[0]))
 

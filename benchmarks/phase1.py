@@ -25,9 +25,9 @@ from benchmarks.process_tree import Usage, measure
 from benchmarks.setting import CONFIG, fresh_folder, heading, own_database, show
 from trainer.contract import command_line
 from trainer.contract.errors import UserError
-from trainer.contract.metrics import RunMetrics
-from trainer.contract.paths import OutputsRoot, RunPaths
-from trainer.contract.provenance import Provenance
+from trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from trainer.contract.records.metrics import RunMetrics
+from trainer.contract.records.provenance import Provenance
 
 SWEEPS = 13
 GOAL = 10

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher import embedded_postgres
-from launcher.submission import cores
+from launcher.postgres import server
 from launcher.text_table import text_table
-from trainer.contract import database
-from trainer.contract.provenance import git_state
+from trainer.contract.database import address
+from trainer.contract.process import cores
+from trainer.contract.records.provenance import git_state
 
 CACHE = Path(".cache/benchmarks")
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -38,7 +38,7 @@ def fresh_folder(*, keep: bool = False) -> Iterator[Path]:
 
 def own_database(folder: Path) -> dict[str, str | None]:
     """Environment in which a launcher starts, and stops, an embedded PostgreSQL in `folder`."""
-    return {OWN_SERVER: str(folder), database.URL_VARIABLE: None, database.FILE_VARIABLE: None}
+    return {OWN_SERVER: str(folder), address.URL_VARIABLE: None, address.FILE_VARIABLE: None}
 
 
 @contextmanager
@@ -46,9 +46,9 @@ def running_database(folder: Path) -> Iterator[str]:
     """An embedded PostgreSQL in `folder`, and its URL."""
     before = os.environ.pop(OWN_SERVER, None)
     try:
-        yield embedded_postgres.up(folder)
+        yield server.up(folder)
     finally:
-        embedded_postgres.down(folder)
+        server.down(folder)
         if before is not None:
             os.environ[OWN_SERVER] = before
 

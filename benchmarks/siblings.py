@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.setting import CONFIG, fresh_folder, heading, show
-from trainer import pipeline
 from trainer.contract import command_line
-from trainer.contract.config import Config, load_config, replace
-from trainer.contract.league import read_manifest
+from trainer.contract.config.search_space import Parameters, config_key
+from trainer.contract.config.settings import Config, load_config, replace
+from trainer.contract.league.manifest import read_manifest
 from trainer.contract.ledger import Observation
-from trainer.contract.objectives import Direction, Method, Objective, Phase, Target
-from trainer.contract.search_space import Parameters, config_key
-from trainer.contract.sweep import SweepSpec
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Direction, Method, Objective, Phase, Target
 from trainer.models.settings import deepest
+from trainer.run import pipeline
 from trainer.search.proposals import START_SLOTS, searched, start_point
 from trainer.stages.store import Store
 

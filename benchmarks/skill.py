@@ -18,14 +18,15 @@ import msgspec
 
 from benchmarks.setting import CONFIG
 from launcher.text_table import text_table
-from trainer import pipeline
 from trainer.contract import command_line
-from trainer.contract.config import load_config, replace
+from trainer.contract.config.settings import load_config, replace
 from trainer.contract.errors import UserError
-from trainer.contract.metrics import Gain, RunMetrics, Scores
-from trainer.contract.objectives import Objective, Target
-from trainer.contract.odds import TitleOdds
-from trainer.contract.paths import RunPaths
+from trainer.contract.paths.outputs import RunPaths
+from trainer.contract.records.metrics import Gain, RunMetrics, Scores
+from trainer.contract.records.odds import TitleOdds
+from trainer.contract.words import Objective, Target
+from trainer.run import holdout as held_out
+from trainer.run import pipeline
 from trainer.stages.store import Store
 
 
@@ -74,7 +75,7 @@ def train(args: argparse.Namespace) -> Iterator[tuple[str, RunMetrics]]:
         trained = pipeline.train(own, Path(args.data), store)
         yield "validation", trained.metrics
         if args.holdout:
-            yield "held out", pipeline.holdout(own, Path(args.data), store, trained.models)[0]
+            yield "held out", held_out.holdout(own, Path(args.data), store, trained.models)[0]
 
 
 def figures(metrics: RunMetrics) -> str:

@@ -10,10 +10,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import psycopg
+import psycopg2
+from psycopg2.extensions import connection, cursor
 
 LONGEST_HEAD = 90
 
@@ -35,10 +37,19 @@ def counted() -> Iterator[dict[str, list[float]]]:
 
         return call
 
-    with (
-        patch.object(psycopg.Cursor, "execute", timed(psycopg.Cursor.execute, lambda args: head(args[1]))),
-        patch.object(psycopg.Connection, "commit", timed(psycopg.Connection.commit, lambda _: "COMMIT")),
-    ):
+    # Subclasses, because the driver's own classes are of C and cannot be changed.
+    timed_cursor = type("Cursor", (cursor,), {"execute": timed(cursor.execute, lambda args: head(args[1]))})
+    timed_connection = type(
+        "Connection",
+        (connection,),
+        {
+            "commit": timed(connection.commit, lambda _: "COMMIT"),
+            "cursor": lambda self, *args, **settings: connection.cursor(
+                self, *args, **{"cursor_factory": timed_cursor, **settings}
+            ),
+        },
+    )
+    with patch.object(psycopg2, "connect", partial(psycopg2.connect, connection_factory=timed_connection)):
         yield found
 
 

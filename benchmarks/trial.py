@@ -18,9 +18,10 @@ import msgspec
 from benchmarks.process_tree import measure
 from benchmarks.setting import CONFIG, fresh_folder, heading, running_database, show
 from trainer.contract import command_line
-from trainer.contract.database import URL_VARIABLE
-from trainer.contract.metrics import RunMetrics
-from trainer.contract.paths import OutputsRoot, StorePaths
+from trainer.contract.database.address import URL_VARIABLE
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.store import StorePaths
+from trainer.contract.records.metrics import RunMetrics
 
 MODELS = ("model_a", "model_b", "model_c")
 STAGES = ("batches", "references", *MODELS, "stack", "evaluation", "title_odds", "results")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from launcher.containers import Container
+from launcher.containers.settings import Container
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot
 
 
 def analyse(
@@ -26,8 +26,8 @@ def analyse(
     `say` is told of plots that could not be drawn. With `rest_s`, plots that were drawn within so many seconds are left
     as they are.
     """
-    from launcher.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-    from launcher.results import registered  # noqa: PLC0415
+    from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
@@ -68,14 +68,7 @@ def conclude(
 
         if read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write):
             changed = True
-    if changed or not _up_to_date(outputs, batch_ids, ledger):
+    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
+
+    if changed or not up_to_date(ledger, outputs):
         write()
-
-
-def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> bool:
-    """Whether the analysis was begun after all that it tells of."""
-    if not outputs.analysis.exists():
-        return False
-    ends = [sweep.last_finished_at for sweep in ledger.all_progress() if sweep.batch_id in batch_ids]
-    read = [path.stat().st_mtime for path in outputs.held_out_files()]
-    return outputs.analysis.stat().st_mtime > max([*read, *(end.timestamp() for end in ends if end)], default=0.0)

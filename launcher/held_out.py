@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from launcher.container_job import contained
-from launcher.containers import Container
-from launcher.report_trials import best_of_target, comparable, trials_of_target
-from launcher.results import read_sweeps
+from launcher.containers.contained import contained
+from launcher.containers.settings import Container
+from launcher.report.reading import read_sweeps
+from launcher.report.trials import best_of_target, comparable, trials_of_target
+from launcher.trainer_commands import holdout
 from trainer.contract.ledger import Ledger
-from trainer.contract.objectives import Target
-from trainer.contract.paths import OutputsRoot, RunPaths
+from trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from trainer.contract.words import Target
 
 
 def read_held_out(
@@ -93,9 +93,7 @@ class _Beside(threading.Thread):
 
 def _evaluate(folders: Sequence[Path], container: Container | None) -> str | None:
     """Run the trainer's command, once for all runs: it starts for longer than it reads. Returns what went wrong."""
-    runs = [word for folder in folders for word in ("--run", str(folder))]
-    command = [sys.executable, "-m", "trainer", "holdout", *runs]
-    with contained(container, command, {}) as launch:
+    with contained(container, holdout(folders), {}) as launch:
         merged = {**os.environ, **launch.environment}
         environment = {name: value for name, value in merged.items() if value is not None}
         try:

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from launcher.text_table import counted, text_table
-from trainer.contract.config import Config, Paths, digest, replace
-from trainer.contract.league import Manifest, read_manifest
-from trainer.contract.list_checks import check_lists
-from trainer.contract.objectives import Method, Objective, Phase, Target
-from trainer.contract.paths import LeaguePaths, OutputsRoot
-from trainer.contract.rungs import fidelity
-from trainer.contract.seasons import split_seasons
-from trainer.contract.sweep import SweepSpec
+from trainer.contract.config.settings import Config, Paths, replace
+from trainer.contract.digests import digest
+from trainer.contract.league.list_checks import check_lists
+from trainer.contract.league.manifest import Manifest, read_manifest
+from trainer.contract.league.seasons import split_seasons
+from trainer.contract.paths.league import LeaguePaths
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.rungs import fidelity
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method, Objective, Phase, Target
 
 N_TRIALS = 12
 N_JOBS = 4

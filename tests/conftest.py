@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
-from psycopg import sql
+from psycopg2 import sql
 
-from launcher import embedded_postgres
-from trainer.contract import config as configuration
-from trainer.contract import database, study
-from trainer.contract.ledger import Ledger
-from trainer.contract.objectives import Method, Objective, Phase, Target
-from trainer.contract.paths import OutputsRoot
-from trainer.contract.sweep import SweepSpec
+from launcher.postgres import server as embedded_postgres
+from tests.support.places import CONFIG, SUPPORT
+from trainer.contract.config import settings as configuration
+from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
+from trainer.contract.ledger import Ledger, study
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method, Objective, Phase, Target
 
-CONFIG = Path(__file__).parents[1] / "config" / "outputs4_phase1.yaml"
-WORKERS = Path(__file__).parent / "integration" / "null_workers.py"
+WORKERS = SUPPORT / "null_workers.py"
 
 
 def pytest_configure() -> None:
@@ -50,7 +50,7 @@ def _signals() -> Iterator[None]:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server in which databases may be created."""
     if os.environ.get("TEST_DATABASE_URL"):
-        yield database.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
+        yield address.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
         return
     project = tmp_path_factory.mktemp("postgres")
     yield embedded_postgres.up(project)
@@ -61,7 +61,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_template(postgres_server: str) -> Iterator[str]:
     """The name of a database with the ledger's and Optuna's tables."""
     with _database(postgres_server) as name:
-        url = database.with_database(postgres_server, name)
+        url = address.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
         with study.opened(url, new=True):
@@ -73,7 +73,7 @@ def database_template(postgres_server: str) -> Iterator[str]:
 def database_url(postgres_server: str, database_template: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
     with _database(postgres_server, database_template) as name:
-        yield database.with_database(postgres_server, name)
+        yield address.with_database(postgres_server, name)
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def project_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The test's own database, as `DATABASE_URL` for this process and for those that it starts."""
-    monkeypatch.delenv(database.FILE_VARIABLE, raising=False)
-    monkeypatch.setenv(database.URL_VARIABLE, database_url)
+    monkeypatch.delenv(address.FILE_VARIABLE, raising=False)
+    monkeypatch.setenv(address.URL_VARIABLE, database_url)
     return database_url
 
 
@@ -125,7 +125,7 @@ class Crew:
         self._log = log.open("ab")
         self._nursery = subprocess.Popen(
             [sys.executable, str(WORKERS), batch_id, str(seconds), str(lease_s)],
-            env={**os.environ, database.URL_VARIABLE: url},
+            env={**os.environ, address.URL_VARIABLE: url},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -182,10 +182,10 @@ def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
 @contextmanager
 def _database(server: str, template: str = "template1") -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    with connected(server) as connection:
+        execute(
+            connection, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
     yield name
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with connected(server) as connection:
+        execute(connection, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer.contract import database
+from tests.support.places import REPOSITORY, SUPPORT
+from trainer.contract.database import address
 from trainer.contract.ledger import AttemptRow, Ledger
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot
 
-REPOSITORY = Path(__file__).parents[2]
 CLUSTER = REPOSITORY / "slurm" / "one_machine" / "cluster.py"
 PROFILE = REPOSITORY / "slurm" / "profiles" / "one_machine.yaml"
 LEASE_S = 10
@@ -138,7 +138,7 @@ class Project:
         self.outputs = OutputsRoot(folder / "outputs4")
         self.environment = {
             **os.environ,
-            database.URL_VARIABLE: url,
+            address.URL_VARIABLE: url,
             "SLURM_CONF": str(slurm.conf),
             "TRUESTRENGTH_LEASE_S": str(LEASE_S),
         }
@@ -168,7 +168,7 @@ class Project:
 
     def submit_small_plan(self, order: str, n_trials: int, n_jobs: int) -> str:
         """Submit two sweeps and the rolling sweep."""
-        script = str(Path(__file__).with_name("slurm_small_plan.py"))
+        script = str(SUPPORT / "slurm_small_plan.py")
         done = self._run(script, "cheap.yaml", "cluster.yaml", order, str(n_trials), str(n_jobs))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -288,6 +288,6 @@ def until(ready: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def _study(url: str, batch_id: str):
-    from trainer.contract.study import load_study
+    from trainer.contract.ledger.study import load_study
 
     return load_study(url, batch_id).get_trials(deepcopy=False)

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trainer.contract.metrics import RunMetrics
-from trainer.contract.paths import EmbeddedServerPaths, RunPaths
+from tests.support.places import REPOSITORY
+from trainer.contract.paths.outputs import RunPaths
+from trainer.contract.paths.server import EmbeddedServerPaths
+from trainer.contract.records.metrics import RunMetrics
 
-REPOSITORY = Path(__file__).parents[2]
 SMALL = "extends: CONFIG\ntraining: {max_lists_oof: 20, max_final_batches: 20, n_folds: 2}\n"
 SPACE = "search_spaces: {phase1: {max_depth: {type: fixed, value: 3}}}\n"
 SETTINGS = {

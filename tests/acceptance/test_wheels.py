@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from launcher.installation import NEWEST, OLDEST
+from tests.support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 VERSIONS = [f"{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
 
 

@@ -6,12 +6,15 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from trainer.contract.errors import EXIT_USER_ERROR, UserError, suggest
 
 EXIT_INTERRUPTED = 130
+
+Handler = Callable[[argparse.Namespace], int | None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,6 +36,11 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unknown argument {unknown[0]!r}: {suggest(unknown[0].partition('=')[0], flags)}")
         return found, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Like argparse's, but a word that is none of the choices is answered with the closest one, then with all."""
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, f"{value!r}: {suggest(str(value), map(str, action.choices))}")
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, without argparse's page of usage before it."""
         self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message}\n`{self.prog} --help` lists everything\n")
@@ -49,10 +57,10 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         code = args.handler(args)
         sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        say(f"error: {error}", aside=True)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)  # noqa: T201
+        say("stopped; the same command goes on from here", aside=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         stop_talking()
@@ -64,6 +72,21 @@ def print_anything() -> None:
     """Let the standard output print `?` for what its encoding lacks, as the standard error does in its own way."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not a test's
         sys.stdout.reconfigure(errors="replace")
+
+
+def imported_when_called(module: str, function: str) -> Handler:
+    """A command's handler by name: its module is imported when the command is run, so that `--help` is quick."""
+
+    def call(args: argparse.Namespace) -> int | None:
+        result: int | None = getattr(import_module(module), function)(args)
+        return result
+
+    return call
+
+
+def say(text: str, *, aside: bool = False) -> None:
+    """A line on the standard output, or `aside` (on the standard error, where what is said is not the answer)."""
+    print(text, file=sys.stderr if aside else sys.stdout, flush=True)
 
 
 def stop_talking() -> None:

@@ -22,7 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from trainer.contract.errors import DataError, UserError
 from trainer.contract.files import replacing, write_bytes
-from trainer.contract.paths import LeaguePaths, LogPaths
+from trainer.contract.paths.league import LeaguePaths, LogPaths
 from trainer.data.importer import import_logs, refuse_foreign_folder, writing
 from trainer.data.league import Manifest
 from trainer.data.log_files import PLAYER_COLUMNS, TEAM_COLUMNS

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from trainer.contract.digests import file_digest
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_json
-from trainer.contract.league import file_digest
-from trainer.contract.paths import LeaguePaths
+from trainer.contract.paths.league import LeaguePaths
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest, SeasonCount

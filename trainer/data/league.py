@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.league import Manifest, SeasonCount, read_manifest
-from trainer.contract.paths import LeaguePaths
+from trainer.contract.league.manifest import Manifest, SeasonCount, read_manifest
+from trainer.contract.paths.league import LeaguePaths
 
 __all__ = ["BOX", "PLAYER_GAMES", "TEAMS", "TEAM_GAMES", "League", "Manifest", "SeasonCount", "load_league"]
 

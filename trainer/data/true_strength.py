@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.paths import LeaguePaths
+from trainer.contract.paths.league import LeaguePaths
 
 TRUE_STRENGTH = "true_strength"
 COLUMNS = {"season": pl.String, "date": pl.Date, "team_id": pl.Int64, TRUE_STRENGTH: pl.Float64}

@@ -12,14 +12,12 @@ import numpy as np
 import polars as pl
 from scipy.optimize import nnls
 
-from trainer.contract.objectives import Target
+from trainer.contract.records.metrics import PLAIN_BASELINES
+from trainer.contract.words import Target
 from trainer.data.league import League
 from trainer.features.ratings import elo
 from trainer.features.season_games import COLUMNS, SeasonGames, season_games
 from trainer.features.targets import require_target, target_ranks
-
-PLAIN = ("win_rate", "point_difference", "elo", "last_season_rank")
-BASELINES = (*PLAIN, "blend")
 
 _DATE = ["season", "date"]
 
@@ -66,15 +64,15 @@ def fit_blend(scores: pl.DataFrame, truth: pl.DataFrame, target: Target, seasons
     require_target(truth, target, seasons)
     rows = _standardised(scores.filter(pl.col("season").is_in(list(seasons)))).join(truth, on=["season", "team_id"])
     rank = rows[target.value].cast(pl.Float64).to_numpy()
-    weights, _ = nnls(rows.select(PLAIN).to_numpy(), rank.mean() - rank)
+    weights, _ = nnls(rows.select(PLAIN_BASELINES).to_numpy(), rank.mean() - rank)
     total = weights.sum()
-    shares = weights / total if total > 0 else np.full(len(PLAIN), 1 / len(PLAIN))
-    return dict(zip(PLAIN, shares.tolist(), strict=True))
+    shares = weights / total if total > 0 else np.full(len(PLAIN_BASELINES), 1 / len(PLAIN_BASELINES))
+    return dict(zip(PLAIN_BASELINES, shares.tolist(), strict=True))
 
 
 def add_blend(scores: pl.DataFrame, weights: dict[str, float]) -> pl.DataFrame:
     """`scores` with the column `blend`: the weighted sum of the baselines, each standardised within its date."""
-    mixed = _standardised(scores).select(pl.sum_horizontal(pl.col(name) * weights[name] for name in PLAIN))
+    mixed = _standardised(scores).select(pl.sum_horizontal(pl.col(name) * weights[name] for name in PLAIN_BASELINES))
     return scores.with_columns(blend=mixed.to_series())
 
 
@@ -104,5 +102,5 @@ def _standardised(scores: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col(name).std().over(_DATE) > 0)
         .then((pl.col(name) - pl.col(name).mean().over(_DATE)) / pl.col(name).std().over(_DATE))
         .otherwise(0.0)
-        for name in PLAIN
+        for name in PLAIN_BASELINES
     )

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract.metrics import Gain
-from trainer.contract.objectives import Direction, Objective
+from trainer.contract.records.metrics import Gain
+from trainer.contract.words import Direction, Objective
 from trainer.evaluation.metrics import Floats
 
 RESAMPLES = 1000

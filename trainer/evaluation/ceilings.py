@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import THIRDS, Table
-from trainer.contract.objectives import Objective, Target
+from trainer.contract.records.metrics import THIRDS, Table
+from trainer.contract.words import Objective, Target
 from trainer.data.true_strength import TRUE_STRENGTH
 from trainer.evaluation.metrics import mean_scores, objectives, third_of
 from trainer.features.outlook import outlook
@@ -29,7 +29,7 @@ TRUE_OUTLOOK = "true_outlook"
 
 @dataclass(frozen=True)
 class Ceilings:
-    """The parts of `trainer.contract.metrics.RunMetrics` that only a league with known strengths has."""
+    """The parts of `trainer.contract.records.metrics.RunMetrics` that only a league with known strengths has."""
 
     ceilings: Table = field(default_factory=dict)
     ceilings_by_third: dict[str, Table] = field(default_factory=dict)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import THIRDS, Scores
-from trainer.contract.objectives import Objective
+from trainer.contract.records.metrics import THIRDS, Scores
+from trainer.contract.words import Objective
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -16,12 +16,11 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from trainer.contract.metrics import THIRDS
-from trainer.contract.odds import UNIFORM, OddsScores, OddsTable, ReliabilityBin, TitleOdds
+from trainer.contract.records.metrics import STACK, THIRDS
+from trainer.contract.records.odds import UNIFORM, OddsScores, OddsTable, ReliabilityBin, TitleOdds
 from trainer.evaluation.metrics import third_of
 from trainer.features.season_games import Floats
 
-STACK = "stack"
 FLOOR = 0.001
 """The log loss counts no smaller probability: a champion who was given none would outweigh everything."""
 BINS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from trainer.contract.objectives import Target
-from trainer.contract.odds import TitleOdds
-from trainer.evaluation.baselines import BASELINES
-from trainer.evaluation.odds_scores import STACK, SeasonOdds, fit_softmax, softmax_odds, title_scores
+from trainer.contract.records.metrics import BASELINES, STACK
+from trainer.contract.records.odds import TitleOdds
+from trainer.contract.words import Target
+from trainer.evaluation.odds_scores import SeasonOdds, fit_softmax, softmax_odds, title_scores
 from trainer.evaluation.title_odds import RestOfSeason, points_per_score, rest_of_season, title_odds
 from trainer.features.batches import Batches
 from trainer.features.season_games import Floats, Ints, SeasonGames

@@ -12,15 +12,12 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.metrics import THIRDS, Gain, Scores, Table
-from trainer.contract.objectives import Objective, Target
-from trainer.evaluation.baselines import BASELINES
+from trainer.contract.records.metrics import BASE_MODELS, BASELINES, MODELS, STACK, THIRDS, Gain, Scores, Table
+from trainer.contract.words import Objective, Target
 from trainer.evaluation.bootstrap import gain
 from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of, third_of
 from trainer.features.targets import require_target
 
-BASE_MODELS = ("model_a", "model_b", "model_c")
-MODELS = ("stack", *BASE_MODELS)
 WITHOUT = {f"stack_without_{name}": name for name in BASE_MODELS}
 """Columns of the stack that lacks a model: what that model is worth. Not a ranking that anybody is offered."""
 
@@ -30,7 +27,7 @@ PerDate = dict[str, dict[Objective, Floats]]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The measured part of `trainer.contract.metrics.RunMetrics`."""
+    """The measured part of `trainer.contract.records.metrics.RunMetrics`."""
 
     n_dates: int
     models: Table
@@ -79,12 +76,7 @@ def evaluate(
             not finite, or the target or the playoffs of a season are not known.
     """
     blocks = season_scores(predictions, truth, baselines, target, seasons)
-    for block in blocks:
-        if len(block.date) < len(THIRDS):
-            raise DataError(
-                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. "
-                "Choose a smaller evaluation.first_day"
-            )
+    _check_thirds(blocks)
     whole = [_per_date(block) for block in blocks]
     league = _mean(_joined(whole))
     shown = (*MODELS, *BASELINES)
@@ -106,16 +98,13 @@ def evaluate(
     )
 
 
-def per_date_objectives(
-    predictions: pl.DataFrame, truth: pl.DataFrame, baselines: pl.DataFrame, target: Target, seasons: Sequence[str]
-) -> pl.DataFrame:
-    """The objectives of every ranker on every date, for paired comparisons: season, date, ranker, and six columns."""
-    frames = []
-    for block in season_scores(predictions, truth, baselines, target, seasons):
-        for ranker, values in _per_date(block).items():
-            columns = {objective.value: series for objective, series in values.items()}
-            frames.append(pl.DataFrame({"season": block.season, "date": block.date, "ranker": ranker, **columns}))
-    return pl.concat(frames)
+def _check_thirds(blocks: Sequence[SeasonScores]) -> None:
+    for block in blocks:
+        if len(block.date) < len(THIRDS):
+            raise DataError(
+                f"{block.season}: {len(block.date)} ranked dates, which cannot be cut into thirds of the season. "
+                "Choose a smaller evaluation.first_day"
+            )
 
 
 def season_scores(
@@ -185,7 +174,7 @@ def _within(block: SeasonScores, conference: str, rankers: tuple[str, ...]) -> S
 
 
 def _gain(whole: Sequence[PerDate], baseline: str, objective: Objective) -> Gain:
-    ours, theirs = ([season[ranker][objective] for season in whole] for ranker in ("stack", baseline))
+    ours, theirs = ([season[ranker][objective] for season in whole] for ranker in (STACK, baseline))
     return gain(ours, theirs, objective)
 
 

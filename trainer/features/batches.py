@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.objectives import Target
+from trainer.contract.words import Target
 from trainer.data.league import League
 from trainer.features.context import team_context
 from trainer.features.outlook import Foresight, outlook

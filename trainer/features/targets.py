@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.contract.objectives import Target
+from trainer.contract.words import Target
 from trainer.data.league import League
 
 _TEAM = ["season", "team_id"]

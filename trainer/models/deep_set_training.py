@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from trainer.contract.errors import UserError
-from trainer.contract.objectives import Target
+from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.features.directions import directions
 from trainer.models import losses

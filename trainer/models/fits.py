@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.objectives import Target
-from trainer.contract.seasons import check_folds
+from trainer.contract.league.seasons import check_folds
+from trainer.contract.words import Target
 from trainer.features.batches import Batches
 
 Ints = npt.NDArray[np.int64]

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from trainer.contract.config import Config
+from trainer.contract.config.settings import Config
 from trainer.contract.errors import DataError
 from trainer.contract.files import as_json
-from trainer.contract.objectives import Target
-from trainer.contract.paths import ModelPaths
+from trainer.contract.paths.outputs import ModelPaths
+from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.models import settings
 from trainer.models.fits import Ints

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.contract.config import Config
-from trainer.contract.search_space import Choice, Dimension, Fixed, FloatRange, IntRange, SearchSpace, config_key
+from trainer.contract.config.search_space import Choice, Dimension, Fixed, FloatRange, IntRange, SearchSpace, config_key
+from trainer.contract.config.settings import Config
 
 
 @dataclass(frozen=True)

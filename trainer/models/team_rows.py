@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.objectives import Target
+from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.models.fits import Ints
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from trainer.contract.search_space import (
+from trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,

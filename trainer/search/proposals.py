@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract import rungs
-from trainer.contract.config import digest
+from trainer.contract.config.search_space import Parameters
+from trainer.contract.digests import digest
 from trainer.contract.ledger import Claim, Ledger, Observation
-from trainer.contract.objectives import Direction, Method
-from trainer.contract.search_grid import grid_point, grid_size
-from trainer.contract.search_space import Parameters
-from trainer.contract.sweep import SweepSpec
+from trainer.contract.sweep import rungs
+from trainer.contract.sweep.grid import grid_point, grid_size
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Direction, Method
 from trainer.search import dimensions
 from trainer.search.start_design import halton_point
 from trainer.search.tpe import tpe_point

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
-from trainer.contract.objectives import Direction
-from trainer.contract.search_space import Parameters, SearchSpace
+from trainer.contract.words import Direction
 from trainer.search import dimensions
 
 PRIOR = "prior_observation_of"

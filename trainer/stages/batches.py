@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainer.contract.config import Config
+from trainer.contract.config.settings import Config
 from trainer.contract.errors import DataError
-from trainer.contract.league import read_manifest
-from trainer.contract.objectives import Target
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.stages import outlook as outlook_stage
 from trainer.stages.identity import code, libraries

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy.typing as npt
 
-from trainer.contract.config import Config, digest
+from trainer.contract.config.settings import Config
+from trainer.contract.digests import digest
 from trainer.models import settings
 from trainer.models.fits import Task
 from trainer.models.precision import choose_precision

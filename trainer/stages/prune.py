@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.contract.paths import StorePaths
+from trainer.contract.paths.store import StorePaths
 from trainer.stages import stage_file
 from trainer.stages.stage_file import TornFileError
 

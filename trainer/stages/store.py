@@ -19,10 +19,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from trainer.contract.config import digest
+from trainer.contract.digests import digest
 from trainer.contract.errors import UserError
-from trainer.contract.metrics import StageCount
-from trainer.contract.paths import StorePaths
+from trainer.contract.paths.store import StorePaths
+from trainer.contract.records.metrics import StageCount
 from trainer.stages import stage_file
 from trainer.stages.prune import prune
 from trainer.stages.stage_file import Contents, TornFileError

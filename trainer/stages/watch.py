@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from trainer.contract.metrics import StageCount
+from trainer.contract.records.metrics import StageCount
 
 
 class Watch:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer.contract import database
+from tests.support.places import REPOSITORY
+from trainer.contract.database import address
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot
 
-REPOSITORY = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 STRANGER = (4242, 4343)
 """Uid and gid of a user without a name, as those from a directory service are to a container."""
@@ -157,8 +157,8 @@ class Place:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start `python -m launcher` as the stranger."""
-        inherited = {k: v for k, v in os.environ.items() if k not in (database.URL_VARIABLE, database.FILE_VARIABLE)}
-        own = {"HOME": str(self.folder), "TRUESTRENGTH_LEASE_S": str(LEASE_S), database.URL_VARIABLE: self.url}
+        inherited = {k: v for k, v in os.environ.items() if k not in (address.URL_VARIABLE, address.FILE_VARIABLE)}
+        own = {"HOME": str(self.folder), "TRUESTRENGTH_LEASE_S": str(LEASE_S), address.URL_VARIABLE: self.url}
         return subprocess.Popen(
             [*AS_STRANGER, sys.executable, "-m", "launcher", *arguments],
             cwd=self.folder,

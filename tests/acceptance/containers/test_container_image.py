@@ -4,13 +4,12 @@ import json
 import subprocess
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(1500)  # the first test of a session waits for the build
+from tests.support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
+pytestmark = pytest.mark.timeout(1500)  # the first test of a session waits for the build
 
 
 @pytest.fixture

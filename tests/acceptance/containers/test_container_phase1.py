@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.places import REPOSITORY
+
 pytestmark = pytest.mark.timeout(1500)
 
-REPOSITORY = Path(__file__).parents[3]
 SMALL = """
 extends: [outputs4_phase1.yaml]
 evaluation: {validation: 1, first_day: 120}

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.timeout(1500)
+from tests.support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
+pytestmark = pytest.mark.timeout(1500)
 
 
 def test_a_sweep_in_docker(engine, place):

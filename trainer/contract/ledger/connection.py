@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-import psycopg
-from psycopg.rows import DictRow, dict_row
+import psycopg2
 
-from trainer.contract import database
-from trainer.contract.patience import PATIENCE_S, patiently
+from trainer.contract.database import address, sessions
+from trainer.contract.database.patience import PATIENCE_S, patiently
+from trainer.contract.database.sessions import Session, execute
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any]
@@ -30,7 +30,7 @@ class Connection:
         self.url = url
         self.patience_s = patience_s
         self._turn = threading.RLock()
-        self._open: psycopg.Connection[DictRow] | None = None
+        self._open: Session | None = None
         self._away = False
         self._back_at: float | None = None
 
@@ -45,9 +45,9 @@ class Connection:
 
     def run(self, statement: str, parameters: Parameters, patience_s: float | None = None) -> int:
         """Run a statement and return how many rows it touched."""
-        return self.work(lambda open_: open_.execute(statement.encode(), parameters).rowcount, patience_s)
+        return self.work(lambda open_: execute(open_, statement, parameters).rowcount, patience_s)
 
-    def work(self, task: Callable[[psycopg.Connection[DictRow]], T], patience_s: float | None = None) -> T:
+    def work(self, task: Callable[[Session], T], patience_s: float | None = None) -> T:
         """Run `task` on the connection (autocommit), again and again while the trouble may pass.
 
         Raises:
@@ -63,7 +63,7 @@ class Connection:
                 self._open.close()
             self._open = None
 
-    def _once(self, task: Callable[[psycopg.Connection[DictRow]], T]) -> T:
+    def _once(self, task: Callable[[Session], T]) -> T:
         with self._turn:
             try:
                 if self._open is None:
@@ -71,32 +71,29 @@ class Connection:
                     if self._away:
                         self._away, self._back_at = False, time.monotonic()
                 return task(self._open)
-            except psycopg.Error:
+            except psycopg2.Error:
                 self.close()
                 self._away = True
                 raise
 
 
-def connect(url: str) -> psycopg.Connection[DictRow]:
-    """Open a connection on which every statement is its own transaction, and which notices a dead server."""
-    return psycopg.connect(
+def connect(url: str) -> Session:
+    """Open a session that notices a dead server."""
+    return sessions.connect(
         url,
-        autocommit=True,
-        row_factory=dict_row,
-        connect_timeout=database.CONNECT_TIMEOUT_S,
         application_name="truestrength",
-        options=database.session_options(url),
+        options=address.session_options(url),
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
     )
 
 
-def values(connection: psycopg.Connection[DictRow], statement: str, parameters: Parameters) -> list[Any]:
+def values(connection: Session, statement: str, parameters: Parameters) -> list[Any]:
     """Run a statement on an open connection and return the first column of its rows."""
-    return [next(iter(row.values())) for row in connection.execute(statement.encode(), parameters).fetchall()]
+    return [row[0] for row in execute(connection, statement, parameters).fetchall()]
 
 
-def fetch(connection: psycopg.Connection[DictRow], statement: str, parameters: Parameters, row: type[T]) -> list[T]:
+def fetch(connection: Session, statement: str, parameters: Parameters, row: type[T]) -> list[T]:
     """Run a statement on an open connection and return its rows as type `row`."""
-    return [msgspec.convert(found, row) for found in connection.execute(statement.encode(), parameters).fetchall()]
+    return [msgspec.convert(found, row) for found in sessions.rows(connection, statement, parameters)]

@@ -6,18 +6,18 @@ A slot is owned by the attempt that claimed it last, and by nobody else: every w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TypeVar
 
-import psycopg
-from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
+from psycopg2.extras import Json
 
-from trainer.contract import run_ids
+from trainer.contract import outputs_root
+from trainer.contract.database.patience import PATIENCE_S
+from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, suggest
-from trainer.contract.ledger import registration, sequences
+from trainer.contract.ledger import registration, run_ids
 from trainer.contract.ledger.building import BuildingLocks
 from trainer.contract.ledger.connection import Connection, fetch, values
 from trainer.contract.ledger.preparation import prepare
@@ -35,11 +35,10 @@ from trainer.contract.ledger.rows import (
     SweepProgress,
     WorkerRow,
 )
-from trainer.contract.objectives import Objective
-from trainer.contract.paths import OutputsRoot
-from trainer.contract.patience import PATIENCE_S
-from trainer.contract.sweep import SweepSpec
-from trainer.contract.worker_place import Place
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.process import Place
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Objective
 
 T = TypeVar("T")
 
@@ -61,7 +60,7 @@ class Ledger:
         """Remember where the database is; the first operation connects.
 
         Args:
-            url: as `trainer.contract.database.database_url` gives it.
+            url: as `trainer.contract.database.address.database_url` gives it.
             patience_s: how long every operation waits for a database that is away.
         """
         self.url = url
@@ -96,8 +95,8 @@ class Ledger:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
         """
         self.prepare()
-        run_ids.raise_run_ids(self, outputs, spec.config.inference.run_id_base)
-        registration.register(self.connection, spec, outputs, run_ids.outputs_id(outputs), max_attempts)
+        run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
+        registration.register(self.connection, spec, outputs, outputs_root.outputs_id(outputs), max_attempts)
 
     def forget(self, batch_id: str) -> None:
         """Remove a sweep, its slots, attempts, workers and study. Files stay where they are."""
@@ -127,7 +126,7 @@ class Ledger:
         key = {"batch_id": batch_id, "worker_id": worker_id, "lease_s": lease_s}
         asked = False
 
-        def take(connection: psycopg.Connection[DictRow]) -> list[Claim]:
+        def take(connection: Session) -> list[Claim]:
             nonlocal asked
             held = fetch(connection, query("held"), key, Claim) if asked else []
             asked = True
@@ -144,8 +143,8 @@ class Ledger:
         """Take back the slots of owners whose lease is over, and of `dead_workers`; returns how many."""
         key = {"batch_id": batch_id, "dead_workers": list(dead_workers), "most_deaths": MOST_DEATHS}
 
-        def take_back(open_: psycopg.Connection[DictRow]) -> int:
-            return open_.execute(query("expire").encode(), {**key, "back_s": self.connection.back_s}).rowcount
+        def take_back(open_: Session) -> int:
+            return execute(open_, query("expire"), {**key, "back_s": self.connection.back_s}).rowcount
 
         return self.connection.work(take_back)
 
@@ -160,7 +159,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("begin", claim, parameters=Jsonb(parameters), trial_number=trial_number, run_id=run_id)
+        self._fenced("begin", claim, parameters=Json(parameters), trial_number=trial_number, run_id=run_id)
 
     def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
         """Bring the result to safety. The slot is done after `settle`, when the study knows it too.
@@ -174,7 +173,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner, and this result does not count.
         """
-        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Jsonb(objectives or {}))
+        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(objectives or {}))
 
     def settle(self, result: Claim | Reported) -> None:
         """The study knows the result: the slot is done. Anybody may say so, and more than once."""
@@ -243,10 +242,6 @@ class Ledger:
         row = {"batch_id": batch_id, "host": host, "pid": pid, "job_id": job_id, "place": here.name, "lease_s": lease_s}
         return int(self._values("start_worker", **row)[0])
 
-    def heartbeat(self, worker_id: int, lease_s: float = LEASE_S) -> None:
-        """A sign of life of a worker that waits; while it runs a slot, its lease gives them."""
-        self._run("heartbeat", worker_id=worker_id, lease_s=lease_s)
-
     def stop_worker(self, worker_id: int, reason: str) -> None:
         """The worker is ending in good order."""
         self._run("stop_worker", worker_id=worker_id, reason=reason)
@@ -288,22 +283,17 @@ class Ledger:
         key = {"batch_id": batch_id, "objective": objective, "most": most}
         return self._rows("sibling_observations", Observation, **key)
 
-    def next_run_id(self, root_id: str) -> int | None:
-        """The next number of an outputs root's sequence; None when the database has no such sequence (any more).
-
-        `run_ids.new_run_id` makes a run id of it.
-        """
-        return sequences.next_number(self.connection, root_id)
-
-    def raise_run_ids(self, root_id: str, floor: Callable[[], int]) -> None:
-        """Make an outputs root's sequence where it is missing, and move it forward to `floor()` or beyond.
+    def new_run_id(self, outputs: OutputsRoot, base: int) -> int:
+        """Give a run id that nobody has had in this outputs root.
 
         Args:
-            root_id: of the outputs root.
-            floor: asked while no run id can be given.
+            outputs: the root; its sequence is made where the database has none (any more).
+            base: the first id of a new root.
+
+        Raises:
+            DatabaseError: the database cannot be used.
         """
-        self.prepare()
-        sequences.raise_to(self.connection, root_id, floor)
+        return run_ids.new_run_id(self.connection, outputs, base)
 
     def building(self, key: str, silent_s: float | None = None) -> AbstractContextManager[bool]:
         """Give True to one process at a time for `key`, and False to the others, who look again later.

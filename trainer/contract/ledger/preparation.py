@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import psycopg
-from psycopg.rows import DictRow
-
+from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import values
 from trainer.contract.ledger.queries import SCHEMA_VERSION, query, schema
 
 
-def prepare(connection: psycopg.Connection[DictRow]) -> None:
+def prepare(connection: Session) -> None:
     """Make the schema where it is missing or of another version.
 
     Raises:
@@ -18,8 +16,8 @@ def prepare(connection: psycopg.Connection[DictRow]) -> None:
     """
     if _version(connection) == SCHEMA_VERSION:
         return
-    with connection.transaction():
-        connection.execute(query("lock").encode(), {"name": "truestrength:schema"})
+    with connection:
+        execute(connection, query("lock"), {"name": "truestrength:schema"})
         found = _version(connection)
         if found > SCHEMA_VERSION:
             raise DatabaseError(
@@ -27,11 +25,11 @@ def prepare(connection: psycopg.Connection[DictRow]) -> None:
                 "use the newer program, or another database"
             )
         for statement in schema():
-            connection.execute(statement.encode())
-        connection.execute(query("put_schema_version").encode(), {"version": SCHEMA_VERSION})
+            execute(connection, statement)
+        execute(connection, query("put_schema_version"), {"version": SCHEMA_VERSION})
 
 
-def _version(connection: psycopg.Connection[DictRow]) -> int:
+def _version(connection: Session) -> int:
     """0 when there is no schema."""
     if values(connection, query("prepared"), {}) == [False]:
         return 0

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import psycopg
-from psycopg.rows import DictRow
-from psycopg.types.json import Jsonb
+from psycopg2.extras import Json
 
-from trainer.contract import rungs, search_grid, study
-from trainer.contract.config import digest
+from trainer.contract.config.yaml_files import leaves
+from trainer.contract.database.sessions import Session, execute
+from trainer.contract.digests import digest
 from trainer.contract.errors import SweepChangedError
+from trainer.contract.ledger import study
 from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import query
-from trainer.contract.objectives import Method
-from trainer.contract.paths import OutputsRoot
-from trainer.contract.sweep import SweepSpec
-from trainer.contract.yaml_config import leaves
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep import grid, rungs
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method
 
 OWN_TO_A_SWEEP = {"objective", "method", "explain", "share_observations"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
@@ -55,19 +55,19 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
 
 def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, max_attempts: int) -> None:
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
-    search_grid.check_budget(spec)
+    grid.check_budget(spec)
     spec.space  # noqa: B018 - a phase without a search space is refused before anything is written
 
-    def once(open_: psycopg.Connection[DictRow]) -> None:
-        with open_.transaction():
-            open_.execute(query("take_time").encode())
-            open_.execute(query("lock").encode(), {"name": "truestrength:register"})
+    def once(open_: Session) -> None:
+        with open_:
+            execute(open_, query("take_time"))
+            execute(open_, query("lock"), {"name": "truestrength:register"})
             old = _stored(open_, spec.batch_id)
             if old is None:
                 _refuse_foreign_study(connection.url, spec)
             else:
                 _refuse_change(old, spec, root_id, outputs)
-            open_.execute(query("put_outputs_root").encode(), {"root_id": root_id, "path": str(outputs.root)})
+            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root)})
             _put(open_, spec, root_id, max_attempts)
 
     connection.work(once)
@@ -95,26 +95,26 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [f"{key}: {then} -> {now}" for key, (then, now) in pairs.items() if then != now]
 
 
-def _stored(open_: psycopg.Connection[DictRow], batch_id: str) -> StoredSweep | None:
+def _stored(open_: Session, batch_id: str) -> StoredSweep | None:
     found = fetch(open_, query("sweep"), {"batch_id": batch_id}, StoredSweep)
     return found[0] if found else None
 
 
-def _put(open_: psycopg.Connection[DictRow], spec: SweepSpec, root_id: str, max_attempts: int) -> None:
+def _put(open_: Session, spec: SweepSpec, root_id: str, max_attempts: int) -> None:
     identity = _plain(spec.identity())
     row = {
         "batch_id": spec.batch_id,
         "root_id": root_id,
         "digest": spec.digest,
         "family": digest({key: value for key, value in identity.items() if key not in OWN_TO_A_SWEEP}),
-        "identity": Jsonb(identity),
-        "spec": Jsonb(msgspec.to_builtins(spec)),
+        "identity": Json(identity),
+        "spec": Json(msgspec.to_builtins(spec)),
         "direction": spec.objective.direction.value,
         "max_attempts": max_attempts,
     }
-    open_.execute(query("put_sweep").encode(), row)
+    execute(open_, query("put_sweep"), row)
     slots = {"batch_id": spec.batch_id, "rungs": rungs.rung_of_slots(spec.method, spec.n_trials)}
-    open_.execute(query("put_slots").encode(), slots)
+    execute(open_, query("put_slots"), slots)
 
 
 def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: OutputsRoot) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from trainer.contract.objectives import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Phase, Target
 
 
 class SlotState(StrEnum):
@@ -80,6 +80,10 @@ class OpenSlots(msgspec.Struct, frozen=True, kw_only=True):
         return self.pending + self.running + self.reported
 
 
+Standing = Literal["complete", "cancelled", "failed", "running", "waiting", "stopped"]
+"""`waiting`: nobody has begun; `stopped`: begun, and nobody is at it."""
+
+
 class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep at a glance."""
 
@@ -99,7 +103,10 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     mean_seconds: float | None
     """Of the complete attempts."""
     started_at: datetime | None
+    ended: int
+    """Attempts that have ended, in whichever way."""
     last_finished_at: datetime | None
+    """When the last one of them ended, by the database's clock."""
     live_workers: int
     cancelled: bool
 
@@ -109,9 +116,27 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
         return self.pending + self.running
 
     @property
+    def closed(self) -> int:
+        """Slots that are done or failed."""
+        return self.done + self.failed
+
+    @property
     def complete(self) -> bool:
         """Whether every trial of the budget is done."""
         return self.done == self.n_trials
+
+    @property
+    def standing(self) -> Standing:
+        """One word for how the sweep stands."""
+        if self.complete:
+            return "complete"
+        if self.cancelled:
+            return "cancelled"
+        if not self.open:
+            return "failed"
+        if self.live_workers:
+            return "running"
+        return "waiting" if self.started_at is None else "stopped"
 
 
 class KnownRoot(msgspec.Struct, frozen=True):

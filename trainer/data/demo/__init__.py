@@ -14,7 +14,7 @@ import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_bytes
-from trainer.contract.paths import LeaguePaths
+from trainer.contract.paths.league import LeaguePaths
 from trainer.data.demo.box_scores import box_scores
 from trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
 from trainer.data.demo.game_scores import Fixtures, play

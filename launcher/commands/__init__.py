@@ -1,0 +1,1 @@
+"""What a person types: every flag in `parser`, and a module of handlers for each kind of command."""

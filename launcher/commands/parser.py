@@ -1,0 +1,174 @@
+"""The launcher's command line: every flag of every command. Imports nothing heavy, so `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.errors import suggest
+from trainer.contract.paths.user import path
+from trainer.contract.words import Method, Objective, Phase, Target
+
+DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
+CONFIG = Path("config/outputs4_phase1.yaml")
+EXECUTORS = ("local", "slurm", "debug")
+ORDERS = ("sequential", "parallel")
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+E = TypeVar("E", bound=StrEnum)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top: argparse.ArgumentParser = Parser(prog="python -m launcher", description=DESCRIPTION)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")
+    _add_cell(sweep)
+    _add_budget(sweep)
+    _add_config(sweep)
+    _add_running(sweep)
+    sweep.set_defaults(handler=imported_when_called("launcher.commands.run", "sweep"))
+
+    phase1 = commands.add_parser("phase1", help="all of Phase I: twelve sweeps, the rolling sweep, the analysis")
+    _add_budget(phase1)
+    _add_config(phase1)
+    _add_running(phase1)
+    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "phase1"))
+
+    plan = commands.add_parser("plan", help="print Phase I's plan; touches nothing")
+    _add_budget(plan)
+    _add_config(plan)
+    plan.add_argument("--json", action="store_true", help="for programs")
+    plan.set_defaults(handler=imported_when_called("launcher.commands.run", "print_plan"))
+
+    report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
+    _add_config(report)
+    report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
+    report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
+
+    _add_watching(commands)
+    _add_database(commands)
+    return top
+
+
+def _add_cell(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--phase", type=one_of(Phase), default=Phase.PHASE1, metavar=_names(Phase), help="search space")
+    to.add_argument("--objective", type=one_of(Objective), default=Objective.SPEARMAN, metavar=_names(Objective))
+    to.add_argument(
+        "--listmle-target", type=one_of(Target), metavar=_names(Target), help="default: training.listmle_target"
+    )
+    to.add_argument("--batch-id", metavar="ID", help="name of the sweep (default: PHASE_OBJECTIVE_TARGET)")
+
+
+def _add_budget(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--method", type=one_of(Method), default=Method.OPTUNA, metavar=_names(Method))
+    to.add_argument("--n-trials", type=count, default=12, metavar="N", help="trials of a sweep (12)")
+    to.add_argument("--n-jobs", type=count, default=4, metavar="N", help="workers of a sweep's array (4)")
+    to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
+    to.add_argument(
+        "--share-observations",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="trials of sweeps with the same target count as prior observations",
+    )
+
+
+def _add_config(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+
+
+def _add_running(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
+    to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
+    to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
+    to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
+    to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
+
+
+def _add_watching(commands: Commands) -> None:
+    status = commands.add_parser("status", help="sweeps and workers, from the ledger")
+    status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
+    status.add_argument("--json", action="store_true", help="for programs")
+    _add_outputs(status)
+    status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
+
+    logs = commands.add_parser("logs", help="what the workers of a sweep say")
+    logs.add_argument("batch_id", metavar="BATCH")
+    logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
+    logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
+    _add_outputs(logs)
+    logs.set_defaults(handler=imported_when_called("launcher.commands.watch", "logs"))
+
+    cancel = commands.add_parser("cancel", help="stop a sweep; its workers give back their slots")
+    which = cancel.add_mutually_exclusive_group(required=True)
+    which.add_argument("batch_id", nargs="?", metavar="BATCH")
+    which.add_argument("--all", action="store_true", help="every sweep that is not complete")
+    _add_outputs(cancel)
+    cancel.set_defaults(handler=imported_when_called("launcher.commands.watch", "cancel"))
+
+    forget = commands.add_parser("forget", help="free a batch id: the sweep leaves the database, its files stay")
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("batch_id", nargs="?", metavar="BATCH")
+    which.add_argument("--all", action="store_true", help="every sweep")
+    _add_outputs(forget)
+    forget.set_defaults(handler=imported_when_called("launcher.commands.watch", "forget"))
+
+    retry = commands.add_parser("retry", help="give failed slots new attempts, and take back a cancellation")
+    retry.add_argument("batch_id", metavar="BATCH")
+    _add_outputs(retry)
+    retry.set_defaults(handler=imported_when_called("launcher.commands.watch", "retry"))
+
+
+def _add_database(commands: Commands) -> None:
+    group = commands.add_parser("db", help="the embedded PostgreSQL server, in .postgres/")
+    steps = group.add_subparsers(required=True, metavar="up|down|status|url")
+    up = steps.add_parser("up", help="start it unless it runs")
+    up.add_argument(
+        "--listen",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="ADDRESS",
+        help="accept connections from other machines, on every interface or on one address",
+    )
+    up.set_defaults(handler=imported_when_called("launcher.commands.database", "up"))
+    down = steps.add_parser("down", help="stop it")
+    down.set_defaults(handler=imported_when_called("launcher.commands.database", "down"))
+    status = steps.add_parser("status", help="say whether it runs")
+    status.set_defaults(handler=imported_when_called("launcher.commands.database", "status"))
+    url = steps.add_parser("url", help="print the database's URL, password included")
+    _add_outputs(url)
+    url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+
+
+def _add_outputs(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+
+
+def one_of(kind: type[E]) -> Callable[[str], E]:
+    """A converter to an enum; another value lists those that are allowed."""
+
+    def convert(text: str) -> E:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: {suggest(text, list(kind))}") from None
+
+    return convert
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)
+
+
+def _names(kind: type[StrEnum]) -> str:
+    return "|".join(kind)

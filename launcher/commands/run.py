@@ -1,0 +1,125 @@
+"""The commands that run a plan: `sweep`, `phase1`, `plan`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from launcher.local.signals import terminated_like_interrupted
+from launcher.plan import Budget, Cell, Plan, awaits_demo_league, expand_phase1, expand_sweep
+from launcher.trainer_commands import demo_league, work
+from trainer.contract.command_line import say
+from trainer.contract.config.settings import Config, load_config
+from trainer.contract.errors import ConfigError, UserError
+from trainer.contract.process import thread_environment, threads_per_worker
+
+
+def sweep(args: argparse.Namespace) -> int:
+    """`launcher sweep`."""
+    config = _load(args)
+    if not args.dry_run:
+        make_demo_league(config)
+    cell = Cell(args.phase, args.objective, args.listmle_target or config.training.listmle_target)
+    return _run(expand_sweep(config, _budget(args), cell, args.batch_id), args)
+
+
+def phase1(args: argparse.Namespace) -> int:
+    """`launcher phase1`."""
+    config = _load_phase1(args)
+    if not args.dry_run:
+        make_demo_league(config)
+    return _run(expand_phase1(config, _budget(args)), args, whole=True)
+
+
+def print_plan(args: argparse.Namespace) -> None:
+    """`launcher plan`."""
+    plan = expand_phase1(_load_phase1(args), _budget(args))
+    say(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())
+
+
+def make_demo_league(config: Config) -> None:
+    """Make the synthetic league where the default data folder is empty, so that a fresh clone can run a plan.
+
+    Raises:
+        UserError: the trainer's command failed.
+    """
+    if not awaits_demo_league(config):
+        return
+    command = [sys.executable, *demo_league(config.paths.data)]
+    if subprocess.run(command, check=False).returncode:
+        raise UserError(f"the demo league could not be made: `{shlex.join(command)}` failed, see above")
+
+
+def _load(args: argparse.Namespace) -> Config:
+    config = load_config(args.config, args.set)
+    if config.inference.run_id is not None:
+        raise ConfigError(
+            f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
+            "leave it null, or use `python -m trainer run`"
+        )
+    return config
+
+
+def _load_phase1(args: argparse.Namespace) -> Config:
+    named = [text for text in args.set if text.startswith("training.listmle_target=")]
+    if named:
+        raise ConfigError(f"--set {named[0]}: Phase I runs every target; `python -m launcher sweep` runs one")
+    return _load(args)
+
+
+def _budget(args: argparse.Namespace) -> Budget:
+    return Budget(
+        n_trials=args.n_trials,
+        n_jobs=1 if getattr(args, "executor", None) == "debug" else args.n_jobs,
+        method=args.method,
+        explain=args.run_explain,
+        share_observations=args.share_observations,
+    )
+
+
+def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
+    """Run a plan; a `whole` one (all of Phase I) ends with the held-out season."""
+    from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
+    from launcher.containers.contained import preview  # noqa: PLC0415
+    from launcher.containers.settings import container, parse_container  # noqa: PLC0415
+    from launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
+
+    if args.executor == "slurm":
+        from launcher.slurm.submit import Options, run  # noqa: PLC0415
+
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
+        say(run(plan, options, dry_run=args.dry_run))
+        return 0
+    if args.cluster:
+        raise ConfigError(f"--cluster {args.cluster}: needs --executor slurm")
+    settings = parse_container(args.container or "none")
+    if args.dry_run:
+        first, *later = (spec.batch_id for spec in plan.sweeps)
+        threads = threads_per_worker(plan.n_jobs)
+        words = work(first, threads, later, share=args.share)
+        command = [sys.executable, *words]
+        if settings.runtime != "none":
+            command = preview(container(settings, plan.config.paths, Path()), words, thread_environment(threads))
+        say(f"{plan.table()}\n\neach worker runs: {shlex.join(command)}")
+        return 0
+    inside = checked(settings, plan.config.paths, Path())
+
+    from launcher.database import database_for_command  # noqa: PLC0415
+    from launcher.local.progress import display  # noqa: PLC0415
+    from launcher.local.run_plan import WrittenReports, run_plan  # noqa: PLC0415
+    from trainer.contract.ledger import Ledger  # noqa: PLC0415
+
+    if args.executor == "debug" and inside:
+        raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
+    worker = partial(work, share=args.share)
+    executor = DebugExecutor(worker) if args.executor == "debug" else LocalExecutor(plan.n_jobs, worker, inside)
+    with terminated_like_interrupted(), display() as screen:
+        screen.say(plan.table())
+        with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
+            return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))

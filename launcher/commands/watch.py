@@ -1,0 +1,180 @@
+"""The commands that look at sweeps and steer them, wherever their workers run.
+
+`status`, `logs`, `cancel`, `retry`, `forget`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from launcher.database import database_with_sweeps, named_root
+from launcher.jobs.logs import follow, logs_of, tail
+from launcher.slurm import queue
+from launcher.text_table import text_table
+from trainer.contract.command_line import say
+from trainer.contract.errors import UserError
+from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
+from trainer.contract.ledger.registration import stored
+from trainer.contract.paths.outputs import OutputsRoot, run_name
+
+WATCH_S = 2.0
+
+
+def status(args: argparse.Namespace) -> None:
+    """`launcher status`."""
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        slurm = _slurm(ledger)
+        while True:
+            text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
+            if args.watch and sys.stdout.isatty():
+                sys.stdout.write("\x1b[H\x1b[2J")
+            say(text)
+            if not args.watch:
+                return
+            try:
+                time.sleep(WATCH_S)
+            except KeyboardInterrupt:
+                return
+
+
+def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
+    """Every sweep, the workers that live or hold a slot, and what is in SLURM's queue."""
+    sweeps = ledger.all_progress()
+    jobs = slurm.look() if slurm else []
+    queued = {job.batch_id for job in jobs}
+    if not sweeps:
+        return "no sweeps yet"
+    header = ["sweep", "trials", "failed", "running", "workers", "best", "run", "state"]
+    rows = [
+        [
+            sweep.batch_id,
+            f"{sweep.done}/{sweep.n_trials}",
+            sweep.failed,
+            sweep.running,
+            sweep.live_workers,
+            None if sweep.best_value is None else f"{sweep.best_value:.4f}",
+            None if sweep.best_run_id is None else run_name(sweep.best_run_id),
+            state(sweep, queued=sweep.batch_id in queued),
+        ]
+        for sweep in sweeps
+    ]
+    roots = ", ".join(root.path for root in ledger.outputs_roots())
+    table = f"outputs: {roots}\n{text_table(header, rows)}"
+    if slurm:
+        table += f"\n\n{slurm.problem or queue.table(jobs)}"
+    workers = live_workers(ledger, sweeps)
+    if not workers:
+        return f"{table}\n\nno workers"
+    header = ["worker", "sweep", "slot", "host", "pid", "job", "seen"]
+    now = max(worker.seen_at for worker in workers)
+    at_work = [
+        [w.worker_id, w.batch_id, w.slot, w.host, w.pid, w.job_id, f"{(now - w.seen_at).total_seconds():.0f} s ago"]
+        for w in workers
+    ]
+    return f"{table}\n\n{text_table(header, at_work)}"
+
+
+def state(sweep: SweepProgress, *, queued: bool = False) -> str:
+    """`sweep.standing`, or `queued` for one that waits for its jobs in SLURM's queue."""
+    return "queued" if queued and sweep.standing in {"waiting", "stopped"} else sweep.standing
+
+
+def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]:
+    """Workers with a running lease, and those that hold a slot without one (the next claim takes it from them)."""
+    busy = [sweep.batch_id for sweep in sweeps if sweep.live_workers or sweep.running]
+    return [w for batch_id in busy for w in ledger.workers(batch_id) if w.live or w.slot is not None]
+
+
+def logs(args: argparse.Namespace) -> None:
+    """`launcher logs`."""
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
+        # A root that was moved is where it was found, not where the sweep was registered.
+        outputs = OutputsRoot(args.outputs or registered)
+        workers = ledger.workers(args.batch_id)
+        if args.worker is not None and args.worker not in {worker.worker_id for worker in workers}:
+            numbers = ", ".join(str(worker.worker_id) for worker in workers) or "none"
+            raise UserError(f"--worker {args.worker}: {args.batch_id} has no such worker. It has had: {numbers}")
+        if args.follow:
+            follow(ledger, args.batch_id, outputs, args.worker)
+            return
+        found = logs_of(ledger, args.batch_id, outputs, args.worker)
+        if not found:
+            raise UserError(f"{args.batch_id}: no worker has written a log in {outputs.sweep(args.batch_id).jobs} yet")
+        for name, path in found.items():
+            say(f"==> {name}: {path}\n{tail(path, None if args.worker is not None else 20)}")
+
+
+def cancel(args: argparse.Namespace) -> None:
+    """`launcher cancel`."""
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
+        unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
+        for sweep in unfinished:
+            ledger.cancel(sweep.batch_id)
+            say(f"{sweep.batch_id}: cancelled with {sweep.done} of {sweep.n_trials} trials done")
+        if tokens := queue.tokens(ledger):
+            jobs = queue.cancel(tokens, [sweep.batch_id for sweep in chosen], plans=args.all)
+            say(f"jobs ended in SLURM: {', '.join(jobs) or 'none'}")
+        if not unfinished:
+            say("nothing to cancel: no sweep has open slots")
+        elif any(sweep.live_workers for sweep in unfinished):
+            say(f"its workers give back their slots within {LEASE_S / 4:.0f} s")
+
+
+def forget(args: argparse.Namespace) -> None:
+    """`launcher forget`.
+
+    Raises:
+        UserError: workers are at one of the sweeps.
+    """
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
+        busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
+        if busy:
+            raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
+        for sweep in chosen:
+            known = stored(ledger.connection, sweep.batch_id)
+            ledger.forget(sweep.batch_id)
+            place = f" in {known.outputs}" if known else ""
+            say(f"{sweep.batch_id}: forgotten; its files stay{place}")
+        if not chosen:
+            say("nothing to forget: no sweeps yet")
+
+
+def retry(args: argparse.Namespace) -> None:
+    """`launcher retry`."""
+    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+        before = ledger.progress(args.batch_id)
+        ledger.retry(args.batch_id)
+        opened = f"{before.failed} failed slots get new attempts" if before.failed else "nothing to retry"
+        taken_back = ", and it is cancelled no more" if before.cancelled else ""
+        say(f"{args.batch_id}: {opened}{taken_back}")
+        if before.failed or before.cancelled:
+            say("the command that started the sweep, run again, goes on with it")
+
+
+def _slurm(ledger: Ledger) -> queue.SlurmWatch | None:
+    tokens = queue.tokens(ledger)
+    return queue.SlurmWatch(tokens) if tokens else None
+
+
+def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None) -> str:
+    sweeps = ledger.all_progress()
+    jobs = slurm.look() if slurm else []
+    queued = {job.batch_id for job in jobs}
+    data: dict[str, Any] = {
+        "sweeps": [
+            {**msgspec.to_builtins(sweep), "state": state(sweep, queued=sweep.batch_id in queued)} for sweep in sweeps
+        ],
+        "jobs": [job._asdict() for job in jobs],
+        "slurm_problem": slurm.problem if slurm else "",
+        "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
+    }
+    return msgspec.json.format(msgspec.json.encode(data)).decode()

@@ -1,0 +1,1 @@
+"""Workers in containers: settings, argument lists of the runtimes, checks, and one contained process."""

@@ -1,0 +1,155 @@
+"""The database for the time of one command: the configured one, or that of an outputs root on the embedded server.
+
+A server that the command started itself is stopped when it ends, unless somebody else has come to use it meanwhile.
+Surprising: a command that runs a plan names its database in its own environment. So whatever it starts (workers,
+containers, the reader of the held-out season, jobs) uses this very one, also when another launcher makes that of
+another outputs root the current one meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import psycopg2
+
+from launcher.postgres import server
+from launcher.postgres.state import MAINTENANCE
+from trainer.contract.command_line import say as say_line
+from trainer.contract.database import address, faults
+from trainer.contract.database.sessions import connected, execute
+from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.server import EmbeddedServerPaths
+
+_aside = partial(say_line, aside=True)
+PROJECT = Path()
+"""The folder that `.postgres/` lies in."""
+
+
+@contextmanager
+def database_for_command(outputs: OutputsRoot, say: Callable[[str], None]) -> Iterator[str]:
+    """Give the URL of the database of a plan, for this command and for all that it starts.
+
+    Args:
+        outputs: The plan's outputs root; its database on the embedded server is made where it is missing.
+        say: Told what was started and stopped.
+
+    Raises:
+        DatabaseError: the database cannot be reached or started, and what to do next.
+    """
+    if address.configured():
+        yield _configured()
+        return
+    with _embedded_server(say), _named(server.select(PROJECT, outputs)):
+        yield address.database_url()
+
+
+@contextmanager
+def database_for_jobs(outputs: OutputsRoot) -> Iterator[str]:
+    """Like `database_for_command` for jobs that outlive the command: a server must be up already.
+
+    Raises:
+        DatabaseError: nothing serves a database, or it cannot be reached.
+    """
+    if not address.configured() and not server.status(PROJECT).running:
+        raise DatabaseError(
+            "No database for the cluster's jobs. Serve one with `python -m launcher db up --listen` on a machine that "
+            "the nodes reach, or from a job (`sbatch slurm/postgres.sbatch`), or set DATABASE_URL to a server."
+        )
+    with database_for_command(outputs, _aside) as url:
+        yield url
+
+
+@contextmanager
+def database_with_sweeps(outputs: OutputsRoot | None = None) -> Iterator[str]:
+    """Give the URL of a database to look at or to steer sweeps in. Makes no new one, and none the current one.
+
+    Args:
+        outputs: Whose database, on the embedded server; None: the current one.
+
+    Raises:
+        DatabaseError: nothing has run here yet, or not in this outputs root, or the database cannot be reached.
+    """
+    if address.configured():
+        yield _configured()
+        return
+    if not EmbeddedServerPaths.of(PROJECT).data.exists():
+        raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
+    with _embedded_server(_aside):
+        yield server.url(PROJECT, outputs)
+
+
+def named_root(folder: Path | None) -> OutputsRoot | None:
+    """The outputs root that `--outputs` names, if it does.
+
+    Raises:
+        ConfigError: the environment names a database, so there is nothing to choose.
+    """
+    if folder is not None and address.configured():
+        raise ConfigError(
+            f"--outputs {folder}: chooses among the databases of the embedded server, but {address.URL_VARIABLE} or "
+            f"{address.FILE_VARIABLE} names the database: leave one of the two out"
+        )
+    return None if folder is None else OutputsRoot(folder)
+
+
+def _configured() -> str:
+    url = address.database_url()
+    faults.check(url)
+    return url
+
+
+@contextmanager
+def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
+    """The embedded server, started for the time of the command unless it runs."""
+    if _running():
+        yield
+        return
+    url = server.up(PROJECT)
+    say(f"database: started the embedded PostgreSQL ({address.redact(address.with_database(url, ''))})")
+    try:
+        yield
+    finally:
+        say(_stop(url))
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Name a database to this process and to those that it starts."""
+    os.environ[address.FILE_VARIABLE] = str(file.absolute())
+    try:
+        yield
+    finally:
+        del os.environ[address.FILE_VARIABLE]
+
+
+def _running() -> bool:
+    """Whether the embedded server answers, on this machine or on the one it was started on."""
+    try:
+        faults.check(address.with_database(address.database_url(PROJECT), MAINTENANCE))
+    except DatabaseError:
+        return False
+    return True
+
+
+def _stop(url: str) -> str:
+    others = connections_of_others(url)
+    if others:
+        return f"database: left running, {others} other connections use it (`python -m launcher db down` stops it)"
+    server.down(PROJECT)
+    return "database: stopped; its data stays in .postgres/"
+
+
+def connections_of_others(url: str) -> int:
+    """Connections of others to any of its databases; 0 when the server is gone already."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    try:
+        with connected(url) as session:
+            row = execute(session, query).fetchone()
+    except psycopg2.Error:
+        return 0
+    return int(row[0]) if row else 0

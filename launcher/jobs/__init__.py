@@ -1,0 +1,1 @@
+"""What runs inside a job on any executor, and what it says."""

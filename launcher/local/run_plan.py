@@ -1,0 +1,187 @@
+"""Runs the sweeps of a plan one after another, writes down each one's results, and then the analysis.
+
+All sweeps are registered before the first one runs: a batch id whose configuration has changed is refused at once and
+not after hours, and `cancel --all` reaches the whole plan.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from launcher.conclusion import analyse, conclude
+from launcher.containers.settings import Container
+from launcher.local.crew import Crew
+from launcher.local.executors import Executor
+from launcher.local.progress import Display, PlanProgress
+from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
+from launcher.plan import Plan
+from launcher.registration import exclusively, register
+from launcher.report.reading import written
+from launcher.text_table import text_table
+from trainer.contract.errors import UserError
+from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.paths.outputs import run_name
+
+EXIT_INCOMPLETE = 1
+FIGURES_REST_S = 300.0
+"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
+
+
+class Reports(Protocol):
+    """Told when there is something to report."""
+
+    def sweep(self, batch_id: str) -> None:
+        """A sweep has ended that is not yet in the tables."""
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
+
+
+@dataclass(frozen=True)
+class WrittenReports:
+    """Tables, analysis and plots in the outputs root."""
+
+    plan: Plan
+    ledger: Ledger
+    say: Callable[[str], None]
+    container: Container | None = None
+    whole: bool = False
+    """The plan ends with the held-out season."""
+
+    def sweep(self, batch_id: str) -> None:
+        """The tables of one sweep and, unless the end of the plan is next, the analysis."""
+        from launcher.report.sweep_files import write_sweep_results  # noqa: PLC0415 - a finished plan need not wait for it
+
+        write_sweep_results(self.ledger, batch_id, self.plan.outputs)
+        names = self.plan.batch_ids
+        ahead = names[names.index(batch_id) + 1 :]
+        if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
+            # What could not be drawn is said at the end, once; until then it stands in the analysis.
+            analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
+
+    def end(self, *, changed: bool, complete: bool) -> None:
+        """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
+        conclude(
+            self.plan.outputs,
+            self.plan.batch_ids,
+            self.ledger,
+            changed=changed,
+            held_out=self.whole and complete,
+            container=self.container,
+            say=self.say,
+        )
+
+
+def run_plan(
+    plan: Plan,
+    ledger: Ledger,
+    executor: Executor,
+    display: Display,
+    reports: Reports,
+) -> int:
+    """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
+
+    Args:
+        plan: The sweeps, in order.
+        ledger: Where they are registered.
+        executor: Where the workers run.
+        display: Where progress and messages are shown.
+        reports: Told of the end of each sweep that is not yet in the tables, and of the end of the plan.
+
+    Returns:
+        0, or 1 when a sweep is not complete.
+
+    Raises:
+        SweepChangedError: a batch id is known with another configuration.
+        UserError: another launcher is running one of the sweeps.
+    """
+    seen = PlanProgress(plan.sweeps)
+    outcomes: list[Outcome] = []
+    changed = False
+
+    def show(progress: SweepProgress, at_work: int) -> None:
+        seen.see(progress)
+        display.show(seen, progress, at_work)
+
+    crew = Crew(plan.n_jobs, executor, plan.outputs)
+    with exclusively(plan, ledger), at_work(crew, display):
+        for spec in plan.sweeps:
+            register(ledger, spec, plan.outputs)
+            seen.see(ledger.progress(spec.batch_id))
+        for i, name in enumerate(plan.batch_ids):
+            outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
+            if outcome.progress.failed and not outcome.problem:
+                outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
+            if outcome.submitted or not written(plan.outputs, outcome.progress):
+                outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
+                changed = True
+            if outcome.problem:
+                display.say(outcome.problem)
+            outcomes.append(outcome)
+    return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:
+    """Report the end of the plan, and say what it has come to. Returns the exit code."""
+    complete = all(outcome.progress.complete for outcome in outcomes)
+    end = _reported(
+        replace(outcomes[-1], problem=None), "the analysis", partial(reports.end, changed=changed, complete=complete)
+    )
+    if end.problem:
+        display.say(end.problem)
+        outcomes = [*outcomes[:-1], end]
+    display.say(summary(plan, outcomes))
+    return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
+
+
+@contextmanager
+def at_work(crew: Crew, display: Display) -> Iterator[None]:
+    """Let workers leave by themselves at the end; on an interruption tell them to give back their slots."""
+    try:
+        yield
+    except BaseException:
+        if workers := crew.alive():
+            try:
+                display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
+            finally:
+                crew.stop()
+        raise
+    crew.leave()
+
+
+def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
+    """Write something; whatever fails costs just that and not the sweeps that follow.
+
+    Raises:
+        UserError: the ledger cannot be read, so nothing else can go on either.
+    """
+    try:
+        report()
+    except UserError:
+        raise
+    except OSError as error:
+        problem = f"{what} could not be written: {error}."
+    except Exception:
+        problem = f"{what} could not be written:\n{traceback.format_exc().rstrip()}"
+    else:
+        return outcome
+    hint = "`python -m launcher report` writes everything from the ledger and the run folders."
+    return replace(outcome, problem="\n".join([*filter(None, [outcome.problem]), problem, hint]))
+
+
+def summary(plan: Plan, outcomes: list[Outcome]) -> str:
+    """What a plan has come to, and where to read on."""
+    rows = []
+    for spec, outcome in zip(plan.sweeps, outcomes, strict=True):
+        now = outcome.progress
+        value = None if now.best_value is None else f"{now.best_value:.4f}"
+        run = None if now.best_run_id is None else run_name(now.best_run_id)
+        rows.append([spec.batch_id, f"{now.done}/{now.n_trials}", now.failed, value, run, now.standing])
+    table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)
+    folder = plan.outputs.sweep("<sweep>").folder
+    return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}"

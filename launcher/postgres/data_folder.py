@@ -1,0 +1,64 @@
+"""Makes the embedded server's data folder, and writes its settings.
+
+Passwords are asked for on every connection, from this machine too; the server listens on the loopback interface.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from launcher.postgres.host import tail
+from launcher.postgres.programs import Programs
+from launcher.postgres.state import LOOPBACK, NAME, ServerState
+from trainer.contract import files
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths.server import EmbeddedServerPaths
+
+MAX_CONNECTIONS = 300
+LONGEST_SOCKET_FOLDER = 80
+"""A socket's path may have 107 bytes, on some systems 103."""
+
+
+def initialise(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> None:
+    """Make the data folder beside its place and move it there when it is whole."""
+    state.write(paths.state)
+    fresh = paths.data.with_name(f"data.{secrets.token_hex(4)}")
+    password = paths.data.with_name(f"password.{secrets.token_hex(4)}")
+    output = paths.data.with_name("initdb.log")
+    try:
+        files.write_secret(password, state.password)
+        programs.own(password)
+        fresh.mkdir(mode=0o700)
+        programs.own(fresh)
+        made = programs.run(
+            "initdb", "--pgdata", str(fresh), "--username", NAME, "--auth", "scram-sha-256", "--pwfile", str(password),
+            "--encoding", "UTF8", "--no-locale", output=output,
+        )  # fmt: skip
+        if made.returncode:
+            raise DatabaseError(f"initdb failed: {tail(output)}")
+    finally:
+        password.unlink(missing_ok=True)
+    with (fresh / "pg_hba.conf").open("a") as rules:
+        rules.write("host all all all scram-sha-256\n")
+    with (fresh / "postgresql.conf").open("a") as settings:
+        settings.write("include 'truestrength.conf'\n")
+    fresh.rename(paths.data)
+
+
+def write_settings(paths: EmbeddedServerPaths, state: ServerState) -> None:
+    """Write the settings of one start, beside PostgreSQL's own file, which includes them."""
+    folder = str(paths.data) if len(str(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
+    settings: dict[str, str | int] = {
+        "listen_addresses": state.listen if state.listen in ("*", LOOPBACK) else f"{LOOPBACK},{state.listen}",
+        "port": state.port,
+        "unix_socket_directories": folder,
+        "max_connections": MAX_CONNECTIONS,
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        # Dead peers (a node that lost power) are noticed in about a minute, and their locks fall.
+        "tcp_keepalives_idle": 30,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }
+    lines = [f"{key} = '{str(value).replace(chr(39), chr(39) * 2)}'" for key, value in settings.items()]
+    (paths.data / "truestrength.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")

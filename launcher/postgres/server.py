@@ -1,0 +1,248 @@
+"""A PostgreSQL server of the project's own, under `.postgres/`: a real one, with fsync and passwords, from a wheel.
+
+Whether it lives is not read from a pid, which lies after a restart, in containers and for zombies: the server's
+processes inherit an open file with a lock on it, and the kernel lets go of that lock when the last of them is gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import psycopg2
+
+from launcher.postgres import data_folder, databases, host
+from launcher.postgres.host import tail
+from launcher.postgres.programs import Programs, programs_for
+from launcher.postgres.state import MAINTENANCE, ServerState
+from trainer.contract.database import address, sessions
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.server import EmbeddedServerPaths
+from trainer.contract.process import Place
+
+START_TRIES = 5
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What `db status` shows."""
+
+    running: bool
+    url: str
+    """Without its password; empty when the server is down."""
+    data: Path
+    log: Path
+
+
+def up(root: Path, listen: bool | str = False) -> str:
+    """Start the project's server unless it runs, and return its current URL. Safe for many processes at once.
+
+    Args:
+        root: the project folder.
+        listen: True for all interfaces, or the address of one, so that other machines can connect.
+
+    Raises:
+        DatabaseError: the server cannot be started, and why.
+    """
+    paths = EmbeddedServerPaths.of(root)
+    with _locked(paths):
+        state = _state(paths)
+        wanted = state.listening(listen)
+        if _runs_elsewhere(paths, state):
+            return databases.publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
+        if _alive(paths):
+            if _answers(state) and wanted.listen == state.listen:
+                return databases.publish(paths, state)
+            _stop(paths)
+        programs = programs_for(paths.folder, paths.data)
+        if not paths.data.exists():
+            data_folder.initialise(paths, programs, wanted)
+        return _start(paths, programs, wanted)
+
+
+def down(root: Path) -> bool:
+    """Stop the server in good order. Returns whether it ran."""
+    paths = EmbeddedServerPaths.of(root)
+    if not paths.state.exists():
+        return False
+    with _locked(paths):
+        state = _state(paths)
+        if _runs_elsewhere(paths, state):
+            _refuse_elsewhere(paths, state)
+        ran = _alive(paths)
+        if ran:
+            _stop(paths)
+        paths.url.unlink(missing_ok=True)
+        state.stopped().write(paths.state)
+    return ran
+
+
+def status(root: Path) -> ServerStatus:
+    """Whether the server runs, and where its things lie."""
+    paths = EmbeddedServerPaths.of(root)
+    if not paths.state.exists():
+        return ServerStatus(False, "", paths.data, paths.log)
+    with _locked(paths):
+        state = _state(paths)
+        running = _answers(state) if _runs_elsewhere(paths, state) else _alive(paths)
+        current = state.url(databases.current(paths))
+    return ServerStatus(running, address.redact(current) if running else "", paths.data, paths.log)
+
+
+def select(root: Path, outputs: OutputsRoot) -> Path:
+    """Make an outputs root's database the current one of the server, which is up; it is made where it is missing.
+
+    Safe for many processes at once, and quick when it is there.
+
+    Returns:
+        The file with its URL, which stays right when the server moves or another root becomes the current one.
+
+    Raises:
+        DatabaseError: the database cannot be made.
+    """
+    paths = EmbeddedServerPaths.of(root)
+    name = address.root_database(outputs)
+    with _locked(paths):
+        state = _state(paths)
+        databases.create(state.url(MAINTENANCE), name)
+        databases.make_current(paths, state, name)
+    return paths.root_url(name)
+
+
+def url(root: Path, outputs: OutputsRoot | None = None) -> str:
+    """The URL with its password, of the current database or of that of an outputs root.
+
+    Raises:
+        DatabaseError: the server is not up, or has no database of this root.
+    """
+    if not status(root).running:
+        raise DatabaseError("The embedded server is not running. Start it with `python -m launcher db up`.")
+    if outputs is None:
+        paths = EmbeddedServerPaths.of(root)
+        return _state(paths).url(databases.current(paths))
+    path = address.root_url_file(root, outputs)
+    if path is None:
+        raise DatabaseError(
+            f"{outputs.root}: the embedded server has no database of this outputs root, so no sweep has run in it. "
+            f"`python -m launcher phase1 --set paths.outputs={outputs.root}` makes one."
+        )
+    return address.read_url(path)
+
+
+@contextmanager
+def _locked(paths: EmbeddedServerPaths) -> Iterator[None]:
+    try:
+        if not paths.folder.exists():
+            paths.folder.mkdir(parents=True, exist_ok=True)
+            # The server may run as another user, who has to pass; the files with the password are closed to it.
+            paths.folder.chmod(0o711)
+        with paths.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except (PermissionError, NotADirectoryError) as error:
+        raise DatabaseError(
+            f"{error.filename or paths.folder}: {error.strerror}. The embedded server belongs to the user who made it: "
+            "run as that user, or remove .postgres to begin anew."
+        ) from None
+
+
+def _state(paths: EmbeddedServerPaths) -> ServerState:
+    if paths.state.exists():
+        return ServerState.read(paths.state)
+    if paths.data.exists():
+        raise DatabaseError(
+            f"{paths.state} is gone, and with it the password of {paths.data}: restore it, or remove both"
+        )
+    return ServerState.new()
+
+
+def _alive(paths: EmbeddedServerPaths) -> bool:
+    with paths.alive.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
+    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            sessions.connect(state.url(MAINTENANCE)).close()
+        except psycopg2.OperationalError as error:
+            if "starting up" not in str(error) and "recovery" not in str(error):
+                return False
+            if time.monotonic() > deadline:
+                return False
+        else:
+            return True
+        time.sleep(0.1)
+
+
+def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
+    """Whether the server runs, or may run, where this process cannot see its pid: another container or machine.
+
+    Two servers on one data folder destroy it. Containers of one machine see each other's locks; on a shared file
+    system another machine's may be invisible.
+    """
+    if not state.host or state.place in ("", Place.here().name):
+        return False
+    if _alive(paths):
+        return True
+    another_machine = state.host != socket.gethostname() and not state.started_in_this_boot
+    return another_machine and host.file_system(paths.folder) not in host.LOCAL_FILE_SYSTEMS
+
+
+def _refuse_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> NoReturn:
+    raise DatabaseError(
+        f"The embedded server was started on {state.host} and never stopped. Stop it there (`python -m launcher db "
+        f'down`), or if {state.host} is gone for good, set "host" to "" in {paths.state} and try again.'
+    )
+
+
+def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> str:
+    output = paths.data.with_name("start.log")
+    for _ in range(START_TRIES):
+        state = state.starting_here()
+        state.write(paths.state)
+        data_folder.write_settings(paths, state)
+        if _launch(paths, programs, output):
+            return databases.publish(paths, state)
+        time.sleep(0.5)
+    raise DatabaseError(f"The embedded server does not start: {host.tail(output)} {host.tail(paths.log)}")
+
+
+def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
+    with paths.alive.open("a") as alive:
+        try:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        # No process of an earlier server is left, so these speak of a pid that is gone, a zombie, or somebody else.
+        for stale in (paths.data / "postmaster.pid", *paths.data.glob(".s.PGSQL.*.lock")):
+            stale.unlink(missing_ok=True)
+        started = programs.run(
+            "pg_ctl", "start", "--wait", "--timeout", "120", "--pgdata", str(paths.data), "--log", str(paths.log),
+            output=output, keep_open=[alive.fileno()],
+        )  # fmt: skip
+    return started.returncode == 0
+
+
+def _stop(paths: EmbeddedServerPaths) -> None:
+    programs = programs_for(paths.folder, paths.data)
+    output = paths.data.with_name("stop.log")
+    programs.run("pg_ctl", "stop", "--wait", "--mode", "fast", "--pgdata", str(paths.data), output=output)
+    deadline = time.monotonic() + 60
+    while _alive(paths):
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
+        time.sleep(0.1)

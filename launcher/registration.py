@@ -1,0 +1,53 @@
+"""Registers sweeps, and keeps launchers from each other's: one lock per batch id, taken or waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from launcher.plan import Plan
+from trainer.contract.errors import UserError
+from trainer.contract.ledger import Ledger
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.spec import SweepSpec
+
+
+def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
+    """Register a sweep; one that was cancelled goes on."""
+    ledger.register(spec, outputs)
+    if ledger.cancelled(spec.batch_id):
+        # Whoever runs the sweep again wants it to go on.
+        ledger.retry(spec.batch_id)
+
+
+@contextmanager
+def exclusively(plan: Plan, ledger: Ledger) -> Iterator[None]:
+    """Keep other launchers away from the plan's sweeps; the database lets go when this process dies.
+
+    Raises:
+        UserError: another launcher has one of them.
+    """
+    with ExitStack() as stack:
+        for spec in plan.sweeps:
+            if not stack.enter_context(ledger.building(_lock(spec.batch_id))):
+                raise UserError(
+                    f"another launcher is running the sweep {spec.batch_id}. Watch it with `python -m launcher status "
+                    f"--watch`, or stop it with Ctrl-C there or `python -m launcher cancel {spec.batch_id}`."
+                )
+        yield
+
+
+@contextmanager
+def when_alone(ledger: Ledger, batch_ids: Sequence[str]) -> Iterator[None]:
+    """Wait until no launcher is at these sweeps, and keep others from them."""
+    with ExitStack() as stack:
+        for batch_id in batch_ids:
+            while not stack.enter_context(ledger.building(_lock(batch_id))):
+                time.sleep(1)
+        yield
+
+
+def _lock(batch_id: str) -> str:
+    """What a launcher at a sweep holds."""
+    return f"launcher:{batch_id}"

@@ -1,0 +1,132 @@
+"""The readable report over a plan's sweeps, written anew as they end, from what is complete so far.
+
+It never fails because something is missing: it says what is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from launcher.report.figures.files import draw_figures
+from launcher.report.markdown import Figures, section
+from launcher.report.reading import made_from, mark, read_sweeps
+from launcher.report.sections.ceiling import ceiling_section
+from launcher.report.sections.course import failure_section, repeat_section, time_section
+from launcher.report.sections.headline import headline
+from launcher.report.sections.objectives import objective_section, target_section
+from launcher.report.sections.odds import odds_section
+from launcher.report.sections.parameters import importance_section, rolling_section
+from launcher.report.sections.slices import slice_section, stack_section
+from launcher.report.sections.terms import TERMS
+from launcher.report.trials import Sweep, comparable
+from trainer.contract.errors import DataError
+from trainer.contract.files import write_text
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.ledger import Ledger
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.words import Method, Objective
+
+
+def write_analysis(
+    ledger: Ledger,
+    batch_ids: Sequence[str],
+    outputs: OutputsRoot,
+    say: Callable[[str], object],
+    rest_s: float = 0.0,
+) -> Path:
+    """Draw the plots and write the report.
+
+    Args:
+        ledger: Where the sweeps are registered; those that are not yet are reported as missing.
+        batch_ids: The plan's sweeps; other sweeps of the same outputs root are reported too.
+        outputs: The root that holds the sweeps' folders.
+        say: Told of plots that could not be drawn; the report says it, too.
+        rest_s: Leave the plots as they are when one is younger than this, in seconds.
+
+    Returns:
+        The report's path.
+    """
+    # Before anything is read: what happens while the plots are drawn is not told of.
+    source = made_from(ledger, outputs)
+    sweeps, foreign = read_sweeps(ledger, outputs)
+    known = [sweep.spec.batch_id for sweep in sweeps]
+    planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
+    not_drawn: list[str] = []
+    figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
+    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *not_drawn])
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + mark(source))
+    for problem in not_drawn:
+        say(problem)
+    return outputs.analysis
+
+
+def about_data(sweeps: Sequence[Sweep]) -> str:
+    """A sentence per league that the sweeps were run on: path, source (as its manifest says it) and fingerprint."""
+    leagues = dict.fromkeys((sweep.spec.config.paths.data, sweep.spec.data_fingerprint) for sweep in sweeps)
+    said = [f"Data: `{path}`{_source(Path(path), found)}, fingerprint `{found[:12]}`." for path, found in leagues]
+    if len(leagues) > 1:
+        said.append("**The sweeps were run on different data: their values do not compare.**")
+    if apart := len(sweeps) - len(comparable(sweeps)):
+        said.append(
+            f"**{apart} of {len(sweeps)} sweeps have other data or `evaluation` settings than the newest one: none of "
+            "their runs is called best.**"
+        )
+    return " ".join(said)
+
+
+def left_out(foreign: Sequence[str]) -> list[str]:
+    """A sentence on sweeps that cannot be read, if there are any."""
+    named = ", ".join(f"`{batch_id}`" for batch_id in foreign)
+    return [f"Left out, because another version of this program made them: {named}."] if foreign else []
+
+
+def halved(sweeps: Sequence[Sweep]) -> list[str]:
+    """A sentence on sweeps by successive halving, if there are any."""
+    named = ", ".join(f"`{sweep.spec.batch_id}`" for sweep in sweeps if sweep.spec.method is Method.HALVING)
+    if not named:
+        return []
+    return [
+        f"Successive halving ({named}): lower rungs train on fewer lists, so only trials of the last rung are compared "
+        "and called best; `rung` in `sweep_results.csv` says which those are."
+    ]
+
+
+def _source(folder: Path, fingerprint: str) -> str:
+    try:
+        manifest = read_manifest(folder)
+    except DataError:
+        return ""
+    return f" ({manifest.source})" if manifest.fingerprint == fingerprint else ""
+
+
+def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, outputs: OutputsRoot, data: str) -> str:
+    """The whole report as Markdown.
+
+    Args:
+        sweeps: Those that are registered.
+        planned: The batch ids of the whole plan, in its order.
+        figures: Plots by name, as paths relative to the report.
+        outputs: Where the runs' folders are, for the commands that repeat them.
+        data: Which league the sweeps were run on.
+    """
+    return (
+        section(
+            [
+                headline(sweeps, planned, figures, data),
+                *(objective_section(objective, sweeps, figures) for objective in Objective),
+                target_section(sweeps),
+                rolling_section(sweeps, figures),
+                importance_section(sweeps, figures),
+                slice_section(sweeps, figures),
+                stack_section(sweeps),
+                odds_section(sweeps, figures),
+                ceiling_section(sweeps),
+                time_section(sweeps),
+                failure_section(sweeps),
+                repeat_section(sweeps, outputs),
+                TERMS,
+            ]
+        )
+        + "\n"
+    )

@@ -1,0 +1,1 @@
+"""The plots of the analysis: what each one shows (`contents`), how it is drawn, and its file."""

@@ -1,0 +1,123 @@
+"""Brings the report's plots up to date, in a process that no setting of the user's reaches. Never raises.
+
+A PNG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
+a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
+would soon be drawn again waits.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+from PIL import Image
+
+from launcher.report.figures.contents import DIGEST_KEY, DPI, Drawing, Picture, figure_data
+from launcher.report.trials import Sweep
+from trainer.contract.digests import digest
+
+PROCESS = "launcher.report.figures.process"
+CODE = ("drawing.py", "style.py", "reliability.py", "process.py")
+LONGEST_S = 600
+"""A drawing process that takes longer is stopped."""
+_USERS = ("MPL", "MATPLOTLIB", "PYTHONWARNINGS", "PYTHONSTARTUP", "QT_", "DISPLAY")
+"""Beginnings of variables that the drawing process does not get."""
+
+
+def draw_figures(
+    sweeps: Sequence[Sweep], folder: Path, say: Callable[[str], object], rest_s: float = 0.0
+) -> dict[str, str]:
+    """Draw every plot there is data for into `folder`.
+
+    Args:
+        sweeps: What the plots show.
+        folder: Where they lie.
+        say: Told, at most once, which plots could not be drawn, and why.
+        rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
+
+    Returns:
+        Plot name -> path relative to the parent of `folder`, where the report lies; without those that failed.
+    """
+    try:
+        drawings = dict(figure_data(sweeps))
+        paths = {name: folder / f"{name}.png" for name in drawings}
+        problems: Mapping[str, str] = {}
+        if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
+            problems = _drawn(list(_outdated(drawings, paths)))
+    except Exception as error:  # whatever it is, it costs the plots only
+        say(_said({folder.name: f"{type(error).__name__}: {error}"}))
+        return {}
+    if problems:
+        say(_said(problems))
+    return {
+        name: f"{folder.name}/{path.name}"
+        for name, path in paths.items()
+        if path.exists() and str(path.absolute()) not in problems
+    }
+
+
+def _outdated(drawings: Mapping[str, Drawing], paths: Mapping[str, Path]) -> Iterator[Picture]:
+    for name, drawing in drawings.items():
+        content = digest([type(drawing).__name__, drawing, DPI, _code()])
+        if _digest_in(paths[name]) != content:
+            yield Picture(str(paths[name].absolute()), content, drawing)
+
+
+def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
+    """Let another process draw. Returns why pictures could not be drawn, by their paths."""
+    if not pictures:
+        return {}
+    with TemporaryDirectory(prefix="truestrength_figures_", ignore_cleanup_errors=True) as empty:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_USERS)}
+        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", PROCESS],
+            input=msgspec.msgpack.encode(pictures),
+            env=kept | own,
+            cwd=empty,  # a matplotlibrc of the working directory would be read first
+            capture_output=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
+        return dict.fromkeys((p.path for p in pictures), f"the process ended with {done.returncode}: {last}")
+    return msgspec.msgpack.decode(done.stdout, type=dict[str, str])
+
+
+def _said(problems: Mapping[str, str]) -> str:
+    names = ", ".join(Path(path).stem for path in problems)
+    reasons = "; ".join(dict.fromkeys(problems.values()))
+    return (
+        f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
+        "`python -m launcher report` tries again."
+    )
+
+
+def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
+    """When a plot was written last, or if none was, when the first trial began, in seconds since 1970."""
+    if drawn := [path.stat().st_mtime for path in folder.glob("*.png")]:
+        return max(drawn)
+    begun = [trial.started_at for sweep in sweeps for trial in sweep.trials if trial.started_at]
+    return min((moment.timestamp() for moment in begun), default=0.0)
+
+
+@cache
+def _code() -> str:
+    return sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in CODE)).hexdigest()
+
+
+def _digest_in(path: Path) -> str | None:
+    try:
+        with Image.open(path) as image:
+            return str(image.info.get(DIGEST_KEY))
+    except Exception:  # no image, or none any more: it is drawn again
+        return None

@@ -1,0 +1,142 @@
+"""Reads sweeps back, from the ledger and the run folders, and says whether what was written of them is up to date.
+
+By what the files say themselves: a file's own time may be of another clock than the ledger's, and is gone with a copy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from launcher.report.trials import Importances, Sweep, Trial
+from trainer.contract.digests import digest, file_digest
+from trainer.contract.errors import SweepChangedError
+from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.ledger.registration import stored
+from trainer.contract.ledger.rows import AttemptRow, AttemptState
+from trainer.contract.outputs_root import outputs_id
+from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from trainer.contract.records.metrics import RunMetrics
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class MadeFrom(msgspec.Struct, frozen=True):
+    """What of the ledger a sweep's files were made from."""
+
+    attempts: int
+    """That had ended."""
+    last_finished_at: datetime | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What is read back of the summary."""
+
+    made_from: MadeFrom
+
+
+def made_from(ledger: Ledger, outputs: OutputsRoot) -> str:
+    """A digest of all that the analysis of an outputs root tells of: the attempts that ended, and held-out figures."""
+    here = registered(ledger, outputs)
+    sweeps = [[p.batch_id, p.ended, p.last_finished_at] for p in ledger.all_progress() if p.batch_id in here]
+    return digest([sweeps, [[path.parent.name, file_digest(path)] for path in outputs.held_out_files()]])
+
+
+def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
+    """Whether the report tells of all that there is to tell of."""
+    try:
+        return outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
+    except FileNotFoundError:
+        return False
+
+
+def mark(source: str) -> str:
+    """The last line of the analysis, which no reader sees."""
+    return f"\n<!-- made from {source} -->\n"
+
+
+def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
+    """Whether a sweep's files tell of all its attempts that have ended."""
+    paths = outputs.sweep(progress.batch_id)
+    others = (paths.config, paths.results, paths.best_configs, paths.study, paths.importances)
+    if not all(path.exists() for path in others):
+        return False
+    found = read_file(paths.summary, Summary)
+    return found is not None and found.made_from == MadeFrom(progress.ended, progress.last_finished_at)
+
+
+def registered(ledger: Ledger, outputs: OutputsRoot) -> list[str]:
+    """The sweeps of an outputs root, in the order of their registration."""
+    if not outputs.identity.exists():
+        return []
+    root_id = outputs_id(outputs)
+    found = ((sweep.batch_id, stored(ledger.connection, sweep.batch_id)) for sweep in ledger.all_progress())
+    return [batch_id for batch_id, sweep in found if sweep and sweep.root_id == root_id]
+
+
+def read_sweeps(ledger: Ledger, outputs: OutputsRoot) -> tuple[list[Sweep], list[str]]:
+    """The sweeps of an outputs root, and the batch ids of those that only another version of this program can read."""
+    sweeps: list[Sweep] = []
+    foreign: list[str] = []
+    for batch_id in registered(ledger, outputs):
+        try:
+            sweeps.append(read_sweep(ledger, batch_id, outputs))
+        except SweepChangedError:
+            foreign.append(batch_id)
+    return sweeps, foreign
+
+
+def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
+    """A sweep with its ended attempts, from the ledger, the run folders and, once written, its importances.
+
+    Raises:
+        UserError: when the ledger has no such sweep.
+        SweepChangedError: when another version of this program has registered it.
+    """
+    paths = outputs.sweep(batch_id)
+    spec = ledger.spec(batch_id)
+    rungs = {row.slot: row.rung for row in ledger.slots(batch_id)}
+    ended = [row for row in ledger.attempts(batch_id) if row.state is not AttemptState.RUNNING]
+    return Sweep(
+        spec=spec,
+        trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
+        importances=read_file(paths.importances, Importances),
+    )
+
+
+def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
+    run = paths.run(row.run_id) if row.run_id is not None and row.state is AttemptState.COMPLETE else None
+    # When a death was noticed says nothing of when it was.
+    timed = row.finished_at is not None and row.state is not AttemptState.DEAD
+    wall = (row.finished_at - row.started_at).total_seconds() if timed and row.finished_at else None
+    return Trial(
+        batch_id=row.batch_id,
+        slot=row.slot,
+        attempt=row.attempt,
+        state=row.state.value,
+        run_id=row.run_id,
+        trial_number=row.trial_number,
+        rung=rung,
+        value=row.value,
+        parameters=row.parameters or {},
+        seconds=wall if row.seconds is None else row.seconds,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        host=row.host,
+        job_id=row.job_id,
+        reason=row.reason,
+        objectives=row.objectives or {},
+        metrics=read_file(run.metrics, RunMetrics) if run else None,
+        holdout=read_file(run.holdout, RunMetrics) if run else None,
+    )
+
+
+def read_file(path: Path, kind: type[S]) -> S | None:
+    """A JSON file as a struct; None when it is missing or damaged: a report must not fail because of one run."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,1 @@
+"""The sections of the analysis, each a function from sweeps to Markdown."""

@@ -1,0 +1,153 @@
+"""The top of the report: what is there, what is missing, and whether the best runs beat the plain baselines.
+
+It says a defeat as loudly as a victory: a model that loses to the standings must look like it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
+from launcher.report.trials import (
+    HEADLINE_OBJECTIVE,
+    Comparison,
+    Sweep,
+    Trial,
+    best_of_target,
+    best_trial,
+    comparisons,
+    rankers,
+    trials_of_target,
+)
+from trainer.contract.records.metrics import Gain, RunMetrics
+from trainer.contract.words import Objective, Target
+
+
+def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, data: str) -> str:
+    """Title, one verdict per target, and what is there of the plan.
+
+    Args:
+        sweeps: Those that are registered.
+        planned: The batch ids of the whole plan, in its order.
+        figures: Plots by name, as paths relative to the report.
+        data: Which league the sweeps were run on.
+    """
+    targets = (_target(sweeps, target, figures) for target in Target)
+    return section(["# Phase I: what the sweeps found", data, *targets, _there(sweeps, planned)])
+
+
+def verdict(found: Sequence[Comparison]) -> str:
+    """One sentence on how the stack stands against the best baseline of each objective."""
+    if not found:
+        return "has no figures to compare"
+    losses = [comparison for comparison in found if not comparison.beats]
+    if not losses:
+        return f"beats every plain baseline on all {len(found)} objectives"
+    if len(losses) == len(found):
+        return f"LOSES to a plain baseline on all {len(found)} objectives"
+    lost = ", ".join(f"{loss.objective} (to {loss.baseline})" for loss in losses)
+    return f"beats every plain baseline on {len(found) - len(losses)} of {len(found)} objectives and LOSES on {lost}"
+
+
+def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
+    best = best_of_target(sweeps, target)
+    n_trials = sum(1 for _ in trials_of_target(sweeps, target))
+    if best is None or best.metrics is None:
+        said = f"{best.run} is best, but its `metrics.json` cannot be read." if best else "No complete trial yet."
+        return section([f"## Best run for `{target}`", said])
+    held_out = best.holdout
+    return section(
+        [
+            f"## Best run for `{target}`: {best.run}",
+            f"On the validation seasons ({', '.join(best.metrics.seasons)}) {best.run} "
+            + bold(verdict(comparisons(rankers(best.metrics))))
+            + f"{_by_chance(best.metrics)}. "
+            + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
+            _table("validation", best.metrics),
+            _table("held out", held_out) if held_out else "",
+            f"{best.run} (sweep `{best.batch_id}`) has the best validation {HEADLINE_OBJECTIVE} of the {n_trials} "
+            "complete trials for this target. Having been chosen by them, its validation figures flatter it; "
+            "figures of the held-out season do not.",
+            picture(figures, f"rankers_{target}", f"models and baselines, best run for {target}"),
+        ]
+    )
+
+
+def _said_held_out(held_out: RunMetrics) -> str:
+    said = bold(verdict(comparisons(rankers(held_out))))
+    return f"On the held-out season ({', '.join(held_out.seasons)}) it {said}{_by_chance(held_out)}."
+
+
+def _by_chance(metrics: RunMetrics) -> str:
+    """How many of the gains over the best baselines may be chance, if any."""
+    gains = [metrics.gains.get(c.baseline, {}).get(c.objective) for c in comparisons(rankers(metrics)) if c.beats]
+    unsure = sum(gain is not None and gain.low <= 0 for gain in gains)
+    return f" (of the gains, {unsure} may be chance: the 95 % interval includes 0)" if unsure else ""
+
+
+def _no_held_out(sweeps: Sequence[Sweep], target: Target) -> str:
+    others = [trial for trial in trials_of_target(sweeps, target) if trial.holdout]
+    if not others:
+        return 'The held-out season has not been read yet (see "Repeating a run by hand").'
+    return f"The held-out season was read for another run, the best one then: {'; '.join(map(_other, others))}."
+
+
+def _other(trial: Trial) -> str:
+    assert trial.holdout is not None
+    return f"{trial.run} {verdict(comparisons(rankers(trial.holdout)))}"
+
+
+def _table(name: str, metrics: RunMetrics) -> str:
+    headers = [name, "stack", "best baseline", "its value", "gain", "95 % interval", "verdict"]
+    found = {comparison.objective: comparison for comparison in comparisons(rankers(metrics))}
+    return table(headers, [[_objective(o), *_cells(found.get(o), metrics.gains)] for o in Objective])
+
+
+def _cells(found: Comparison | None, gains: Mapping[str, Mapping[str, Gain]]) -> list[str]:
+    if found is None:
+        return [MISSING] * 6
+    judged = "beats all" if found.beats else bold("LOSES")
+    gain = gains.get(found.baseline, {}).get(found.objective)
+    interval = f"{signed(gain.low)} to {signed(gain.high)}" if gain else MISSING
+    return [number(found.stack), found.baseline, number(found.baseline_value), signed(found.gain), interval, judged]
+
+
+def _objective(objective: Objective) -> str:
+    return f"{objective} (lower is better)" if objective is Objective.RANK_RMSE else objective.value
+
+
+def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
+    begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
+    complete = sum(len(sweep.complete) for sweep in sweeps)
+    missing = [batch_id for batch_id in planned if not _is_whole(begun.get(batch_id))]
+    said = (
+        f"All {len(planned)} sweeps are complete: {complete} trials."
+        if not missing
+        else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
+        f"{complete} trials in all."
+    )
+    rows = [_row(name, begun.get(name)) for name in planned]
+    return section(["## What is there", said, table(_THERE, rows, text_columns=2)])
+
+
+_THERE = ("sweep", "state", "trials", "of", "not completed", "best value", "run")
+
+
+def _row(batch_id: str, sweep: Sweep | None) -> list[str]:
+    if sweep is None:
+        return [batch_id, "not started", *[MISSING] * 5]
+    best = best_trial(sweep.ranked, sweep.spec.objective)
+    value = number(best.score(sweep.spec.objective)) if best else MISSING
+    state = "complete" if _is_whole(sweep) else "incomplete" if sweep.trials else "not started"
+    counts = [str(len(sweep.complete)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
+    return [batch_id, state, *counts, value, best.run if best else MISSING]
+
+
+def _is_whole(sweep: Sweep | None) -> bool:
+    return sweep is not None and len(sweep.complete) >= sweep.spec.n_trials
+
+
+def _ended(trials: Sequence[Trial]) -> str:
+    counts = Counter(trial.state for trial in trials)
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "0"

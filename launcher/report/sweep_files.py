@@ -1,0 +1,167 @@
+"""The files that a sweep leaves in its folder: tables and JSON, written from the ledger and the run folders.
+
+Every file can be written again at any time: nothing here is kept anywhere else, and equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from launcher.report.reading import MadeFrom, read_sweep
+from launcher.report.study import importances, study_as_data
+from launcher.report.trials import Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from trainer.contract.database.patience import patiently
+from trainer.contract.files import write_json, write_text
+from trainer.contract.ledger import Ledger
+from trainer.contract.ledger.rows import AttemptState
+from trainer.contract.ledger.study import load_study
+from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
+from trainer.contract.records.provenance import mark_ended
+from trainer.contract.sweep.spec import SweepSpec, trial_config
+from trainer.contract.words import Objective
+
+LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
+
+
+def result_columns(sweep: Sweep) -> list[str]:
+    """Columns of the results table: the run, its parameters, the stack's six objectives, those of all rankers, time.
+
+    The stack's columns are the objectives' own names; another ranker's carry its name first (`elo_spearman`). They
+    do not depend on how many trials there are.
+    """
+    return [
+        *LEADING,
+        *parameter_names(sweep.spec.space),
+        *(_column(ranker, o) for ranker, o in _figures(sweep)),
+        "seconds",
+    ]
+
+
+def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
+    """A row per finished trial in the order of `result_columns`; None where a trial has no figure."""
+    for trial in sweep.finished:
+        scores = rankers(trial.metrics) if trial.metrics else {}
+        figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
+        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
+        yield [*state, *settings, *figures, trial.seconds]
+
+
+def results_csv(sweep: Sweep) -> str:
+    """`result_columns` and `result_rows` as CSV; numbers in full precision, lists as JSON, nothing for None."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(result_columns(sweep))
+    writer.writerows(result_rows(sweep))
+    return text.getvalue()
+
+
+def summary(sweep: Sweep) -> dict[str, Any]:
+    """What was asked for, how many trials ended how, and the best trial by every objective beside the baselines."""
+    spec = sweep.spec
+    return {
+        "batch_id": spec.batch_id,
+        "objective": spec.objective,
+        "direction": spec.objective.direction,
+        "target": spec.target,
+        "phase": spec.phase,
+        "method": spec.method,
+        "n_trials": spec.n_trials,
+        "complete": len(sweep.complete),
+        "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
+        "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
+        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
+        "best": {objective: _best_by(sweep, objective) for objective in Objective},
+    }
+
+
+def best_configs(sweep: Sweep) -> dict[str, Any]:
+    """Objective -> run id, value and whole configuration of the sweep's best run; None where no trial has a figure."""
+    found: dict[str, Any] = {}
+    for objective in Objective:
+        best = best_trial(sweep.ranked, objective)
+        found[objective] = best and {
+            "run_id": best.run_id,
+            "value": best.score(objective),
+            "config": trial_config(sweep.spec, best.parameters, best.rung),
+        }
+    return found
+
+
+def sweep_config(spec: SweepSpec) -> dict[str, Any]:
+    """What was asked for, with what follows from it: direction, search space and digest."""
+    follows = {"direction": spec.objective.direction, "space": spec.space, "digest": spec.digest}
+    return {**msgspec.to_builtins(spec), **msgspec.to_builtins(follows)}
+
+
+def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> None:
+    """Write the six files of a sweep, whole or not at all, from what has finished so far.
+
+    Raises:
+        UserError: when the ledger has no such sweep.
+    """
+    sweep = read_sweep(ledger, batch_id, outputs)
+    paths = outputs.sweep(batch_id)
+    _mark_dead(sweep, paths)
+    write_json(paths.config, sweep_config(sweep.spec))
+    write_text(paths.results, results_csv(sweep))
+    write_json(paths.best_configs, best_configs(sweep))
+    study = patiently(lambda: load_study(ledger.url, batch_id), ledger.url, ledger.connection.patience_s)
+    write_json(paths.study, study_as_data(study))
+    counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
+    write_json(paths.importances, importances(study, counted))
+    # Last: it says what all six were made from.
+    write_json(paths.summary, summary(sweep))
+
+
+def _mark_dead(sweep: Sweep, paths: SweepPaths) -> None:
+    """Say in the folder of a run whose worker died what only the ledger knows."""
+    for trial in sweep.incomplete:
+        if trial.state == AttemptState.DEAD and trial.run_id is not None:
+            mark_ended(paths.run(trial.run_id).provenance, "dead", trial.reason or "its worker died")
+
+
+def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
+    best = best_trial(sweep.ranked, objective)
+    if best is None:
+        return None
+    scores = rankers(best.metrics) if best.metrics else {}
+    against = compare(scores, objective)
+    return {
+        "run_id": best.run_id,
+        "slot": best.slot,
+        "value": best.score(objective),
+        "parameters": best.parameters,
+        "rankers": {name: row.of(objective) for name, row in scores.items()},
+        "best_baseline": against and against.baseline,
+        "gain": against and against.gain,
+        "beats_every_baseline": against and against.beats,
+    }
+
+
+def _figures(sweep: Sweep) -> list[tuple[str, Objective]]:
+    known: Sequence[str] = (*MODELS, *BASELINES)
+    seen = {name for trial in sweep.finished if trial.metrics for name in rankers(trial.metrics)}
+    return [(name, objective) for name in (*known, *sorted(seen - set(known))) for objective in Objective]
+
+
+def _figure(trial: Trial, scores: Table, ranker: str, objective: Objective) -> float | None:
+    if ranker == STACK:
+        return trial.score(objective)
+    return finite(scores[ranker].of(objective)) if ranker in scores else None
+
+
+def _column(ranker: str, objective: Objective) -> str:
+    return objective.value if ranker == STACK else f"{ranker}_{objective}"
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | tuple) else value

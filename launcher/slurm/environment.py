@@ -1,0 +1,80 @@
+"""What a job of the cluster starts with: a short, clean environment, and the database's URL by the name of a file.
+
+Surprising: sbatch copies the submitter's whole environment into SLURM's state and into `ps` unless it is told
+`--export=NIL`. So jobs get nothing from sbatch, and read a file that only their owner may read.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from launcher.slurm import programs
+from trainer.contract import files
+from trainer.contract.database import address
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths.outputs import ClusterPaths
+
+PASSED_ON = (
+    "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "MODULEPATH", "PATH", "SHELL", "SLURM_CONF",
+    "SSL_CERT_FILE", "TMPDIR", "TZ", "USER",
+)  # fmt: skip
+"""Variables of the submitter's that a job needs to find its programs; none of them is a secret."""
+OWN_PREFIX = "TRUESTRENGTH_"
+LOOPBACK = {"localhost", "127.0.0.1", "::1", ""}
+
+
+def write(paths: ClusterPaths, more: tuple[str, ...] = ()) -> Path:
+    """Write the file that every job reads first; a later submission renews it for all.
+
+    Args:
+        paths: Where it goes.
+        more: Names of further variables to pass on.
+
+    Raises:
+        DatabaseError: the environment names no database.
+    """
+    wanted = {name for name in os.environ if name in PASSED_ON or name in more or name.startswith(OWN_PREFIX)}
+    values = {name: os.environ[name] for name in sorted(wanted - {address.URL_VARIABLE})}
+    values[address.FILE_VARIABLE] = str(_database_file(paths))
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    files.write_secret(paths.environment, "\n".join(lines) + "\n")
+    return paths.environment
+
+
+def setup_lines(environment: Path, own: tuple[str, ...]) -> list[str]:
+    """What the batch script does before it starts the job; `own` lines come from the profile.
+
+    Without the first, `srun` would give the step the empty environment that `--export=NIL` gave the script.
+    """
+    return ["unset SLURM_EXPORT_ENV", f". {shlex.quote(str(environment.absolute()))}", *own]
+
+
+def check_reachable(url: str) -> None:
+    """Refuse a database that other machines cannot reach, unless the cluster is this machine alone.
+
+    Raises:
+        DatabaseError: the URL names this machine's loopback, and the cluster has other nodes.
+    """
+    if (urlsplit(url).hostname or "") not in LOOPBACK:
+        return
+    here = {*LOOPBACK, socket.gethostname(), socket.gethostname().partition(".")[0]}
+    if others := sorted(programs.node_addresses() - here):
+        raise DatabaseError(
+            f"{address.redact(url)}: only this machine can reach it, and the cluster has nodes elsewhere "
+            f"({others[0]}, …). Serve it to them with `python -m launcher db up --listen`, or from a job: "
+            "`sbatch slurm/postgres.sbatch`."
+        )
+
+
+def _database_file(paths: ClusterPaths) -> Path:
+    """The file with the URL. The embedded server's own are renewed when the server moves."""
+    if os.environ.get(address.URL_VARIABLE):
+        files.write_secret(paths.database_url, address.database_url())
+        return paths.database_url.absolute()
+    if named := os.environ.get(address.FILE_VARIABLE):
+        return Path(named).absolute()
+    raise DatabaseError(f"No database for jobs: neither {address.URL_VARIABLE} nor {address.FILE_VARIABLE} is set")

@@ -1,0 +1,29 @@
+"""Every word that is said to the trainer.
+
+Whoever starts it puts the interpreter of its own place in front: this machine's, the cluster profile's, the image's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+WorkerWords = Callable[[str, int, Sequence[str]], Sequence[str]]
+"""From a sweep, the threads of a worker and the sweeps that follow, to what is said after the interpreter."""
+
+
+def work(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool = True) -> list[str]:
+    """The worker of a sweep, and then of those `later`: the same words on a laptop, in a container, under SLURM."""
+    sweeps = [word for name in (batch_id, *later) for word in ("--batch-id", name)]
+    alone = [] if share else ["--no-share"]
+    return ["-m", "trainer", "work", *sweeps, "--threads", str(threads), *alone]
+
+
+def holdout(runs: Sequence[Path]) -> list[str]:
+    """Finished runs, by their folders, on the held-out season."""
+    return ["-m", "trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]
+
+
+def demo_league(into: str) -> list[str]:
+    """The synthetic league."""
+    return ["-m", "trainer", "data", "demo", "--into", into]

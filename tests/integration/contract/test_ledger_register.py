@@ -1,0 +1,183 @@
+"""Promise 4: the same command goes on where it stopped, and a changed one is refused with the difference."""
+
+import pytest
+
+from tests.support.processes import in_processes
+from trainer.contract import digests
+from trainer.contract.database import address
+from trainer.contract.database.sessions import connected, execute
+from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
+from trainer.contract.ledger import Ledger, study
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.words import Direction, Method, Objective, Phase
+
+BATCH = "phase1_spearman_final_rank"
+
+
+def test_registering_again_changes_nothing(ledger, sweep_spec, outputs):
+    spec = sweep_spec()
+    ledger.register(spec, outputs)
+    worker = ledger.start_worker(BATCH, "testhost", 1)
+    claim = ledger.claim(BATCH, worker)
+    ledger.register(spec, outputs)
+    assert ledger.spec(BATCH) == spec
+    assert ledger.renew(claim).owner
+    assert ledger.progress(BATCH).n_trials == 6
+
+
+def test_the_study_is_named_by_the_batch_id_and_goes_the_right_way(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(objective=Objective.RANK_RMSE), outputs)
+    found = study.load_study(ledger.url, BATCH)
+    assert (found.study_name, found.direction.name, found.trials) == (BATCH, "MINIMIZE", [])
+
+
+def test_a_larger_budget_adds_slots(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    ledger.register(sweep_spec(n_trials=9), outputs)
+    assert [row.slot for row in ledger.slots(BATCH)] == list(range(9))
+    assert ledger.spec(BATCH).n_trials == 9
+
+
+def test_a_smaller_budget_is_refused(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    with pytest.raises(SweepChangedError, match=r"registered with 6 trials; found --n-trials 5"):
+        ledger.register(sweep_spec(n_trials=5), outputs)
+
+
+@pytest.mark.parametrize("method", [Method.HALVING, Method.GRID])
+def test_rungs_and_grids_do_not_grow(ledger, sweep_spec, outputs, method):
+    ledger.register(sweep_spec(method=method), outputs)
+    with pytest.raises(SweepChangedError, match="has laid its slots out for 6 trials"):
+        ledger.register(sweep_spec(method=method, n_trials=12), outputs)
+
+
+def test_a_changed_configuration_is_refused_key_by_key(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    changed = {"model_a.epochs": 3, "search_spaces": {"phase1": {"max_depth": {"type": "int", "low": 3, "high": 9}}}}
+    with pytest.raises(SweepChangedError) as refused:
+        ledger.register(sweep_spec(changed, data_fingerprint="league-2"), outputs)
+    lines = str(refused.value).splitlines()
+    assert "  data_fingerprint: league-1 -> league-2" in lines
+    assert "  config.model_a.epochs: 20 -> 3" in lines
+    assert "  space.max_depth.high: 5 -> 9" in lines
+    assert any(line.startswith("  space.min_samples_leaf.low: 4 -> nothing") for line in lines)
+    assert not any("rolling_windows: [10, 30] -> [10, 30]" in line for line in lines)
+
+
+def test_where_things_lie_may_change(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    ledger.register(sweep_spec({"paths.batch_cache": "elsewhere"}), outputs)
+    assert ledger.spec(BATCH).config.paths.batch_cache == "elsewhere"
+
+
+def test_a_sweep_belongs_to_its_outputs_root(ledger, sweep_spec, outputs, tmp_path):
+    ledger.register(sweep_spec(), outputs)
+    with pytest.raises(SweepChangedError, match="belongs to the outputs root"):
+        ledger.register(sweep_spec(), OutputsRoot(tmp_path / "other"))
+    outputs.root.rename(tmp_path / "moved")
+    ledger.register(sweep_spec(), OutputsRoot(tmp_path / "moved"))
+
+
+def test_a_study_of_somebody_else_is_not_taken_over(ledger, sweep_spec, outputs):
+    import optuna
+
+    study.create_study(ledger.url, BATCH, Direction.MAXIMIZE)
+    with study.opened(ledger.url) as storage:
+        foreign = optuna.load_study(study_name=BATCH, storage=storage)
+        foreign.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(SweepChangedError, match="with 1 trials that this ledger did not make"):
+        ledger.register(sweep_spec(), outputs)
+    with pytest.raises(SweepChangedError, match="to maximize, not to minimize"):
+        ledger.register(sweep_spec(objective=Objective.RANK_RMSE), outputs)
+
+
+def test_forgetting_a_sweep_lets_it_begin_anew(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    ledger.start_worker(BATCH, "testhost", 1)
+    ledger.forget(BATCH)
+    assert ledger.all_progress() == []
+    ledger.register(sweep_spec(data_fingerprint="league-2"), outputs)
+
+
+def test_a_budget_that_the_grid_cannot_fill_is_refused(ledger, sweep_spec, outputs):
+    small = {"sweep": {"max_depth": [3, 4], "min_samples_leaf": [4, 5]}}
+    with pytest.raises(ConfigError, match="the grid of --phase full has 4 points"):
+        ledger.register(sweep_spec(small, phase=Phase.FULL, method=Method.GRID), outputs)
+    assert ledger.all_progress() == []
+
+
+def test_a_phase_without_a_search_space_leaves_nothing(ledger, sweep_spec, outputs):
+    with pytest.raises(ConfigError, match=r"no search_spaces\.rolling"):
+        ledger.register(sweep_spec({"search_spaces": {"phase1": {}}}, phase=Phase.ROLLING), outputs)
+    assert ledger.all_progress() == []
+
+
+def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec, outputs):
+    name = "empty_for_start_races"
+    with connected(postgres_server) as connection:
+        execute(connection, f"CREATE DATABASE {name}")
+    url = address.with_database(postgres_server, name)
+    try:
+        in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
+        with Ledger(url) as ledger:
+            assert ledger.progress(BATCH).pending == 6
+            assert study.load_study(url, BATCH).trials == []
+    finally:
+        with connected(postgres_server) as connection:
+            execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sweep_spec, outputs):
+    with connected(database_url) as connection:
+        execute(connection, "CREATE ROLE visitor_of_tests LOGIN PASSWORD 'visitor'")
+    try:
+        host = postgres_server.rpartition("@")[2].partition("/")[0]
+        cases = {
+            f"postgresql://visitor_of_tests:wrong@{host}/postgres": "Check user, password",
+            f"postgresql://visitor_of_tests:visitor@{host}/nothing_there": "Check user, password",
+            f"postgresql://visitor_of_tests:visitor@{host}/postgres": "GRANT CREATE ON DATABASE",
+            "postgresql://visitor_of_tests:visitor@127.0.0.1:1/postgres": "Is the server up",
+        }
+        for url, advice in cases.items():
+            with Ledger(url, patience_s=0.2) as ledger, pytest.raises(DatabaseError) as refused:
+                ledger.register(sweep_spec(), outputs)
+            assert advice in str(refused.value)
+            assert "visitor@" not in str(refused.value)
+            assert "wrong" not in str(refused.value)
+    finally:
+        with connected(database_url) as connection:
+            execute(connection, "DROP ROLE visitor_of_tests")
+
+
+def test_a_database_without_a_ledger_says_so(postgres_server):
+    with Ledger(postgres_server, patience_s=1) as ledger, pytest.raises(DatabaseError, match="ledger is not in this"):
+        ledger.all_progress()
+
+
+def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
+    ledger.register(sweep_spec(), outputs)
+    with connected(ledger.url) as connection:
+        execute(connection, "ALTER TABLE truestrength.attempts DROP COLUMN rung")
+        execute(connection, "UPDATE truestrength.schema_version SET version = 1")
+    ledger.prepare()
+    assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
+
+
+def test_a_newer_schema_is_left_alone(ledger):
+    with connected(ledger.url) as connection:
+        execute(connection, "UPDATE truestrength.schema_version SET version = 99")
+    with pytest.raises(DatabaseError, match="has version 99"):
+        ledger.prepare()
+
+
+def test_the_identity_survives_the_database(ledger, sweep_spec, outputs):
+    """What comes back hashes to what went in, or every second start would be refused."""
+    spec = sweep_spec()
+    ledger.register(spec, outputs)
+    assert ledger.spec(BATCH).digest == spec.digest
+    assert digests.digest(spec.identity()) == spec.digest
+
+
+def _register(url, spec, outputs):
+    with Ledger(url, patience_s=60) as ledger:
+        ledger.register(spec, outputs)

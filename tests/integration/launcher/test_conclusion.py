@@ -1,0 +1,111 @@
+"""The end of a plan with a real trainer: the held-out season is read once, beside the plots, and told of."""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from launcher import held_out
+from launcher.conclusion import analyse, conclude
+from launcher.containers.contained import contained
+from trainer.contract.config.settings import load_config
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.data.demo import demo
+
+BATCH = "small"
+CONFIG = """
+paths: {data: league, outputs: out, batch_cache: cache}
+evaluation: {validation: 1, holdout: 1}
+training: {n_folds: 2, max_lists_oof: 6, max_final_batches: 6, roster_size: 5, rolling_windows: [10]}
+model_b: {n_estimators: 5}
+model_c: {n_estimators: 5}
+search_spaces: {phase1: {model_a_epochs: {type: int, low: 1, high: 3}}}
+"""
+UNREAD = "The held-out season has not been read yet"
+
+
+@pytest.fixture
+def outputs(tmp_path, monkeypatch, project_database, ledger):
+    """A sweep of two trials that is complete."""
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(CONFIG)
+    demo(Path("league"), seed=3, seasons=4)
+    spec = SweepSpec(
+        batch_id=BATCH,
+        objective=Objective.SPEARMAN,
+        target=Target.FINAL_RANK,
+        phase=Phase.PHASE1,
+        method=Method.OPTUNA,
+        n_trials=2,
+        config=load_config(Path("config.yaml"), ()),
+        data_fingerprint=read_manifest(Path("league")).fingerprint,
+    )
+    root = OutputsRoot(Path("out"))
+    ledger.register(spec, root)
+    command = [sys.executable, "-m", "trainer", "work", "--batch-id", BATCH, "--threads", "2"]
+    subprocess.run(command, check=True, capture_output=True)
+    return root
+
+
+def end(outputs, ledger, *, changed):
+    said = []
+    conclude(outputs, [BATCH], ledger, changed=changed, held_out=True, container=None, say=said.append)
+    return said
+
+
+def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
+    (said,) = end(outputs, ledger, changed=True)
+    (read,) = outputs.held_out_files()
+    assert said == f"reading the held-out season for {read.parent.name}, the best run for final_rank"
+    text = outputs.analysis.read_text()
+    season = read_manifest(Path("league")).seasons[-1].season
+    assert f"On the held-out season ({season})" in text
+    assert UNREAD not in text
+    before = {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()}
+    assert end(outputs, ledger, changed=False) == []
+    assert {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_read_when_the_launcher_died_is_told_by_the_next_one(outputs, ledger):
+    """It died between the reading and the second analysis; the first was begun before and is written last."""
+    held_out.read_held_out(
+        ledger,
+        outputs,
+        [BATCH],
+        container=None,
+        say=print,
+        meanwhile=lambda: analyse(outputs, [BATCH], ledger, pytest.fail),
+    )
+    assert UNREAD in outputs.analysis.read_text()
+    assert end(outputs, ledger, changed=False) == []
+    assert UNREAD not in outputs.analysis.read_text()
+
+
+def test_what_goes_wrong_with_the_reading_is_said_and_the_analysis_is_there(outputs, ledger):
+    Path("league").rename("elsewhere")
+    said = end(outputs, ledger, changed=True)
+    assert said[-1].startswith("the held-out season could not be read for run_0")
+    assert "no league here" in said[-1]
+    assert UNREAD in outputs.analysis.read_text()
+
+
+def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_read(outputs, ledger, monkeypatch):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=print, meanwhile=full)
+    assert len(outputs.held_out_files()) == 1
+    monkeypatch.setattr(held_out, "contained", partial(contained, python="/no/such/python"))
+    for path in outputs.held_out_files():
+        path.unlink()
+    said = []
+    assert (
+        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None) == 0
+    )
+    assert "/no/such/python: No such file or directory" in said[-1]

@@ -1,0 +1,335 @@
+"""Whole plans over a real ledger and submitit's real LocalExecutor; only the trials train nothing."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from launcher.local import run_plan as plans
+from launcher.local.executors import DebugExecutor, LocalExecutor
+from launcher.local.run_plan import WrittenReports, run_plan
+from launcher.postgres import server
+from launcher.report import sweep_files
+from tests.support.leagues import stub_league
+from tests.support.places import SUPPORT
+from trainer.contract.errors import SweepChangedError, UserError
+from trainer.contract.ledger import AttemptState, Ledger
+from trainer.contract.paths.outputs import OutputsRoot
+
+MAIN = SUPPORT / "launcher_stub_main.py"
+_module = importlib.util.spec_from_file_location("launcher_stub_main", MAIN)
+stub = importlib.util.module_from_spec(_module)
+_module.loader.exec_module(stub)
+
+CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
+
+
+class Lines:
+    def __init__(self):
+        self.text = []
+        self.workers = []
+        self.reports = []
+
+    def sweep(self, batch_id):
+        self.reports.append(batch_id)
+
+    def end(self, *, changed, complete):
+        self.reports.append((changed, complete))
+
+    def show(self, plan, progress, at_work):
+        self.workers.append(at_work)
+
+    def say(self, text):
+        self.text.append(text)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, project_database):
+    stub_league(tmp_path / "league")
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def outputs(project):
+    return OutputsRoot(Path("out"))
+
+
+def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False):
+    plan = stub.stub_plan(Path("config.yaml"), batch_ids, n_trials, n_jobs)
+    lines = Lines()
+    executor = executor or LocalExecutor(n_jobs, stub.stub_command)
+    reports = WrittenReports(plan, ledger, lines.say) if written else lines
+    return run_plan(plan, ledger, executor, lines, reports), lines
+
+
+def submissions(outputs):
+    return sorted(p for p in outputs.sweeps.glob("*/jobs/*"))
+
+
+def run_ids(ledger, batch_id):
+    return [row.run_id for row in ledger.attempts(batch_id) if row.state is AttemptState.COMPLETE]
+
+
+def wait_until(true, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_plan_runs_in_order_by_one_array_and_is_not_run_again(ledger, outputs):
+    code, lines = launch(ledger, ["b", "a"], written=True)
+    assert code == 0
+    assert sorted(run_ids(ledger, "b") + run_ids(ledger, "a")) == list(range(25, 33))
+    assert max(run_ids(ledger, "b")) < min(run_ids(ledger, "a"))
+    assert [s.parent.parent.name for s in submissions(outputs)] == ["b"]
+    assert max(lines.workers) == 2
+    assert [len(outputs.sweep(name).results.read_text().splitlines()) for name in "ab"] == [5, 5]
+    assert outputs.analysis.exists()
+    assert all(not worker.live for name in "ab" for worker in ledger.workers(name))
+
+    before = {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()}
+    assert launch(ledger, ["b", "a"], written=True)[0] == 0
+    assert {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()} == before
+
+    outputs.sweep("a").importances.unlink()
+    code, lines = launch(ledger, ["b", "a"])
+    assert (code, lines.reports) == (0, ["a", (True, True)])
+    assert len(submissions(outputs)) == 1
+
+
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_tables_tell_what_they_were_made_from_whatever_the_clocks_say(ledger, outputs, hours):
+    """Files that were copied, touched or checked out, and a database whose clock is behind or ahead."""
+    assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
+    then = time.time() + hours * 3600
+    tables = [path for path in outputs.sweeps.rglob("*") if path.is_file() and path.suffix != ".png"]
+    for path in tables:
+        os.utime(path, (then, then))
+    assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
+    assert {path.stat().st_mtime for path in tables} == {then}, "all is told, so nothing is written again"
+
+    # One more trial, and a launcher that dies before it can tell of it.
+    assert launch(ledger, ["a"], n_trials=3)[0] == 0
+    for path in tables:
+        os.utime(path, (then, then))
+    assert launch(ledger, ["a"], n_trials=3, written=True)[0] == 0
+    assert len(outputs.sweep("a").results.read_text().splitlines()) == 4
+    assert "All 1 sweeps are complete: 3 trials." in outputs.analysis.read_text()
+
+
+def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(project, ledger, outputs):
+    assert launch(ledger, ["a"], n_trials=2)[0] == 0
+    plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)
+    for spec in plan.sweeps:
+        ledger.register(spec, plan.outputs)
+    reports = WrittenReports(plan, ledger, print)
+    reports.sweep("a")
+    assert outputs.analysis.exists()
+    assert not outputs.figures.exists()
+    outputs.analysis.unlink()
+    reports.sweep("still_open")
+    assert not outputs.analysis.exists(), "the last sweep leaves it to the end"
+    reports.end(changed=True, complete=False)
+    assert f"{outputs.figures.name}/trials_spearman.png" in outputs.analysis.read_text()
+    assert (outputs.figures / "trials_spearman.png").exists()
+
+
+@pytest.mark.parametrize("lost", ["analysis", "held out"])
+def test_what_was_cut_off_at_the_end_is_written_by_the_same_command(ledger, outputs, lost):
+    launch(ledger, ["a", "b"], n_trials=2, written=True)
+    if lost == "analysis":
+        outputs.analysis.unlink()
+    else:  # the held-out season was read, and the launcher died before it could tell of it
+        [run, *_] = outputs.sweep("a").folder.glob("run_*")
+        time.sleep(0.01)
+        (run / "holdout.json").write_text("{}")
+    cut_off = time.time()
+    assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
+    assert outputs.analysis.stat().st_mtime > cut_off
+    before = outputs.analysis.stat().st_mtime_ns
+    assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
+    assert outputs.analysis.stat().st_mtime_ns == before
+
+
+def test_a_larger_budget_adds_trials_and_repeats_none(ledger, outputs):
+    launch(ledger, ["a"], n_trials=2)
+    first = run_ids(ledger, "a")
+    assert launch(ledger, ["a"], n_trials=5)[0] == 0
+    assert len(run_ids(ledger, "a")) == 5
+    assert set(first) < set(run_ids(ledger, "a"))
+
+
+def test_a_killed_worker_is_replaced_and_the_budget_is_exact(ledger, outputs, monkeypatch):
+    monkeypatch.setenv("STUB_MODE", "die")
+    code, _ = launch(ledger, ["a"], n_jobs=1)
+    assert code == 0
+    states = [row.state for row in ledger.attempts("a")]
+    assert states.count(AttemptState.COMPLETE) == 4
+    assert states.count(AttemptState.DEAD) == 1
+    assert len(submissions(outputs)) == 2
+
+
+def test_workers_that_refuse_are_not_tried_for_ever_and_their_word_is_shown(ledger, outputs, monkeypatch):
+    monkeypatch.setenv("STUB_MODE", "refuse")
+    code, lines = launch(ledger, ["a"])
+    assert code == 1
+    assert "error: the league is not there" in "\n".join(lines.text)
+    assert len(submissions(outputs)) == 1
+    monkeypatch.delenv("STUB_MODE")
+    assert launch(ledger, ["a"])[0] == 0
+
+
+def test_failed_slots_are_named_with_reason_and_log_and_do_not_stop_the_next_sweep(ledger, outputs, monkeypatch):
+    monkeypatch.setenv("STUB_MODE", "fail")
+    code, lines = launch(ledger, ["a", "b"])
+    assert code == 1
+    assert ledger.progress("b").done == 3
+    told = next(text for text in lines.text if text.startswith("a: 1 of 4 slots failed"))
+    last = [row for row in ledger.attempts("a") if row.slot == 1][-1]
+    assert "slot 1, 3 attempts: slot 1 never works" in told
+    assert str(outputs.sweep("a").run(last.run_id).log) in told
+    monkeypatch.delenv("STUB_MODE")
+    ledger.retry("a")
+    assert launch(ledger, ["a"])[0] == 0
+    assert len(run_ids(ledger, "a")) == 4
+
+
+def test_another_configuration_under_the_same_name_is_refused_before_anything_runs(ledger, outputs):
+    launch(ledger, ["b"])
+    Path("config.yaml").write_text(CONFIG + "model_a: {hidden: 16}\n")
+    with pytest.raises(SweepChangedError, match="hidden"):
+        launch(ledger, ["a", "b"])
+    assert ledger.progress("a").pending == 4
+    assert len(submissions(outputs)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device."),
+        (ValueError("what nobody foresaw"), "ValueError: what nobody foresaw"),
+    ],
+)
+def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs, monkeypatch, error, said):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(sweep_files, "write_sweep_results", fail)
+    monkeypatch.setattr(plans, "conclude", fail)
+    code, lines = launch(ledger, ["a", "b"], n_trials=1, written=True)
+    assert code == 1
+    assert [ledger.progress(name).complete for name in "ab"] == [True, True]
+    text = "\n".join(lines.text)
+    for what in ("a: its tables", "b: its tables", "the analysis"):
+        assert f"{what} could not be written:" in text
+    assert text.count(said) == 3
+    assert text.count("`python -m launcher report` writes everything") == 3
+
+
+def test_a_second_launcher_is_refused(ledger, project_database, outputs):
+    with (
+        Ledger(project_database) as other,
+        other.building("launcher:a"),
+        pytest.raises(UserError, match="another launcher is running the sweep a"),
+    ):
+        launch(ledger, ["b", "a"])
+    assert launch(ledger, ["b", "a"])[0] == 0
+
+
+def test_a_debug_worker_runs_in_the_foreground(ledger, outputs, capfd):
+    code, _ = launch(ledger, ["a"], n_jobs=1, executor=DebugExecutor(stub.stub_command))
+    assert code == 0
+    assert "slot 3 attempt 1" in capfd.readouterr().out
+    assert submissions(outputs) == []
+
+
+@pytest.fixture
+def launcher(project, monkeypatch):
+    """Starts launchers as processes of their own, and sees to it that none is left."""
+    monkeypatch.setenv("STUB_SECONDS", "0.5")
+    started = []
+
+    def start(*batch_ids, n_trials=6):
+        with Path("launcher.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(MAIN), "config.yaml", str(n_trials), "2", *batch_ids],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def has_begun(ledger):
+    ledger.prepare()
+    return ledger.all_progress()
+
+
+def living(ledger, batch_id):
+    return [w for w in ledger.workers(batch_id) if Path(f"/proc/{w.pid}").exists()]
+
+
+def test_ctrl_c_gives_back_the_slots_and_the_same_command_goes_on(launcher, ledger, outputs):
+    process = launcher("a")
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(30) == 130
+    assert ledger.progress("a").running == 0
+    assert living(ledger, "a") == []
+    assert {row.state for row in ledger.attempts("a")} <= {AttemptState.COMPLETE, AttemptState.RELEASED}
+    assert "stopping 2 workers" in Path("launcher.log").read_text()
+    assert launcher("a").wait(60) == 0
+    assert len(run_ids(ledger, "a")) == 6
+
+
+def test_orphans_of_a_killed_launcher_go_on_and_the_next_one_joins_them(launcher, ledger, outputs):
+    process = launcher("a")
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
+    process.kill()
+    process.wait()
+    assert len(living(ledger, "a")) == 2
+    assert launcher("a").wait(60) == 0
+    assert len(submissions(outputs)) == 1
+    assert len(ledger.workers("a")) == 2
+    states = [row.state for row in ledger.attempts("a")]
+    assert states == [AttemptState.COMPLETE] * 6
+
+
+def test_a_database_that_is_away_for_a_moment_costs_a_pause(launcher, project, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", server.up(project))
+    try:
+        with Ledger(os.environ["DATABASE_URL"], patience_s=30) as ledger:
+            process = launcher("a")
+            wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
+            server.down(project)
+            server.up(project)
+            assert process.wait(60) == 0
+            assert len(run_ids(ledger, "a")) == 6
+    finally:
+        server.down(project)
+
+
+def test_cancelling_stops_the_workers_and_the_same_command_goes_on(launcher, ledger, outputs):
+    process = launcher("a")
+    wait_until(lambda: has_begun(ledger) and ledger.progress("a").running == 2)
+    ledger.cancel("a")
+    assert process.wait(60) == 1
+    assert living(ledger, "a") == []
+    assert ledger.progress("a").open
+    assert launcher("a").wait(60) == 0
+    assert len(run_ids(ledger, "a")) == 6

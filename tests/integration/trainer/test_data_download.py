@@ -1,0 +1,254 @@
+"""The download against a local server that answers as the NBA's does, and as it does on its bad days."""
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import polars as pl
+import pytest
+
+from trainer.commands.parser import parser
+from trainer.contract.errors import DataError, UserError
+from trainer.contract.paths.league import LeaguePaths
+from trainer.data.demo import simulate
+from trainer.data.download import Manners, NoAnswerError, Question, download, season_names
+from trainer.data.importer import import_logs
+from trainer.data.league import load_league
+from trainer.data.teams import read_teams
+
+SEASON, SEASONS = "2015-16", "2015-16:2016-17"
+HASTY = Manners(pause_s=0, timeout_s=20, attempts=3, backoff_s=0.01)
+Fault = tuple[int, str]
+CUT: Fault = (0, "")
+HANG: Fault = (1, "")
+Logs = dict[str, pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def logs() -> Logs:
+    """A tenth of the games of two seasons: team rows (T) and player rows (P) under the ids of the NBA's teams."""
+    made = simulate(seed=5, seasons=2)
+    played = ~pl.col("SEASON_ID").str.starts_with("5") & pl.col("GAME_ID").str.ends_with("1")
+    ids = dict(zip(made.team_logs["TEAM_ID"].unique().sort(), read_teams(None)["team_id"], strict=True))
+    return {
+        kind: rows.filter(played).with_columns(pl.col("TEAM_ID").replace(ids))
+        for kind, rows in (("T", made.team_logs), ("P", made.player_logs))
+    }
+
+
+class Server(ThreadingHTTPServer):
+    """Answers LeagueGameLog; each fault in `faults` stands for one answer before the right ones."""
+
+    daemon_threads = True
+
+    def __init__(self, logs: Logs) -> None:
+        self.logs = logs
+        self.asked: list[tuple[str, str, str]] = []
+        self.faults: list[Fault] = []
+        self.broken_after: int | None = None
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def answer(self, query: dict[str, str]) -> str:
+        """In the shape of the real answer, its computed columns included."""
+        digit = {"Regular Season": "2", "Playoffs": "4"}[query["SeasonType"]]
+        rows = self.logs[query["PlayerOrTeam"]].filter(pl.col("SEASON_ID") == digit + query["Season"][:4])
+        rows = rows.with_columns(FG_PCT=(pl.col("FGM") / pl.col("FGA")).round(3).fill_nan(None), VIDEO_AVAILABLE=1)
+        table = {"name": "LeagueGameLog", "headers": rows.columns, "rowSet": [list(row) for row in rows.rows()]}
+        return json.dumps({"resource": "leaguegamelog", "parameters": query, "resultSets": [table]})
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        self.server.asked.append((query["Season"], query["SeasonType"], query["PlayerOrTeam"]))
+        assert url.path == "/stats/leaguegamelog"
+        assert query["LeagueID"] == "00"
+        broken = self.server.broken_after is not None and len(self.server.asked) > self.server.broken_after
+        status, body = (500, "down") if broken else self.server.faults.pop(0) if self.server.faults else (200, None)
+        if status < 200:
+            time.sleep(status)
+            return
+        content = (self.server.answer(query) if body is None else body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+@pytest.fixture
+def server(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server(logs) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def test_downloads_all_and_imports_it(server: Server, logs: Logs, tmp_path: Path) -> None:
+    said: list[str] = []
+    manifest = download(SEASONS, tmp_path / "nba", said.append, HASTY, server.url)
+    kinds = [(t, r) for t in ("Regular Season", "Playoffs") for r in ("T", "P")]
+    assert server.asked == [(season, *kind) for season in season_names(SEASONS) for kind in kinds]
+    assert said[0] == "2015-16 Regular Season, team rows: 246"
+    for kind, rows in logs.items():
+        rows.write_parquet(tmp_path / f"{kind}.parquet")
+    same = import_logs(tmp_path / "T.parquet", tmp_path / "P.parquet", tmp_path / "same")
+    assert manifest.fingerprint == same.fingerprint
+    assert manifest.repairs == ()
+    assert load_league(tmp_path / "nba").manifest == manifest
+
+
+def test_asks_nothing_twice(server: Server, tmp_path: Path) -> None:
+    first = download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    again = download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert again == first
+    assert len(server.asked) == 4
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert len(server.asked) == 8
+
+
+def test_goes_on_where_it_was_stopped(server: Server, tmp_path: Path) -> None:
+    server.broken_after = 3
+    with pytest.raises(
+        NoAnswerError, match=r"2015-16 Playoffs, player rows: no game logs after 3 attempts.*status 500"
+    ):
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert len(server.asked) == 6
+    with pytest.raises(DataError, match="no league here"):
+        load_league(tmp_path / "nba")
+    server.broken_after = None
+    download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert server.asked[6:] == [(SEASON, "Playoffs", "P")]
+    assert load_league(tmp_path / "nba").team_games["season"].unique().to_list() == [SEASON]
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "too many requests": ((429, "slow down"), "status 429: 'slow down'"),
+    "server error": ((500, "<html>"), "status 500: '<html>'"),
+    "no answer": (CUT, "Connection aborted"),
+    "no JSON": ((200, "<Error>An error has occurred.</Error>"), "is not that of LeagueGameLog .*malformed"),
+    "half an answer": ((200, '{"resultSets": [{"name": "LeagueGameLog", "head'), "is not that of LeagueGameLog"),
+    "no tables": ((200, '{"Message": "An error has occurred."}'), "missing required field `resultSets`"),
+    "another table": ((200, '{"resultSets": [{"name": "X", "headers": [], "rowSet": []}]}'), r"but \['X'\]"),
+    "other columns": (
+        (200, '{"resultSets": [{"name": "LeagueGameLog", "headers": ["GAME_ID"], "rowSet": []}]}'),
+        "lacks the columns SEASON_ID, .*it has GAME_ID",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_bad_answer_is_asked_for_again(kind: str, server: Server, tmp_path: Path) -> None:
+    fault, _ = FAULTS[kind]
+    server.faults = [fault, fault]
+    said: list[str] = []
+    download(SEASON, tmp_path / "nba", said.append, HASTY, server.url)
+    assert [line.endswith("; asking again") for line in said] == [True, True, False, False, False, False]
+    assert server.asked[:3] == [(SEASON, "Regular Season", "T")] * 3
+    assert len(server.asked) == 6
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_bad_answers_alone_are_a_clear_error(kind: str, server: Server, tmp_path: Path) -> None:
+    fault, words = FAULTS[kind]
+    server.faults = [fault] * 3
+    with pytest.raises(UserError, match=words) as error:
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert "The same command goes on from here" in str(error.value)
+    assert not [path for path in (tmp_path / "nba").rglob("*") if path.is_file()]
+
+
+def test_a_server_that_is_too_slow(server: Server, tmp_path: Path) -> None:
+    server.faults = [HANG] * 2
+    with pytest.raises(NoAnswerError, match=r"after 2 attempts; the last time: .*Read timed out"):
+        download(SEASON, tmp_path / "nba", manners=replace(HASTY, timeout_s=0.3, attempts=2), base_url=server.url)
+
+
+def test_rows_of_another_length_are_refused(server: Server, tmp_path: Path) -> None:
+    whole = json.loads(server.answer({"Season": SEASON, "SeasonType": "Playoffs", "PlayerOrTeam": "T"}))
+    whole["resultSets"][0]["rowSet"][7].pop()
+    server.faults = [(200, json.dumps(whole))] * 3
+    with pytest.raises(NoAnswerError, match="rows of another length"):
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+
+
+def test_no_server_at_all(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match="Connection refused"):
+            download(SEASON, tmp_path / "nba", manners=HASTY, base_url=url)
+
+
+def test_an_answer_from_a_season_under_way_is_asked_for_again(server: Server, tmp_path: Path) -> None:
+    download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    logs = LeaguePaths(tmp_path / "nba").logs
+    january, november = (datetime(*day, tzinfo=UTC).timestamp() for day in ((2016, 1, 15), (2016, 11, 15)))
+    for kept, when in (("team", january), ("player", november)):
+        os.utime(Question(SEASON, "Regular Season", kept).kept_in(logs), (when, when))
+    download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert server.asked[4:] == [(SEASON, "Regular Season", "T")]
+
+
+def test_a_season_before_its_playoffs(server: Server, logs: Logs, tmp_path: Path) -> None:
+    server.logs = {kind: rows.filter(pl.col("SEASON_ID") == "22015") for kind, rows in logs.items()}
+    manifest = download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert manifest.seasons[0].playoff_games == 0
+    assert manifest.repairs == ("season 2015-16: no playoffs; it cannot serve the target playoff_outcome",)
+
+
+def test_a_season_that_the_server_does_not_have(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1950-51 Regular Season, team rows: the server has none"):
+        download("1950-51", tmp_path / "nba", manners=HASTY, base_url=server.url)
+
+
+def test_a_spoilt_file_is_named(server: Server, tmp_path: Path) -> None:
+    download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    path = Question(SEASON, "Playoffs", "player").kept_in(LeaguePaths(tmp_path / "nba").logs)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=f"{path.name}: .* Delete this file and download again"):
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+
+
+def test_nba_api_is_an_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "nba_api.stats.endpoints.leaguegamelog", None)
+    with pytest.raises(UserError, match=r"nba_api is not installed.*pip install 'truestrength\[nba\]'"):
+        download(SEASON, tmp_path / "nba")
+
+
+@pytest.mark.parametrize(
+    "seasons", ["2015", "2015-17", "2016-17:2015-16", "2015-16:", "last", "2015-16:2016-17:2017-18"]
+)
+def test_a_range_of_seasons_is_checked(seasons: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"--seasons {seasons}: "):
+        download(seasons, tmp_path / "nba")
+
+
+def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["data", "download", "--seasons", SEASON, "--into", str(tmp_path / "nba"), "--base-url", server.url]
+    args = parser().parse_args(words)
+    args.handler(args)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "2015-16 Regular Season, team rows: 246"
+    assert out[-2:] == ["  nothing", f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"]

@@ -1,0 +1,175 @@
+"""The launcher's command line: the flags that the plan names, mistakes answered by what is allowed, nothing touched."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher.commands.parser import parser
+from tests.support.leagues import stub_league
+from tests.support.places import REPOSITORY
+from trainer.contract import command_line
+from trainer.contract.words import Method, Objective, Phase, Target
+
+SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    stub_league(tmp_path / "league")
+    depth = "{max_depth: {type: int, low: 3, high: 5}}"
+    spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
+    (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}")
+    return tmp_path
+
+
+def launcher(*words):
+    return command_line.main(parser(), words)
+
+
+def test_the_commands_of_the_plan_parse():
+    command = """
+        sweep --method optuna --n-trials 12 --n-jobs 4 --no-run-explain --objective spearman
+        --listmle-target final_rank --phase phase1 --batch-id phase1_spearman_final_rank
+        --config config/outputs4_phase1.yaml --executor local --set training.seed=1 --set training.n_folds=4 --dry-run
+    """
+    words = command.split()
+    args = parser().parse_args(words)
+    assert (args.method, args.objective, args.phase) == (Method.OPTUNA, Objective.SPEARMAN, Phase.PHASE1)
+    assert (args.listmle_target, args.batch_id) == (Target.FINAL_RANK, "phase1_spearman_final_rank")
+    assert (args.n_trials, args.n_jobs, args.run_explain, args.dry_run) == (12, 4, False, True)
+    assert args.set == ["training.seed=1", "training.n_folds=4"]
+
+
+def test_phase1_has_the_plans_defaults():
+    args = parser().parse_args(["phase1"])
+    assert (args.n_trials, args.n_jobs, args.executor, args.run_explain) == (12, 4, "local", False)
+    assert args.config == Path("config/outputs4_phase1.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sweep --n-trails 3", "unknown argument '--n-trails': did you mean '--n-trials'? Allowed: --batch-id"),
+        ("sweep --n-tri 3", "unknown argument '--n-tri': did you mean '--n-trials'?"),
+        ("sweep --objective spearmn", "'spearmn': did you mean 'spearman'? Allowed: spearman, ndcg4, ndcg16"),
+        ("sweep --phase phase2", "did you mean 'phase1'? Allowed: baseline, phase1, rolling, full"),
+        ("sweep --method tpe", "'tpe': Allowed: grid, random, optuna, halving"),
+        ("sweep --listmle-target rank", "Allowed: final_rank, playoff_outcome"),
+        ("sweep --executor slrum", "'slrum': did you mean 'slurm'? Allowed: local, slurm, debug"),
+        ("sweep --n-trials 0", "'0': expected a whole number, at least 1"),
+        ("sweep --n-jobs two", "'two': expected a whole number, at least 1"),
+        ("phase1 --objective spearman", "unknown argument '--objective'"),
+        ("phase1 extra", "unknown argument 'extra'"),
+        ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, phase1, plan"),
+        ("", "the following arguments are required: COMMAND"),
+        ("logs", "the following arguments are required: BATCH"),
+        ("cancel", "one of the arguments BATCH --all is required"),
+        ("cancel a --all", "not allowed with argument BATCH"),
+        ("logs a --worker x", "--worker: invalid int value: 'x'"),
+    ],
+)
+def test_a_mistyped_command_is_answered_by_what_is_allowed(words, expected, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        launcher(*words.split())
+    assert stopped.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("plan --config no.yaml", "no.yaml: cannot be read: No such file or directory. Found there: c.yaml"),
+        ("plan --config c.yaml --set training.seed=x", "--set training.seed=x: training.seed: Expected `int`"),
+        ("plan --config c.yaml --set paths.data=nowhere", "nowhere: no league here"),
+        ("phase1 --config c.yaml --set paths.data=nowhere", "trainer data demo --into nowhere"),
+        ("phase1 --config c.yaml --set training.listmle_target=final_rank", "Phase I runs every target"),
+        (
+            "phase1 --config c.yaml --set inference.run_id=30",
+            "inference.run_id: 30: the runs of a sweep take their ids",
+        ),
+        ("sweep --config c.yaml --batch-id a/b", "--batch-id 'a/b': letters, digits"),
+        ("sweep --config c.yaml --phase baseline", "--phase baseline: the config has no search_spaces.baseline"),
+        ("sweep --config c.yaml --phase full", "--phase full: the config has no `sweep` lists"),
+        ("status", "no database here yet"),
+        ("logs a", "no database here yet"),
+        ("cancel a", "no database here yet"),
+        ("retry a", "no database here yet"),
+    ],
+)
+def test_a_users_mistake_is_one_message_and_touches_nothing(words, expected, project, capsys):
+    before = sorted(project.rglob("*"))
+    assert launcher(*words.split()) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ")
+    assert expected in said.err
+    assert said.out == ""
+    assert sorted(project.rglob("*")) == before
+
+
+def test_no_share_reaches_the_workers_command(project, capsys):
+    launcher("phase1", "--config", "c.yaml", "--dry-run", "--no-share")
+    assert "--no-share" in capsys.readouterr().out.splitlines()[-1]
+    launcher("phase1", "--config", "c.yaml", "--dry-run")
+    assert "--no-share" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["plan", "phase1 --dry-run", "sweep --dry-run --batch-id mine"])
+def test_printing_a_plan_touches_nothing(command, project, capsys):
+    before = sorted(project.rglob("*"))
+    assert launcher(*command.split(), "--config", "c.yaml") == 0
+    out = capsys.readouterr().out
+    assert "mine" in out if "mine" in command else "phase1_rolling_spearman_playoff_outcome" in out
+    assert ("-m trainer work --batch-id" in out) is ("--dry-run" in command)
+    assert sorted(project.rglob("*")) == before
+
+
+def test_a_sweep_takes_its_target_from_the_config_unless_it_is_named(project, capsys):
+    launcher("sweep", "--config", "c.yaml", "--dry-run", "--set", "training.listmle_target=playoff_outcome")
+    assert "phase1_spearman_playoff_outcome" in capsys.readouterr().out
+    launcher("sweep", "--config", "c.yaml", "--dry-run", "--listmle-target", "final_rank")
+    assert "phase1_spearman_final_rank" in capsys.readouterr().out
+
+
+def test_help_needs_nothing_slow():
+    code = f"""
+import sys
+from launcher.commands.parser import parser
+for words in ([], ["sweep"], ["phase1"], ["plan"], ["status"], ["logs"], ["cancel"], ["retry"], ["db"], ["db", "up"]):
+    try:
+        parser().parse_args([*words, "--help"])
+    except SystemExit as stopped:
+        assert stopped.code == 0
+print([name for name in {SLOW} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stderr.strip() == "[]"
+    assert "db" in done.stdout
+
+
+def test_the_database_commands_have_help_of_their_own(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        launcher("db", "--help")
+    assert stopped.value.code == 0
+    assert "up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--batch-id", ""], "--batch-id ''"),
+        (["--batch-id", "figures"], "choose another name"),
+        (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
+        (["--n-trials", "100001"], "1 to 100000 are possible"),
+        (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
+    ],
+)
+def test_what_no_worker_could_run_is_refused_by_the_launcher(words, expected, project, capsys):
+    before = sorted(project.rglob("*"))
+    assert launcher("sweep", "--config", "c.yaml", *words) == 2
+    assert expected in capsys.readouterr().err
+    assert sorted(project.rglob("*")) == before

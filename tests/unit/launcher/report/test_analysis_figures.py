@@ -1,0 +1,167 @@
+"""Plots: what they show, that they are images, and that an unchanged one is not drawn again."""
+
+import math
+import os
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
+from launcher.report.figures.drawing import axis_label, draw
+from launcher.report.figures.files import draw_figures
+from launcher.report.trials import Sweep
+from trainer.contract.words import Objective, Phase, Target
+
+
+def make_pair(build):
+    """Two small sweeps, one minimised and one over windows."""
+    rolling = build.spec(Objective.SPEARMAN, Target.PLAYOFF_OUTCOME, Phase.ROLLING)
+    return [
+        build.sweep(build.spec(Objective.RANK_RMSE), [0.80, 0.85, 0.82]),
+        build.sweep(rolling, [0.7, 0.8], first_run=40),
+    ]
+
+
+def test_there_is_a_plot_for_everything(phase1):
+    assert set(dict(figure_data(phase1))) == {
+        *(f"{kind}_{objective}" for kind in ("trials", "parameters") for objective in Objective),
+        "trials_phase1_rolling_spearman_playoff_outcome",
+        "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances",
+    }  # fmt: skip
+
+
+def test_there_is_none_without_trials(build):
+    assert dict(figure_data([build.sweep(build.spec(), [])])) == {}
+    assert dict(figure_data([])) == {}
+
+
+def test_a_minimised_objective_goes_down(build):
+    panel = dict(figure_data(make_pair(build)))["trials_rank_rmse"].panels[0]
+    values = [12 * (1 - skill) for skill in (0.80, 0.85, 0.82)]
+    assert panel.values == tuple(values)
+    assert panel.best_so_far == (values[0], values[1], values[1])
+    assert (panel.best_run, panel.baseline, panel.baseline_value) == ("run_026", "blend", 12 * (1 - 0.83))
+
+
+def test_rmse_says_that_lower_is_better():
+    assert axis_label(Objective.RANK_RMSE) == "rank RMSE, places (lower is better)"
+    assert axis_label(Objective.NDCG4) == "NDCG@4"
+
+
+def test_a_rolling_plot_is_told_apart_by_windows(build):
+    panel = dict(figure_data(make_pair(build)))["trials_phase1_rolling_spearman_playoff_outcome"].panels[0]
+    assert panel.groups is not None
+    assert all(group.startswith("windows [") for group in panel.groups)
+
+
+def test_the_drawn_points_are_the_trials(build):
+    plot = dict(figure_data(make_pair(build)))["trials_rank_rmse"]
+    [axes] = draw(plot).axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    np.testing.assert_array_equal(lines["trial"].get_ydata(), plot.panels[0].values)
+    np.testing.assert_array_equal(lines["best so far"].get_ydata(), plot.panels[0].best_so_far)
+    assert "lower is better" in axes.get_ylabel()
+
+
+def test_the_drawn_rankers_are_the_runs(build):
+    held_out = build.metrics(0.75)
+    plot = RankerPlot("run_025, final_rank", build.metrics(0.9).models, held_out.models)
+    axes = draw(plot).axes
+    assert [a.get_title(loc="left") for a in axes] == [axis_label(objective) for objective in Objective]
+    for objective, panel in zip(Objective, axes, strict=True):
+        lines = {line.get_label(): line for line in panel.get_lines()}
+        shown = dict(zip(lines["held-out season"].get_ydata(), lines["held-out season"].get_xdata(), strict=True))
+        assert shown[3] == held_out.objectives.of(objective)
+
+
+def test_a_far_off_baseline_is_written_down_and_a_far_off_model_is_drawn(build):
+    metrics = build.metrics(0.9)
+    everyone = metrics.models | metrics.baselines
+    panel = draw(RankerPlot("run_025", everyone, None)).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["< 0.550"]
+    assert panel.get_xlim()[0] > 0.55
+    bad = draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None)).axes[0]
+    assert list(bad.texts) == []
+    assert bad.get_xlim()[0] < -0.5
+
+
+@pytest.mark.parametrize("names", [["stack"], ["stack", "elo"], ["stack", "model_a", "model_b"]])
+def test_few_rankers_are_drawn_as_they_are(build, names):
+    metrics = build.metrics(0.9)
+    chosen = {name: (metrics.models | metrics.baselines)[name] for name in names}
+    panel = draw(RankerPlot("run_025", chosen, None)).axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == names
+    assert list(panel.texts) == []
+
+
+def test_files_are_images_and_written_once(build, tmp_path):
+    folder = tmp_path / "figures"
+    sweeps = [msgspec.structs.replace(make_pair(build)[0], importances=None)]
+    paths = draw_figures(sweeps, folder, pytest.fail)
+    assert paths["trials_rank_rmse"] == "figures/trials_rank_rmse.png"
+    assert sorted(f"figures/{path.name}" for path in folder.iterdir()) == sorted(paths.values())
+    for path in paths.values():
+        with Image.open(tmp_path / path) as image:
+            image.verify()
+            assert image.format == "PNG"
+            assert min(image.size) > 200
+    before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+    (folder / "trials_rank_rmse.png").write_bytes(b"torn")
+    draw_figures(sweeps, folder, pytest.fail)
+    after = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
+    changed = {name for name in before if before[name][0] != after[name][0]}
+    assert changed <= {"trials_rank_rmse.png"}
+    assert {name: content for name, (_, content) in before.items()} == {n: content for n, (_, content) in after.items()}
+
+
+def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, tmp_path):
+    folder = tmp_path / "figures"
+    first, second = make_pair(build)
+    assert draw_figures([just_begun(first)], folder, pytest.fail, rest_s=3600) == {}
+    paths = draw_figures([first], folder, pytest.fail)
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    better = build.sweep(first.spec, [0.80, 0.85, 0.99])
+    assert draw_figures([better, second], folder, pytest.fail, rest_s=3600) == paths
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    assert len(draw_figures([better, second], folder, pytest.fail, rest_s=3600)) > len(paths)
+    assert (folder / "trials_rank_rmse.png").stat().st_ino != before["trials_rank_rmse.png"]
+
+
+def just_begun(sweep):
+    trials = [msgspec.structs.replace(trial, started_at=datetime.now(UTC)) for trial in sweep.trials]
+    return msgspec.structs.replace(sweep, trials=tuple(trials))
+
+
+def test_another_value_is_another_file(build, tmp_path):
+    def draw_and_read(skill):
+        spec = build.spec(Objective.RANK_RMSE)
+        lost = build.trial(spec, 0, skill, 25, metrics=None)
+        draw_figures([Sweep(spec=spec, trials=(lost,))], tmp_path, pytest.fail)
+        return (tmp_path / "trials_rank_rmse.png").read_bytes()
+
+    assert draw_and_read(0.80) != draw_and_read(0.81)
+
+
+@pytest.mark.parametrize("values", [(math.nan,), (None, 0.5)])
+def test_values_that_are_missing_leave_a_gap(build, values):
+    panel = dict(figure_data(make_pair(build)))["trials_rank_rmse"].panels[0]
+    gaps = msgspec.structs.replace(
+        panel, slots=tuple(range(len(values))), values=values, best_so_far=values, baseline_value=None
+    )
+    [axes] = draw(TrialPlot(Objective.RANK_RMSE, (gaps,))).axes
+    assert np.isnan(axes.get_lines()[1].get_ydata()[0])
+
+
+def test_categories_and_numbers_are_both_axes(build):
+    spec = build.spec(Objective.SPEARMAN, Target.PLAYOFF_OUTCOME, Phase.ROLLING)
+    row = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))["parameters_spearman"].rows[0]
+    assert "subsample" not in row.parameters
+    assert all(isinstance(value, float) for value in row.parameters["max_depth"])
+    windows = {"rolling_windows": ("[10]", "[10, 30]"), **row.parameters}
+    figure = draw(ParameterPlot(spec.objective, (msgspec.structs.replace(row, parameters=windows),)))
+    assert [axes.get_xlabel() for axes in figure.axes] == list(windows)

@@ -1,0 +1,173 @@
+"""Reading SLURM's answers, asking it rarely, and the batch script's last lines; with stand-ins for its commands."""
+
+import os
+import subprocess
+
+import pytest
+
+from launcher.slurm import environment, programs, queue
+from launcher.slurm.array_worker import requeue_lines
+from launcher.slurm.programs import QueuedJob, SlurmAwayError, SlurmError
+from launcher.slurm.queue import SlurmWatch
+from trainer.contract.database import address
+from trainer.contract.errors import DatabaseError
+from trainer.contract.paths.outputs import ClusterPaths
+
+QUEUE = """\
+12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||x
+12_0|12|a.work.3fa9c21b|RUNNING|None|n1||x
+12_1|12|a.work.3fa9c21b|RUNNING|None|n2||x
+15|15|a.finish.3fa9c21b|PENDING|Dependency||afterany:12_*(unfulfilled)|y
+16|16|a.finish.00000000|PENDING|Dependency||(null)|somebody else's root
+17|17|a notebook|RUNNING|None|n3||with | in it
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Put a command on PATH that prints and exits as told, and counts how often it was called."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def make(name, prints="", code=0):
+        (tmp_path / f"{name}.txt").write_text(prints)
+        stream = "" if code == 0 else ">&2"
+        script = f'#!/bin/sh\necho "$*" >> {tmp_path}/{name}.calls\ncat {tmp_path}/{name}.txt {stream}\nexit {code}\n'
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+        calls = tmp_path / f"{name}.calls"
+        return lambda: calls.read_text().splitlines() if calls.exists() else []
+
+    return make
+
+
+def test_one_call_for_all_jobs_and_only_our_own(command):
+    calls = command("squeue", QUEUE)
+    jobs = queue.own_jobs({"3fa9c21b"})
+    work, finish = queue.grouped(jobs)
+    assert work.states == {"PENDING": 3, "RUNNING": 2}
+    assert [job.job_id for job in queue.of(jobs, "a", "finish")] == ["15"]
+    assert finish.reason == "Dependency"
+    assert programs.waits_for(jobs[-1]) == ["12"]
+    assert len(calls()) == 1
+
+
+def test_the_queue_is_asked_more_seldom_while_nothing_changes(command):
+    calls = command("squeue", QUEUE)
+    now = 0.0
+    watch = SlurmWatch({"3fa9c21b"}, clock=lambda: now)
+    for second in range(300):
+        now = float(second)
+        watch.look()
+    # After 5, 10, 20, 40 and then every 60 seconds.
+    assert len(calls()) == 8
+    command("squeue", QUEUE.replace("PENDING", "RUNNING"))
+    for second in range(300, 400):
+        now = float(second)
+        watch.look()
+    assert len(calls()) > 11
+
+
+def test_a_queue_that_cannot_be_read_keeps_what_was_known(command):
+    command("squeue", QUEUE)
+    now = 0.0
+    watch = SlurmWatch({"3fa9c21b"}, clock=lambda: now)
+    known = watch.look()
+    calls = command("squeue", "slurm_load_jobs error: Unable to contact slurm controller", 1)
+    now = 10.0
+    assert watch.look() == known
+    assert "Unable to contact" in watch.problem
+    assert len(calls()) == 2
+
+
+def test_accounting_that_is_off_is_no_error(command):
+    command("sacct", "Slurm accounting storage is disabled", 1)
+    assert programs.ended(["12_3", "12_4"]) == {}
+
+
+def test_a_requeued_job_has_ended_more_than_once(command):
+    calls = command("sacct", "12_0|NODE_FAIL\n12_0|COMPLETED\n12_[1-2]|CANCELLED by 0\n")
+    states = programs.ended(["12_0", "12_1", "13"])
+    assert states == {"12_0": ["NODE_FAIL", "COMPLETED"], "12_1": ["CANCELLED"], "12_2": ["CANCELLED"]}
+    assert len(calls()) == 1
+    assert "--jobs=12,13" in calls()[0]
+
+
+def test_what_may_pass_is_told_from_what_will_not(command):
+    command("sbatch", "sbatch: error: invalid partition specified: cpuu", 1)
+    with pytest.raises(SlurmError, match="invalid partition") as refused:
+        programs.call("sbatch", "x")
+    assert not isinstance(refused.value, SlurmAwayError)
+    command("sbatch", "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", 1)
+    with pytest.raises(SlurmAwayError):
+        programs.call("sbatch", "x")
+    with pytest.raises(SlurmError, match="is this a machine of a SLURM cluster"):
+        programs.call("no-such-command")
+
+
+def test_an_array_is_let_wait_as_a_whole(command):
+    calls = command("scontrol")
+    job = QueuedJob("20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "")
+    assert programs.waits_for(job) == ["5", "7"]
+    programs.let_wait(job, ["5", "9"])
+    assert calls() == ["update JobId=20 Dependency=afterany:5:9"]
+
+
+@pytest.mark.parametrize(
+    ("code", "restarts", "state", "requeued"),
+    [
+        (85, 0, "RUNNING", True),
+        (140, 1, "RUNNING", True),
+        (143, 0, "RUNNING", True),
+        (85, 3, "RUNNING", False),
+        (85, 0, "COMPLETING", False),
+        (85, 0, "", False),
+        (0, 0, "RUNNING", False),
+        (1, 0, "RUNNING", False),
+        (137, 0, "RUNNING", False),
+    ],
+)
+def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts, state, requeued):
+    command("squeue", state)
+    calls = command("scontrol")
+    script = "\n".join([f"(exit {code})", *requeue_lines(3)])
+    ids = {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
+    variables = {**ids, "SLURM_RESTART_COUNT": str(restarts), "PATH": os.environ["PATH"]}
+    done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
+    assert done.returncode == code
+    assert calls() == (["requeue 12_1"] if requeued else [])
+
+
+def test_a_job_that_is_no_array_is_requeued_by_its_id(command):
+    command("squeue", "RUNNING")
+    calls = command("scontrol")
+    script = "\n".join(["(exit 85)", *requeue_lines(3)])
+    variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "14"}
+    subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
+    assert calls() == ["requeue 14"]
+
+
+def test_the_environment_file_names_the_secret_and_does_not_hold_it(tmp_path, monkeypatch):
+    monkeypatch.setenv(address.URL_VARIABLE, "postgresql://me:secret@db/sweeps")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("TRUESTRENGTH_LEASE_S", "9")
+    paths = ClusterPaths(tmp_path)
+    written = environment.write(paths)
+    text = written.read_text()
+    assert "secret" not in text
+    assert "TRUESTRENGTH_LEASE_S=9" in text
+    assert written.stat().st_mode & 0o077 == 0
+    shown = subprocess.run(
+        ["bash", "-c", f". {written}; cat $DATABASE_URL_FILE"], env={}, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "postgresql://me:secret@db/sweeps"
+    assert paths.database_url.stat().st_mode & 0o077 == 0
+
+
+def test_a_database_on_the_loopback_is_no_use_to_other_nodes(command):
+    command("sinfo", "node1\nnode2\n")
+    with pytest.raises(DatabaseError, match="db up --listen") as error:
+        environment.check_reachable("postgresql://me:secret@127.0.0.1:5432/sweeps")
+    assert "secret" not in str(error.value)
+    environment.check_reachable("postgresql://me:secret@login1:5432/sweeps")
+    command("sinfo", "127.0.0.1\nlocalhost\n")
+    environment.check_reachable("postgresql://me:secret@127.0.0.1:5432/sweeps")

@@ -1,0 +1,158 @@
+"""What parameters a slot gets: the same for every objective, whatever the workers do."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+
+from tests.support.places import CONFIG
+from trainer.contract.config import settings as configuration
+from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.ledger import Observation
+from trainer.contract.sweep.grid import check_budget, grid_point, grid_size
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.search import proposals
+
+LOADED = configuration.load_config(CONFIG)
+SMALL = {"sweep": {"max_depth": [3, 4], "min_samples_leaf": [4, 5, 6]}}
+
+
+def spec(config=None, **fields):
+    made = SweepSpec(
+        batch_id="b",
+        objective=Objective.SPEARMAN,
+        target=Target.FINAL_RANK,
+        phase=Phase.PHASE1,
+        method=Method.OPTUNA,
+        n_trials=12,
+        config=configuration.replace(LOADED, config or {}),
+        data_fingerprint="league-1",
+    )
+    return msgspec.structs.replace(made, **fields)
+
+
+def observed(sweep, count, batch_id="b", first=0, value=float):
+    return [
+        Observation(batch_id=batch_id, slot=i, parameters=proposals.random_point(sweep, i), value=value(i), rung=0)
+        for i in range(first, first + count)
+    ]
+
+
+def test_the_start_design_is_the_same_for_every_objective_and_method():
+    starts = [[proposals.start_point(spec(objective=objective), i) for i in range(10)] for objective in Objective]
+    assert all(start == starts[0] for start in starts)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        spec(target=Target.PLAYOFF_OUTCOME),
+        spec(phase=Phase.BASELINE),
+        spec({"training.seed": 8}),
+    ],
+    ids=["target", "phase", "seed"],
+)
+def test_the_start_design_depends_on(other):
+    assert proposals.start_point(spec(), 0) != proposals.start_point(other, 0)
+
+
+def test_ten_starts_use_every_window_and_every_depth():
+    starts = [proposals.start_point(spec(phase=Phase.ROLLING), i) for i in range(10)]
+    windows = Counter(str(start["rolling_windows"]) for start in starts)
+    assert sorted(windows.values()) == [2, 2, 3, 3]
+    assert min(Counter(start["max_depth"] for start in starts).values()) >= 2
+
+
+def test_fixed_parameters_are_part_of_a_proposal():
+    start = proposals.start_point(spec(), 3)
+    assert (start["subsample"], start["colsample_bytree"], start["rolling_windows"]) == (0.8, 0.7, [10, 30])
+    assert list(start) == list(spec().space)
+
+
+def test_random_points_are_a_slots_own_and_differ():
+    points = [proposals.random_point(spec(), i) for i in range(20)]
+    assert points == [proposals.random_point(spec(objective=Objective.NDCG4), i) for i in range(20)]
+    assert len({str(point) for point in points}) == 20
+
+
+@pytest.mark.parametrize("budget", [6, 4, 1])
+def test_a_grid_gives_distinct_points(budget):
+    sweep = spec(SMALL, phase=Phase.FULL, method=Method.GRID, n_trials=budget)
+    points = [proposals.grid_subset_point(sweep, i) for i in range(budget)]
+    assert len({str(point) for point in points}) == budget
+
+
+def test_a_grid_that_fits_is_run_whole_and_in_order():
+    sweep = spec(SMALL, phase=Phase.FULL, method=Method.GRID, n_trials=6)
+    assert [proposals.grid_subset_point(sweep, i) for i in range(6)] == [grid_point(sweep.space, i) for i in range(6)]
+
+
+def test_a_subset_of_a_grid_is_spread_evenly():
+    sweep = spec(phase=Phase.FULL, method=Method.GRID, n_trials=44)
+    assert grid_size(sweep.space) == 11 * 4 * 4 * 4 * 3 * 3
+    check_budget(sweep)
+    epochs = Counter(proposals.grid_subset_point(sweep, i)["model_a_epochs"] for i in range(44))
+    assert set(epochs.values()) == {4}
+
+
+def test_a_grid_of_ranges():
+    space = {
+        "a": IntRange(low=3, high=9, step=3),
+        "b": FloatRange(low=0.1, high=100.0, log=True),
+        "c": Choice(values=([10], [10, 30])),
+        "d": Fixed(value=1),
+    }
+    assert grid_size(space) == 3 * 4 * 2
+    assert grid_point(space, 0) == {"a": 3, "b": pytest.approx(0.1), "c": [10], "d": 1}
+    assert grid_point(space, 23) == {"a": 9, "b": pytest.approx(100.0), "c": [10, 30], "d": 1}
+
+
+def test_the_best_are_promoted_by_the_objectives_direction():
+    sweep = spec(method=Method.HALVING, n_trials=7)
+    below = observed(sweep, 4, value=lambda i: [0.2, 0.9, 0.9, 0.5][i])
+    assert [proposals.promoted(sweep, slot, below) for slot in (4, 5)] == [below[1].parameters, below[2].parameters]
+    errors = spec(method=Method.HALVING, n_trials=7, objective=Objective.RANK_RMSE)
+    assert proposals.promoted(errors, 4, below) == below[0].parameters
+
+
+def test_a_rung_without_survivors_takes_new_points():
+    sweep = spec(method=Method.HALVING, n_trials=7)
+    assert proposals.promoted(sweep, 5, observed(sweep, 1)) == proposals.start_point(sweep, 5)
+
+
+def test_tpe_is_deterministic_by_slot():
+    own = observed(spec(), 10)
+    assert proposals.searched(spec(), 10, own) == proposals.searched(spec(), 10, own)
+    assert proposals.searched(spec(), 10, own) != proposals.searched(spec(), 11, own)
+
+
+def test_tpe_goes_where_the_objective_is_better():
+    """More epochs are better, or worse: with many trials TPE follows."""
+    known = [msgspec.structs.replace(o, value=float(o.parameters["model_a_epochs"])) for o in observed(spec(), 60)]
+    error = spec(objective=Objective.RANK_RMSE)
+    high = [proposals.searched(spec(), slot, known)["model_a_epochs"] for slot in range(60, 80)]
+    low = [proposals.searched(error, slot, known)["model_a_epochs"] for slot in range(60, 80)]
+    assert sum(high) / 20 > 22
+    assert sum(low) / 20 < 18
+
+
+def test_tpe_keeps_away_from_what_runs():
+    own = observed(spec(), 10)
+    next_ = proposals.searched(spec(), 10, own)
+    running = [Observation(batch_id="b", slot=10 + i, parameters=next_, value=None, rung=0) for i in range(3)]
+    assert proposals.searched(spec(), 10, own + running) != next_
+
+
+def test_without_results_the_start_design_goes_on():
+    running = observed(spec(), 12, value=lambda _: None)
+    assert proposals.searched(spec(), 12, running) == proposals.start_point(spec(), 12)
+
+
+def test_siblings_count_once():
+    own = observed(spec(), 10)
+    repeated = observed(spec(), 10, batch_id="sibling", value=lambda i: -float(i))
+    assert proposals.searched(spec(), 10, own, repeated) == proposals.searched(spec(), 10, own)
+    fresh = observed(spec(), 10, batch_id="sibling", first=50)
+    assert proposals.searched(spec(), 10, own, fresh) != proposals.searched(spec(), 10, own)
+    assert proposals.searched(spec(), 10, own, fresh * 2) == proposals.searched(spec(), 10, own, fresh)

@@ -1,0 +1,111 @@
+"""The trainer's command line: every flag of every command.
+
+Imports nothing numeric: libraries take the number of their threads from the environment when they are loaded, so
+nothing may load them before a command has said how many it wants.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.paths.user import path
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top: argparse.ArgumentParser = Parser(
+        prog="python -m trainer", description="Trains and evaluates the team-strength ranker."
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_data(commands)
+    _add_cache(commands)
+    _add_training(commands)
+    return top
+
+
+def _add_training(commands: Commands) -> None:
+    run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
+    run.add_argument("--config", type=path, required=True, metavar="FILE")
+    run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    run.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    run.add_argument(
+        "--no-share", action="store_true", help="train every model anew; only batches are read from the store"
+    )
+    run.set_defaults(handler=imported_when_called("trainer.commands.run", "run"))
+
+    work = commands.add_parser("work", help="claim slots of a sweep and train until none is left")
+    work.add_argument(
+        "--batch-id", required=True, action="append", metavar="B", help="repeated: the next one when this has ended"
+    )
+    work.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    work.add_argument("--no-share", action="store_true", help="train every trial alone")
+    work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
+
+    holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")
+    holdout.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
+    holdout.set_defaults(handler=imported_when_called("trainer.commands.run", "holdout"))
+
+
+def _add_cache(commands: Commands) -> None:
+    cache = commands.add_parser("cache", help="the store of all stages, from batches to results")
+    steps = cache.add_subparsers(required=True, metavar="COMMAND")
+    for name, text in (
+        ("ls", "list the entries, the longest unused first"),
+        ("verify", "compare every entry with its checksum and remove those that differ"),
+        ("prune", "remove the longest unused entries beyond the size limit"),
+    ):
+        step = steps.add_parser(name, help=text)
+        step.add_argument("--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
+        step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
+        step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
+        if name == "prune":
+            step.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
+            step.add_argument("--in-use", action="store_true", help="remove also what was used in the last hour")
+
+
+def _add_data(commands: Commands) -> None:
+    data = commands.add_parser("data", help="league tables: synthetic, imported, downloaded")
+    steps = data.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(steps)
+    _add_import(steps)
+    describe = steps.add_parser("describe", help="say what a league folder holds")
+    describe.add_argument("folder", type=path, metavar="DIR", help="a league folder")
+    describe.set_defaults(handler=imported_when_called("trainer.commands.data", "describe"))
+    _add_download(steps)
+
+
+def _add_demo(steps: Commands) -> None:
+    demo = steps.add_parser("demo", help="make a synthetic league, deterministic by its seed")
+    demo.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
+    demo.add_argument("--seed", type=int, default=7, help="another seed, another league (default: %(default)s)")
+    demo.add_argument("--seasons", type=int, default=10, metavar="N", help="how many (default: %(default)s)")
+    demo.set_defaults(handler=imported_when_called("trainer.commands.data", "demo"))
+
+
+def _add_import(steps: Commands) -> None:
+    import_ = steps.add_parser(
+        "import", help="import game logs (nba_api's LeagueGameLog columns), as Parquet or CSV, into a league folder"
+    )
+    import_.add_argument("--team-logs", type=path, required=True, metavar="FILE", help="a row per team and game")
+    import_.add_argument("--player-logs", type=path, required=True, metavar="FILE", help="a row per player and game")
+    import_.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
+    import_.add_argument(
+        "--teams",
+        type=path,
+        metavar="FILE",
+        help="teams of a league other than the NBA: CSV with TEAM_ID, TEAM_ABBREVIATION, TEAM_NAME, conference",
+    )
+    import_.set_defaults(handler=imported_when_called("trainer.commands.data", "import_"))
+
+
+def _add_download(steps: Commands) -> None:
+    download = steps.add_parser("download", help="download NBA game logs with nba_api and import them")
+    download.add_argument("--seasons", required=True, metavar="FIRST:LAST", help="for example 2015-16:2023-24")
+    download.add_argument("--into", type=path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
+    download.add_argument("--base-url", metavar="URL", help="another server with the same interface")
+    download.set_defaults(handler=imported_when_called("trainer.commands.data", "download"))

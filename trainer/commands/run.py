@@ -1,0 +1,40 @@
+"""`python -m trainer run|work|holdout`: what trains.
+
+Numeric libraries take the number of their threads from the environment when they are loaded; so each handler says it
+first, and imports what it needs afterwards.
+"""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+import argparse
+
+from trainer.contract.command_line import say
+from trainer.contract.config.settings import load_config
+from trainer.contract.process import use_threads
+
+
+def run(args: argparse.Namespace) -> None:
+    """`trainer run`."""
+    threads = use_threads(args.threads)
+    from trainer.run.lone_run import run_once
+
+    paths = run_once(load_config(args.config, args.set), threads=threads, share=not args.no_share)
+    say(str(paths.folder))
+
+
+def work(args: argparse.Namespace) -> int:
+    """`trainer work`."""
+    threads = use_threads(args.threads)
+    from trainer.worker.work import work as drain_sweeps
+
+    return drain_sweeps(args.batch_id, threads=threads, share=not args.no_share)
+
+
+def holdout(args: argparse.Namespace) -> None:
+    """`trainer holdout`."""
+    use_threads(None)
+    from trainer.run.holdout import evaluate_holdouts
+
+    for path in evaluate_holdouts(args.run):
+        say(str(path))

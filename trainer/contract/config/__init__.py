@@ -1,0 +1,1 @@
+"""The configuration: typed settings, YAML files, and messages for what is wrong in them."""

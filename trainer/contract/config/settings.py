@@ -1,0 +1,254 @@
+"""The main configuration as frozen structs. `load_config` reads it from YAML; nothing else does.
+
+Every field that can change a result is part of `identity`; where things lie and how many workers there are is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from trainer.contract.config import yaml_files
+from trainer.contract.config.search_space import (
+    PARAMETER_KEYS,
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    SearchSpace,
+    SweepLists,
+    config_key,
+)
+from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.paths.user import expanded
+from trainer.contract.words import Phase, Target
+
+Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the configuration: immutable, and a misspelt key is an error."""
+
+
+class Paths(Section, frozen=True):
+    """Where things lie; relative paths are relative to the working directory."""
+
+    data: str = "data/demo"
+    """A league folder, as `python -m trainer data import` or `data demo` writes it."""
+    outputs: str = "outputs4"
+    """The outputs root: `sweeps/<batch_id>/` and the run-id reservations."""
+    batch_cache: str = ".cache/batches"
+    """The content-addressed store of a run's stages, from batches to results, shared by all workers and sweeps."""
+
+
+class Inference(Section, frozen=True):
+    """Run ids."""
+
+    run_id: Annotated[int, Meta(ge=1)] | None = None
+    """None: taken from the database sequence. A number: this very id, which must be free (`trainer run` only)."""
+    run_id_base: Count = 25
+    """The first run id of a new outputs root."""
+
+
+class Evaluation(Section, frozen=True):
+    """Which seasons are for what. Seasons before the validation seasons are trained on."""
+
+    validation: tuple[str, ...] | Count = 2
+    """Season names, or how many of the last seasons before the held-out ones."""
+    holdout: tuple[str, ...] | Count = 1
+    """Season names, or how many of the last seasons. A sweep never sees them."""
+    first_day: Annotated[int, Meta(ge=1)] = 21
+    """Lists start this many days after a season's first game."""
+
+
+class Training(Section, frozen=True):
+    """Lists, folds and numerics, common to the three models."""
+
+    listmle_target: Target = Target.FINAL_RANK
+    """What the lists are ranked by."""
+    loss: Literal["listmle", "position_listmle", "spearman"] = "listmle"
+    """Model A's loss: ListMLE, position-aware ListMLE, or a differentiable Spearman surrogate."""
+    max_lists_oof: Count = 100
+    """At most this many lists for the out-of-fold fits."""
+    max_final_batches: Count = 100
+    """At most this many lists for the final fit."""
+    n_folds: Annotated[int, Meta(ge=2)] = 5
+    """Folds are whole seasons."""
+    roster_size: Annotated[int, Meta(ge=5, le=30)] = 15
+    """Players of a team that model A sees; those with the most recent minutes."""
+    rolling_windows: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 30)
+    """Lengths of the rolling windows, in games."""
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the device has it, else fp16 with a scaler on CUDA, else off."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where model A is trained."""
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
+    """Seed of every model and of the start design."""
+
+
+class ModelA(Section, frozen=True):
+    """Attention deep set over the roster's players."""
+
+    epochs: Count = 20
+    learning_rate: Positive = 1e-2
+    weight_decay: Annotated[float, Meta(ge=0)] = 10.0
+    """Share of the learning rate by which weights shrink in a step; the slope of the expected rank does not."""
+    hidden: Count = 8
+    """Width of the player encoder."""
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    lists_per_step: Count = 10
+    """Lists in one optimiser step."""
+    grad_clip: Positive = 1.0
+    """Largest norm of a gradient."""
+
+
+class ModelB(Section, frozen=True):
+    """XGBoost on team context."""
+
+    max_depth: Count = 4
+    learning_rate: Positive = 0.08
+    n_estimators: Count = 250
+    subsample: Share = 0.8
+    colsample_bytree: Share = 0.7
+
+
+class ModelC(Section, frozen=True):
+    """Random forest on team context."""
+
+    n_estimators: Count = 200
+    min_samples_leaf: Count = 5
+    max_features: Share = 0.4
+
+
+class Cache(Section, frozen=True):
+    """The stage store in `paths.batch_cache`."""
+
+    max_gb: Positive = 20.0
+    """Entries that were not used for longest are removed beyond this size."""
+
+
+class Config(Section, frozen=True):
+    """Everything a run needs to know."""
+
+    paths: Paths = Paths()
+    cache: Cache = Cache()
+    inference: Inference = Inference()
+    evaluation: Evaluation = Evaluation()
+    training: Training = Training()
+    model_a: ModelA = ModelA()
+    model_b: ModelB = ModelB()
+    model_c: ModelC = ModelC()
+    search_spaces: dict[Phase, SearchSpace] = {}
+    """What each phase varies; `full` comes from `sweep`."""
+    sweep: SweepLists = {}
+    """Lists of values for `--phase full` and `--method grid`."""
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read the main configuration.
+
+    Raises:
+        ConfigError: naming the file, the key, the value and what is allowed.
+    """
+    config, origin = yaml_files.load_with_origin(path, Config, overrides)
+    config = _with_whole_paths(config, origin, path)
+    if Phase.FULL in config.search_spaces:
+        file = yaml_files.origin_of("search_spaces.full", origin, str(path))
+        raise ConfigError(
+            f"{file}: search_spaces.full: the phase `full` is made of the `sweep` lists; write them there"
+        )
+    spaces: dict[str, SearchSpace] = {f"search_spaces.{phase}": space for phase, space in config.search_spaces.items()}
+    spaces["sweep"] = {name: Choice(values=values) for name, values in config.sweep.items()}
+    for section, space in spaces.items():
+        for name, dimension in space.items():
+            key = f"{section}.{name}"
+            _check_dimension(config, name, dimension, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
+    return config
+
+
+def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
+    whole = {}
+    for name, text in msgspec.structs.asdict(config.paths).items():
+        key = f"paths.{name}"
+        if not text.strip():
+            raise ConfigError(f"{yaml_files.origin_of(key, origin, str(path))}: {key}: expected a path, found nothing")
+        whole[name] = expanded(text, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
+    return msgspec.structs.replace(config, paths=Paths(**whole))
+
+
+def replace(config: Config, dotted: dict[str, Any]) -> Config:
+    """A copy of `config` with some dotted keys changed, validated like a file.
+
+    >>> replace(Config(), {"model_a.epochs": 9}).model_a.epochs
+    9
+    """
+    tree = msgspec.to_builtins(config)
+    for key, value in dotted.items():
+        *parents, last = key.split(".")
+        section = tree
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    return yaml_files.convert(tree, Config, {}, "parameters")
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """The part of `config` that can change a run's result, as plain data in a stable order."""
+    training = {k: v for k, v in msgspec.to_builtins(config.training).items() if k not in {"device"}}
+    parts = {
+        name: msgspec.to_builtins(getattr(config, name)) for name in ("evaluation", "model_a", "model_b", "model_c")
+    }
+    return {"training": training, **parts}
+
+
+def _check_dimension(config: Config, name: str, dimension: Dimension, where: str) -> None:
+    """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
+
+    Raises:
+        ConfigError: naming `where`, the parameter, its value and what is allowed.
+    """
+    key = config_key(name)
+    if not _known(config, key):
+        raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
+    for value in extremes(dimension, where):
+        try:
+            replace(config, {key: value})
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {str(error).removeprefix('parameters: ')}") from None
+
+
+def _known(config: Config, dotted: str) -> bool:
+    section, _, field = dotted.rpartition(".")
+    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
+
+
+def extremes(dimension: Dimension, where: str) -> list[Any]:
+    """The values of a dimension between which all others lie; `where` begins the message.
+
+    Raises:
+        ConfigError: an empty range, a contradiction, or a value that is there twice.
+    """
+    match dimension:
+        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
+            if low > high:
+                raise ConfigError(f"{where}: low ({low}) is above high ({high})")
+            if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
+                raise ConfigError(f"{where}: log needs low above 0, found {low}")
+            if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
+                raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
+            return [low, high]
+        case Choice(values=values):
+            twice = [value for i, value in enumerate(values) if value in values[:i]]
+            if twice:
+                raise ConfigError(f"{where}: the value {twice[0]} is written twice")
+            return list(values)
+        case Fixed(value=value):
+            return [value]
+    raise AssertionError(dimension)

@@ -1,0 +1,67 @@
+"""What an outputs root owns on disk, without any database: its id, and a reservation for every run id ever given."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from trainer.contract import files
+from trainer.contract.errors import ConfigError
+from trainer.contract.paths.outputs import OutputsRoot, run_name
+
+if TYPE_CHECKING:
+    pass
+
+
+def next_free(outputs: OutputsRoot, base: int) -> int:
+    """Give a run id that nobody has had in this outputs root, without a database; its sequence passes over it later.
+
+    Args:
+        outputs: the outputs root; it is made where it is missing.
+        base: the first id of a new root.
+
+    Raises:
+        ConfigError: the root cannot be written to.
+    """
+    while True:
+        run_id = max(base, outputs.highest_run_id() + 1)
+        try:
+            if create_reservation(outputs, run_id):
+                return run_id
+        except OSError as error:
+            raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
+
+
+def reserve(outputs: OutputsRoot, run_id: int) -> None:
+    """Take this very id (`inference.run_id`).
+
+    Raises:
+        ConfigError: it has been given before.
+    """
+    if outputs.run_folders(run_id) or not create_reservation(outputs, run_id):
+        raise ConfigError(
+            f"inference.run_id {run_id}: {run_name(run_id)} exists in {outputs.root} and is never used again; "
+            "null takes the next free id"
+        )
+
+
+def outputs_id(outputs: OutputsRoot) -> str:
+    """The random id of an outputs root, which travels with it; made by the first who asks."""
+    try:
+        if not outputs.identity.exists():
+            files.create_text(outputs.identity, secrets.token_hex(8) + "\n")
+    except OSError as error:
+        raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
+    return outputs.identity.read_text(encoding="utf-8").strip()
+
+
+def create_reservation(outputs: OutputsRoot, run_id: int) -> bool:
+    """Reserve a run id: of all who try, only one gets True."""
+    path = outputs.reservation(run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        return False
+    return True

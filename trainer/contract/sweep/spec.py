@@ -1,0 +1,112 @@
+"""A sweep as plain data: what the launcher registers in the ledger and what a worker reads back by `batch_id`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from trainer.contract.config import settings as configuration
+from trainer.contract.config.search_space import Choice, Parameters, SearchSpace, config_key
+from trainer.contract.config.settings import Config, extremes, identity
+from trainer.contract.digests import digest
+from trainer.contract.errors import ConfigError
+from trainer.contract.paths.outputs import FIGURES
+from trainer.contract.sweep import rungs
+from trainer.contract.words import Method, Objective, Phase, Target
+
+MOST_TRIALS = 100_000
+BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+
+
+class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One objective x one target x one phase, with a budget of `n_trials` slots."""
+
+    batch_id: str
+    objective: Objective
+    target: Target
+    phase: Phase
+    method: Method
+    n_trials: int
+    config: Config
+    """Resolved; its `training.listmle_target` is `target`."""
+    data_fingerprint: str
+    """Of the league the sweep trains on: other data is another sweep."""
+    explain: bool = False
+    """Permutation importances of the fitted models, per run (`--run-explain`)."""
+    share_observations: bool = False
+    """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that could not be a folder of their own, and impossible budgets."""
+        if not BATCH_ID.match(self.batch_id):
+            raise ConfigError(
+                f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, "
+                "starting with a letter or digit"
+            )
+        if self.batch_id == FIGURES:
+            raise ConfigError(f"--batch-id {FIGURES}: the report's plots have this folder; choose another name")
+        if not 1 <= self.n_trials <= MOST_TRIALS:
+            raise ConfigError(f"--n-trials {self.n_trials}: 1 to {MOST_TRIALS} are possible")
+
+    @property
+    def space(self) -> SearchSpace:
+        """What the sweep varies.
+
+        Raises:
+            ConfigError: when the config has no search space for the phase.
+        """
+        if self.phase is Phase.FULL:
+            if not self.config.sweep:
+                raise ConfigError("--phase full: the config has no `sweep` lists")
+            return {name: Choice(values=values) for name, values in self.config.sweep.items()}
+        if not self.config.search_spaces.get(self.phase):
+            known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
+            raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
+        return self.config.search_spaces[self.phase]
+
+    def corners(self) -> Iterator[Config]:
+        """The configuration with each parameter at its least, and then with each one in turn at its other extremes.
+
+        Raises:
+            ConfigError: when the config has no search space for the phase.
+        """
+        ends = {config_key(name): extremes(dimension, name) for name, dimension in self.space.items()}
+        least = {key: values[0] for key, values in ends.items()}
+        yield configuration.replace(self.config, least)
+        for key, values in ends.items():
+            for value in values[1:]:
+                yield configuration.replace(self.config, {**least, key: value})
+
+    def identity(self) -> dict[str, Any]:
+        """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
+        return {
+            "objective": self.objective,
+            "target": self.target,
+            "phase": self.phase,
+            "method": self.method,
+            "data_fingerprint": self.data_fingerprint,
+            "explain": self.explain,
+            "share_observations": self.share_observations,
+            "space": msgspec.to_builtins(self.space),
+            "config": identity(self.config),
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `identity`."""
+        return digest(self.identity())
+
+
+def trial_config(spec: SweepSpec, parameters: Parameters, rung: int) -> Config:
+    """The sweep's configuration with a slot's parameters, and the lists that its rung may use."""
+    changed = {config_key(name): value for name, value in parameters.items()}
+    share = rungs.fidelity(spec.method, spec.n_trials, rung)
+    if share < 1:
+        training = spec.config.training
+        changed["training.max_lists_oof"] = math.ceil(training.max_lists_oof * share)
+        changed["training.max_final_batches"] = math.ceil(training.max_final_batches * share)
+    return configuration.replace(spec.config, changed)

@@ -1,0 +1,83 @@
+"""A run's results as a stage of the store: what two trials have in common down to the last parameter is done once.
+
+That is most of a plan. The start design is the same for every objective, so the sweeps of one target begin with the
+same trials; what differs is which of the six figures the sweep looks at. The surprising one: an entry holds the files
+of the run folder, byte for byte but for the metrics, in which every run says what it cost.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from trainer.contract.config import settings as configuration
+from trainer.contract.config.settings import Config
+from trainer.contract.digests import file_digest
+from trainer.contract.errors import DataError
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.paths.league import LeaguePaths
+from trainer.contract.records.metrics import RunMetrics
+from trainer.models.precision import choose_precision
+from trainer.run.folder import Results
+from trainer.stages.identity import code, libraries
+from trainer.stages.stage_file import Contents
+
+if TYPE_CHECKING:
+    from trainer.run.pipeline import TrainedRun
+
+STAGE = "results"
+
+_MODELS = "models/"
+
+
+def identity(config: Config, league_folder: Path) -> dict[str, Any]:
+    """Everything that can change the results."""
+    return {
+        "data": read_manifest(league_folder).fingerprint,
+        "truth": _content(LeaguePaths(league_folder).truth),
+        "code": code("."),
+        "libraries": libraries("numpy", "polars", "safetensors", "scikit-learn", "scipy", "torch", "xgboost-cpu"),
+        "config": configuration.identity(config),
+        "precision": choose_precision(config.training.amp, config.training.device).name,
+    }
+
+
+def _content(path: Path) -> str | None:
+    """SHA-256 (hex) of a file that the data's fingerprint does not cover; None where it is missing.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
+    try:
+        return file_digest(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def pack(trained: TrainedRun) -> Contents:
+    """As files. What the run cost is not part of its results."""
+    predictions = BytesIO()
+    trained.predictions.write_parquet(predictions)
+    metrics = msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+    files = {
+        "predictions": predictions.getvalue(),
+        "metrics": msgspec.msgpack.encode(metrics),
+        **{f"{_MODELS}{name}": content for name, content in trained.models.files().items()},
+    }
+    return Contents({name: np.frombuffer(content, dtype=np.uint8) for name, content in files.items()})
+
+
+def unpack(contents: Contents) -> Results:
+    """From what `pack` made."""
+    files = {name: array.tobytes() for name, array in contents.arrays.items()}
+    return Results(
+        predictions=files["predictions"],
+        models={name.removeprefix(_MODELS): files[name] for name in files if name.startswith(_MODELS)},
+        metrics=msgspec.msgpack.decode(files["metrics"], type=RunMetrics),
+    )

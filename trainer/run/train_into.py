@@ -1,0 +1,149 @@
+"""Trains one run and leaves its folder: the same steps for a worker's trial and for a run by hand."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from trainer.contract import process
+from trainer.contract.config.settings import Config
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.ledger import Ledger, lease_seconds
+from trainer.contract.paths.outputs import RunPaths
+from trainer.contract.records import provenance
+from trainer.contract.records.metrics import RunMetrics
+from trainer.contract.records.provenance import Provenance
+from trainer.models.precision import choose_precision
+from trainer.models.settings import Depths
+from trainer.run import folder as run_folder
+from trainer.run import results_stage
+from trainer.stages.stage_file import Contents
+from trainer.stages.store import Store
+from trainer.stages.watch import Watch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which slot of which sweep a run is for."""
+
+    batch_id: str
+    slot: int
+    attempt: int
+
+
+def open_store(config: Config, ledger: Ledger) -> Store:
+    """The stage store of `paths.batch_cache`; the ledger's database says who builds what.
+
+    A builder without a sign of life for the time of a lease is not waited for.
+
+    Raises:
+        UserError: the lease that the environment names is none.
+    """
+    building = partial(ledger.building, silent_s=lease_seconds())
+    return Store(Path(config.paths.batch_cache), building, config.cache.max_gb)
+
+
+def train_into(
+    paths: RunPaths,
+    run_id: int,
+    config: Config,
+    store: Store,
+    *,
+    threads: int,
+    trial: Trial | None = None,
+    share: bool = True,
+    train_to: Depths | None = None,
+    explain: bool = False,
+    proceed: Callable[[run_folder.RunFolder], None] = lambda _: None,
+) -> RunMetrics:
+    """Train one run and leave a complete folder.
+
+    Args:
+        paths: the run's folder, which must not exist.
+        run_id: given by the ledger or reserved.
+        config: with the trial's parameters applied.
+        store: of batches and stages.
+        threads: for the record; whoever started the process set them.
+        trial: the slot, for a worker's run.
+        share: read results and stages from the store.
+        train_to: how deep the other runs of the sweep will want the models.
+        explain: also write how much each feature is worth (`explanation.csv`).
+        proceed: called between stages; may close the folder and raise to stop the run.
+
+    Raises:
+        UserError: as `pipeline.train` does; the folder says so.
+    """
+    data = Path(config.paths.data)
+    record = _record(run_id, config, data, threads, trial)
+    with run_folder.opened(paths, config, record) as folder:
+        log.info("run %d on %s, %d threads", run_id, record.device, threads)
+        go_on = partial(proceed, folder)
+        found = _results(config, data, store, share=share, train_to=train_to, proceed=go_on)
+        log.info("spearman %.4f on %s", found.metrics.objectives.spearman, ", ".join(found.metrics.seasons))
+        if explain:
+            from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
+
+            write_explanation(paths.explanation, config, data, store, found.models, proceed=go_on)
+        folder.write_results(found)
+    return found.metrics
+
+
+def _results(
+    config: Config, data: Path, store: Store, *, share: bool, train_to: Depths | None, proceed: Callable[[], None]
+) -> run_folder.Results:
+    """From the store or from a training; the metrics say what that cost this run."""
+    watch = Watch(dict(store.counts), proceed)
+    spent: dict[str, float] = {}
+
+    def build(_: Contents | None) -> Contents:
+        from trainer.run import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
+
+        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
+        spent.update(trained.metrics.seconds)
+        proceed()  # the data may have been replaced since the identity was taken
+        return results_stage.pack(trained)
+
+    with watch.stage(results_stage.STAGE):
+        if share:
+            identity = results_stage.identity(config, data)
+            found = results_stage.unpack(store.fetch(results_stage.STAGE, identity, build, proceed=proceed))
+        else:
+            found = results_stage.unpack(build(None))
+    rest = round(watch.seconds[results_stage.STAGE] - sum(spent.values()), 4)
+    metrics = msgspec.structs.replace(
+        found.metrics, cache=watch.counts_since(store.counts), seconds={**spent, results_stage.STAGE: rest}
+    )
+    return replace(found, metrics=metrics)
+
+
+def _record(run_id: int, config: Config, data: Path, threads: int, trial: Trial | None) -> Provenance:
+    commit, dirty = provenance.git_state()
+    image, image_digest = provenance.image()
+    return Provenance(
+        run_id=run_id,
+        state="running",
+        batch_id=trial.batch_id if trial else None,
+        slot=trial.slot if trial else None,
+        attempt=trial.attempt if trial else None,
+        started_at=provenance.utc_now(),
+        seed=config.training.seed,
+        data_fingerprint=read_manifest(data).fingerprint,
+        git_commit=commit,
+        git_dirty=dirty,
+        image=image,
+        image_digest=image_digest,
+        host=process.host(),
+        pid=os.getpid(),
+        job_id=process.job_id(),
+        device=choose_precision(config.training.amp, config.training.device).name,
+        threads=threads,
+        versions=provenance.versions(),
+    )
