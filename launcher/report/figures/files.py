@@ -26,6 +26,8 @@ from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
 CODE = ("drawing.py", "style.py", "reliability.py", "process.py")
+ROOT = Path(__file__).absolute().parents[3]
+"""Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
 """A drawing process that takes longer is stopped."""
 _USERS = ("MPL", "MATPLOTLIB", "PYTHONWARNINGS", "PYTHONSTARTUP", "QT_", "DISPLAY")
@@ -77,7 +79,8 @@ def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
         return {}
     with TemporaryDirectory(prefix="truestrength_figures_", ignore_cleanup_errors=True) as empty:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_USERS)}
-        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1"}
+        code = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1", "PYTHONPATH": code}
         done = subprocess.run(
             [sys.executable, "-m", PROCESS],
             input=msgspec.msgpack.encode(pictures),
