@@ -46,17 +46,16 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=
     /opt/venv/bin/pip install --no-deps --target /opt/truestrength .
 
 FROM ${BASE}
-# tini: a process with pid 1 gets no default signal actions and reaps nobody. extrausers: names for any uid (see entrypoint).
+# tini: a process with pid 1 gets no default signal actions and reaps nobody. wrapper: a name for any uid, for initdb.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libnss-extrausers tini \
-    && apt-get clean && rm -rf /var/lib/apt/lists/* \
-    && sed -i -E 's/^passwd:.*/& extrausers/' /etc/nsswitch.conf \
-    && install -m 0666 /dev/null /var/lib/extrausers/passwd
+    && apt-get install --yes --no-install-recommends libnss-wrapper tini \
+    && apt-get clean && rm -rf /var/lib/apt/lists/*
 # What a command writes goes to the mounted outputs; the secret's mount point is for runtimes that cannot make one.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin truestrength \
     && install -d -o truestrength -g truestrength /app/outputs4 /var/lib/truestrength \
     && install -d -m 1777 /app/data \
     && ln -s outputs4/.cache /app/.cache \
+    && ln -s /tmp/truestrength-demo /app/data/demo \
     && mkdir -p /run/secrets && touch /run/secrets/database_url
 COPY --from=runtime /opt/venv /opt/venv
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/truestrength

@@ -5,13 +5,18 @@ CONFIG ?= config/outputs4_phase1.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: phase1 test check install constraints clean
+.PHONY: phase1 postgres-user test check install constraints clean
 
 # Once, and again after a change of what it is made from, in a clone that was moved, and for another Python.
 install:
 	@$(PYTHON) -m launcher.installation
 
-phase1: install
+# Before the installation: whether anything is missing for it, and whether PostgreSQL can run here as this user.
+postgres-user:
+	@$(PYTHON) -m launcher.installation check
+	@$(PYTHON) -m launcher.postgres.user
+
+phase1: postgres-user install
 	@$(VENV)/bin/python -m launcher phase1 --config $(CONFIG) $(ARGS)
 
 test: install

@@ -4,22 +4,15 @@
 set -eu
 outputs=/app/outputs4
 
-# PostgreSQL's initdb wants a name for its uid. This file is read after /etc/passwd and, by its module, only for uids
-# from 500 on, so that being able to write to it makes nobody root.
-name_user() {
-    getent passwd "$1" >/dev/null \
-        || { echo "caller:x:$1:$2::/tmp:/usr/sbin/nologin" >>/var/lib/extrausers/passwd; } 2>/dev/null \
-        || true
-}
-
 # TRUESTRENGTH_ROOT=1: root on purpose, for a caller who is root.
 if [ "$(id -u)" = 0 ] && [ -z "${TRUESTRENGTH_ROOT:-}" ] && [ "$(stat -c %u "$outputs")" != 0 ]; then
     uid=$(stat -c %u "$outputs") gid=$(stat -c %g "$outputs")
-    name_user "$uid" "$gid"
     [ "${1:-}" != database ] || chown "$uid:$gid" "$TRUESTRENGTH_POSTGRES" # a new volume is the image's user's
     exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --inh-caps=-all --no-new-privs -- "$0" "$@"
 fi
-name_user "$(id -u)" "$(id -g)"
+# Any uid will do. What asks for a name takes it from here; initdb, which asks the system, is given one by the launcher.
+USER=$(id -un 2>/dev/null) || USER="uid$(id -u)"
+export USER LOGNAME="$USER"
 
 serve_database() {
     trap 'python -m launcher db down; exit 0' INT TERM
@@ -43,6 +36,7 @@ case "${2:-}" in
     *) exec python -m "$@" ;;
 esac
 # The only folder that has to be mounted holds everything: the database and the cache beside the results.
+mkdir -p /tmp/truestrength-demo # the demo league: /app/data/demo is a link to it, for read-only roots
 mkdir -p "$outputs/.cache" 2>/dev/null || {
     echo "error: uid $(id -u) cannot write to $outputs. Mount a folder of your own, and make it before docker makes it" \
         "as root's: mkdir -p outputs4; docker run -v \"\$PWD/outputs4:$outputs\" …" >&2

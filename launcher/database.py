@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
 from launcher.postgres import server
-from launcher.postgres.state import MAINTENANCE
+from launcher.postgres.lock import in_use, used_by_nobody
 from trainer.contract.command_line import say as say_line
 from trainer.contract.database import address, faults
 from trainer.contract.database.sessions import connected, execute
@@ -106,15 +107,18 @@ def _configured() -> str:
 @contextmanager
 def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
     """The embedded server, started for the time of the command unless it runs."""
-    if _running():
-        yield
-        return
-    url = server.up(PROJECT)
-    say(f"database: started the embedded PostgreSQL ({address.redact(address.with_database(url, ''))})")
+    started = ""
     try:
-        yield
+        with in_use(EmbeddedServerPaths.of(PROJECT)):
+            ran = server.status(PROJECT).running
+            url = server.up(PROJECT)
+            if not ran:
+                started = url
+                say(f"database: started the embedded PostgreSQL ({address.redact(_address(url))})")
+            yield
     finally:
-        say(_stop(url))
+        if started:
+            say(_stop(started))
 
 
 @contextmanager
@@ -127,29 +131,32 @@ def _named(file: Path) -> Iterator[None]:
         del os.environ[address.FILE_VARIABLE]
 
 
-def _running() -> bool:
-    """Whether the embedded server answers, on this machine or on the one it was started on."""
-    try:
-        faults.check(address.with_database(address.database_url(PROJECT), MAINTENANCE))
-    except DatabaseError:
-        return False
-    return True
-
-
 def _stop(url: str) -> str:
-    others = connections_of_others(url)
-    if others:
-        return f"database: left running, {others} other connections use it (`python -m launcher db down` stops it)"
-    server.down(PROJECT)
+    with used_by_nobody(EmbeddedServerPaths.of(PROJECT)) as free:
+        if user := _user(url) if free else "another command uses it":
+            return f"database: left running, {user} (`python -m launcher db down` stops it)"
+        server.down(PROJECT)
     return "database: stopped; its data stays in .postgres/"
 
 
-def connections_of_others(url: str) -> int:
-    """Connections of others to any of its databases; 0 when the server is gone already."""
+def _user(url: str) -> str:
+    """Who is connected to a server that lives; empty when nobody is."""
+    others = connections_of_others(url)
+    if others is None:
+        return "it does not say who uses it" if server.status(PROJECT).running else ""
+    return f"{others} other connections use it" if others else ""
+
+
+def connections_of_others(url: str) -> int | None:
+    """Connections of others to any of its databases; None when the server does not say."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:
         with connected(url) as session:
             row = execute(session, query).fetchone()
     except psycopg2.Error:
-        return 0
-    return int(row[0]) if row else 0
+        return None
+    return int(row[0]) if row else None
+
+
+def _address(url: str) -> str:
+    return urlunsplit((*urlsplit(url)[:2], "", "", ""))

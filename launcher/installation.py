@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 14)
@@ -22,12 +23,12 @@ STAMP = VENV / "installed"
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 NEEDED_GB = 3
 EXIT_USER_ERROR = 2
-_USERS = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+_USERS = ("PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
 """Variables of the user's with which packages would land elsewhere."""
 
 
-def main() -> int:
-    """Install unless that was done. Returns the exit code."""
+def main(words: Sequence[str] = ()) -> int:
+    """Install unless that was done, or with the word `check` only say what is missing. Returns the exit code."""
     wanted = _wanted()
     if _installed() == wanted:
         return 0
@@ -35,6 +36,8 @@ def main() -> int:
     if problem:
         print(f"error: {problem}", file=sys.stderr)  # noqa: T201
         return EXIT_USER_ERROR
+    if list(words) == ["check"]:
+        return 0
     print(f"installing Python packages into {VENV}/ (2 GB or more; some minutes, once)", flush=True)  # noqa: T201
     begun = time.monotonic()
     for command in _commands():
@@ -45,7 +48,7 @@ def main() -> int:
                 file=sys.stderr,
             )
             return EXIT_USER_ERROR
-    STAMP.write_text(wanted, encoding="utf-8")
+    STAMP.write_text(wanted, encoding="utf-8", errors="surrogateescape")
     print(f"installed in {time.monotonic() - begun:.0f} s", flush=True)  # noqa: T201
     return 0
 
@@ -61,7 +64,7 @@ def _installed() -> str:
     if not (VENV / "bin" / "python").exists():  # also when the Python that it points to has gone
         return ""
     try:
-        return STAMP.read_text(encoding="utf-8")
+        return STAMP.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
 
@@ -105,4 +108,4 @@ def _environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

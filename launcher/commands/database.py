@@ -35,8 +35,8 @@ def down(_: argparse.Namespace) -> None:
         say(f"{in_use} connections were using it; plans and workers wait ten minutes for `python -m launcher db up`.")
 
 
-def _in_use() -> int:
-    """Connections of plans and workers to the running server."""
+def _in_use() -> int | None:
+    """Connections of plans and workers to the running server; None when it does not say."""
     with suppress(DatabaseError):
         if server.status(Path()).running:
             return connections_of_others(server.url(Path()))

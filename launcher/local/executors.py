@@ -24,6 +24,7 @@ from launcher.containers.settings import Container
 from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.signals import interrupts_ignored
 from launcher.trainer_commands import WorkerWords, work
+from trainer.contract import files
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.paths.outputs import submission_folder
 from trainer.contract.process import host, thread_environment, threads_per_worker
@@ -75,6 +76,7 @@ class LocalExecutor:
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
+        files.make_private(jobs)  # job files are pickles: nobody else's
         folder = submission_folder(jobs)
         executor = submitit.LocalExecutor(folder)
         executor.update_parameters(timeout_min=LOCAL_TIMEOUT_MIN, stderr_to_stdout=True, tasks_per_node=1)

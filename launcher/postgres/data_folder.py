@@ -5,6 +5,7 @@ Passwords are asked for on every connection, from this machine too; the server l
 
 from __future__ import annotations
 
+import os
 import secrets
 
 from launcher.postgres.host import tail
@@ -14,6 +15,7 @@ from trainer.contract import files
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.server import EmbeddedServerPaths
 
+SETTINGS = "truestrength.conf"
 MAX_CONNECTIONS = 300
 LONGEST_SOCKET_FOLDER = 80
 """A socket's path may have 107 bytes, on some systems 103."""
@@ -41,13 +43,14 @@ def initialise(paths: EmbeddedServerPaths, programs: Programs, state: ServerStat
     with (fresh / "pg_hba.conf").open("a") as rules:
         rules.write("host all all all scram-sha-256\n")
     with (fresh / "postgresql.conf").open("a") as settings:
-        settings.write("include 'truestrength.conf'\n")
+        settings.write(f"include '{SETTINGS}'\n")
     fresh.rename(paths.data)
 
 
-def write_settings(paths: EmbeddedServerPaths, state: ServerState) -> None:
+def write_settings(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> None:
     """Write the settings of one start, beside PostgreSQL's own file, which includes them."""
-    folder = str(paths.data) if len(str(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
+    # A list: between double quotes a comma or a blank is part of a path.
+    folder = f'"{paths.data}"' if len(os.fsencode(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
     settings: dict[str, str | int] = {
         "listen_addresses": state.listen if state.listen in ("*", LOOPBACK) else f"{LOOPBACK},{state.listen}",
         "port": state.port,
@@ -61,4 +64,7 @@ def write_settings(paths: EmbeddedServerPaths, state: ServerState) -> None:
         "tcp_keepalives_count": 3,
     }
     lines = [f"{key} = '{str(value).replace(chr(39), chr(39) * 2)}'" for key, value in settings.items()]
-    (paths.data / "truestrength.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with files.replacing(paths.data / SETTINGS) as temporary:
+        temporary.touch(mode=0o600)
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        programs.own(temporary)

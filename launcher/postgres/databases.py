@@ -64,7 +64,7 @@ def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
 def make_current(paths: EmbeddedServerPaths, state: ServerState, name: str) -> None:
     """Make a database the one that commands use which name none."""
     _write_url(paths.root_url(name), state.url(name))
-    files.write_text(paths.current, name)
+    files.write_secret(paths.current, name)
     _write_url(paths.url, state.url(name))
 
 
@@ -83,6 +83,6 @@ def _connected(url: str) -> Iterator[Session]:
 
 
 def _write_url(path: Path, url: str) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    files.make_private(path.parent)
     if not path.exists() or path.read_text(encoding="utf-8") != url:
         files.write_secret(path, url)

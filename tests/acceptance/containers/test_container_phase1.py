@@ -76,6 +76,30 @@ def test_one_command_runs_phase1_and_goes_on_after_a_stop(engine, folder):
     assert before <= complete(folder)
 
 
+READ_ONLY = ["--read-only", "--tmpfs", "/tmp"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "options"),
+    [
+        ((501, 20), ["--user", "501:20"]),
+        ((501, 20), ["--user", "501:20", *READ_ONLY]),
+        ((99, 98), ["--user", "99:98", *READ_ONLY]),
+        ((1000, 1000), READ_ONLY),
+    ],
+)
+def test_users_whom_the_image_does_not_know(engine, folder, owner, options):
+    """Numbers of people on a Mac, below all that a system gives to people, and of the owner of the mounted folder."""
+    outputs = folder / "outputs4"
+    os.chown(outputs, *owner)
+    mounts = ["--volume", f"{outputs}:/app/outputs4", "--volume", f"{folder}/small.yaml:/app/config/small.yaml:ro"]
+    sweep = ["sweep", "--batch-id", "s", "--config", "config/small.yaml", "--n-trials", "1", "--n-jobs", "1"]
+    done = engine.run("--shm-size", "1g", *options, *mounts, engine.tag, *sweep)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(complete(folder)) == 1
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in outputs.rglob("*")} == {owner}
+
+
 def test_compose_keeps_the_database(engine, folder, league):
     (folder / "host.yaml").write_text(ON_THE_HOST.format(small=folder / "small.yaml", league=league))
     up = ["up", "--no-build", "--exit-code-from", "phase1"]

@@ -1,6 +1,7 @@
 """The database of a command: the configured one, or the embedded server for as long as it is needed."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg2
@@ -70,3 +71,18 @@ def test_the_embedded_server_is_started_stopped_and_left_to_others(project, caps
     said = capsys.readouterr()
     assert said.out == ""
     assert "left running, 1 other connections use it" in said.err
+
+
+def test_a_server_stays_for_a_command_that_has_not_connected_yet(project):
+    """The one that started it ends while another has only just begun."""
+    first, second = ExitStack(), ExitStack()
+    said = []
+    with first, second:
+        first.enter_context(database_for_command(ROOT, said.append))
+        os.environ.pop("DATABASE_URL_FILE")
+        second.enter_context(database_for_command(OutputsRoot(Path("other")), said.append))
+        named = os.environ["DATABASE_URL_FILE"]
+        first.close()
+        assert said[-1].startswith("database: left running, another command uses it")
+        assert server.status(project).running
+        os.environ["DATABASE_URL_FILE"] = named

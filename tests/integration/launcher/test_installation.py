@@ -94,13 +94,20 @@ def refused(clone, capsys):
     """Run it, and give what it says."""
 
     def run():
-        assert installation.main() == 2
-        printed = capsys.readouterr()
-        assert printed.out == "", "nothing was begun"
-        assert not (clone / ".venv").exists()
+        for words in (["check"], []):
+            assert installation.main(words) == 2
+            printed = capsys.readouterr()
+            assert printed.out == "", "nothing was begun"
+            assert not (clone / ".venv").exists()
         return printed.err
 
     return run
+
+
+def test_a_check_installs_nothing(clone, capsys):
+    assert installation.main(["check"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert not (clone / ".venv").exists()
 
 
 def test_missing_python_venv_is_found_before_it_starts(refused, monkeypatch):

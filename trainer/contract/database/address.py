@@ -3,6 +3,10 @@
 Order: `DATABASE_URL`, then the file that `DATABASE_URL_FILE` names, then the project's embedded server. That one has a
 database for every outputs root, so the sweeps of two roots never meet. The URL holds a password: it is passed on by
 environment or by a file that only the owner may read, and is printed by `redact` only.
+
+Surprising: libpq reads some thirty variables (PGSSLMODE, PGSERVICE, PGOPTIONS, …), and no parameter takes PGSERVICE
+back. A URL of the user's own is completed by them, as libpq's users expect. The embedded server's URLs carry a mark,
+and a process that connects by one of them forgets those variables, for itself and for all that it starts.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from psycopg2.extensions import parse_dsn
@@ -23,9 +28,12 @@ URL_VARIABLE = "DATABASE_URL"
 FILE_VARIABLE = "DATABASE_URL_FILE"
 CONNECT_TIMEOUT_S = 10
 LONGEST_IDLE_TRANSACTION_S = 10
+EMBEDDED = "application_name=truestrength-embedded"
+"""What every URL of the embedded server ends with; a parameter of libpq's, so that `psql` takes the URL too."""
 
 _ROOT_ID = re.compile(r"^[a-z0-9]{1,55}$")
 _SCHEMES = re.compile(r"^(postgres|postgresql)(\+\w+)?$")
+_LIBPQ_VARIABLE = re.compile(r"^PG[A-Z0-9]+$")
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]*)@|(?<=password=)[^&\s]+")
 HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
 
@@ -120,23 +128,43 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def session_options(url: str) -> str:
-    """Connection options for every session of ours, beside those that `url` has.
+def session_settings(url: str) -> dict[str, Any]:
+    """Connection parameters for every session of a worker or launcher, beside those that `url` has.
 
-    A process that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks
-    for ever, because its TCP connection lives on; the server ends such a session.
+    A server that is gone without a word is noticed within a minute, whether it was asked something or not. A process
+    that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks for ever,
+    because its TCP connection lives on; the server ends such a session.
     """
     own = f"-c idle_in_transaction_session_timeout={LONGEST_IDLE_TRANSACTION_S}s"
-    return f"{own} {parse_dsn(url).get('options') or ''}".strip()
+    return {
+        "options": f"{own} {parse_dsn(url).get('options') or ''}".strip(),
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
 
 
 def redact(text: str) -> str:
-    """`text` with every password in it replaced.
+    """`text` for people: every password in it replaced, and the embedded server's mark left out.
 
     >>> redact("postgresql://me:secret@db/sweeps")
     'postgresql://me:***@db/sweeps'
     """
-    return _SECRET.sub(lambda found: f"{found.group(1)}:***@" if found.group(1) is not None else "***", text)
+    shown = text.replace(f"?{EMBEDDED}", "")
+    return _SECRET.sub(lambda found: f"{found.group(1)}:***@" if found.group(1) is not None else "***", shown)
+
+
+def only_by_its_url(url: str) -> None:
+    """Forget libpq's variables for good, in this process and those it starts, if `url` is the embedded server's."""
+    if EMBEDDED in urlsplit(url).query.split("&"):
+        for name in libpq_variables():
+            del os.environ[name]
+
+
+def libpq_variables() -> list[str]:
+    """The environment's variables that complete a URL of the user's own; none after `only_by_its_url`."""
+    return sorted(name for name in os.environ if _LIBPQ_VARIABLE.match(name))
 
 
 def _read_secret(path: Path) -> str:

@@ -6,7 +6,7 @@ import psycopg2
 from psycopg2 import errors
 
 from trainer.contract.database import sessions
-from trainer.contract.database.address import HINT, redact
+from trainer.contract.database.address import HINT, libpq_variables, redact
 from trainer.contract.errors import DatabaseError
 
 # While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
@@ -48,10 +48,16 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
         case psycopg2.OperationalError() if _is_refusal(error):
             advice = "Check user, password and database name in DATABASE_URL; the server itself is up."
         case psycopg2.OperationalError():
-            advice = f"Is the server up, and its host and port right? {HINT}"
+            advice = f"Is the server up, and its host and port right? {HINT}{_completed()}"
         case _:
             advice = "This was not expected; the server's log may say more."
     return DatabaseError(f"{where}: {said}. {advice}")
+
+
+def _completed() -> str:
+    """Which variables had a say, when some did."""
+    names = ", ".join(libpq_variables())
+    return f" These variables of the environment were used, too: {names}." if names else ""
 
 
 def check(url: str) -> None:

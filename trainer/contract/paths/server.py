@@ -58,6 +58,11 @@ class EmbeddedServerPaths:
         return self.folder / "lock"
 
     @property
+    def users(self) -> Path:
+        """Locked, by many at once, by the commands that use the server."""
+        return self.folder / "users"
+
+    @property
     def alive(self) -> Path:
         """Locked by the server's processes as long as one of them lives, so no pid has to be believed."""
         return self.folder / "alive"

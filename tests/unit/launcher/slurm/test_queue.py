@@ -163,6 +163,18 @@ def test_the_environment_file_names_the_secret_and_does_not_hold_it(tmp_path, mo
     assert paths.database_url.stat().st_mode & 0o077 == 0
 
 
+def test_what_completes_a_url_of_the_users_own_goes_with_it(tmp_path, monkeypatch):
+    """libpq's variables; those of programs that are named alike stay."""
+    monkeypatch.setenv(address.URL_VARIABLE, "postgresql://db/sweeps")
+    for name, value in {"PGUSER": "me", "PGSSLROOTCERT": "/site/ca.pem", "PG_BIN": "/opt/pg", "PAGER": "less"}.items():
+        monkeypatch.setenv(name, value)
+    text = environment.write(ClusterPaths(tmp_path)).read_text()
+    assert "export PGUSER=me" in text
+    assert "export PGSSLROOTCERT=/site/ca.pem" in text
+    assert "PG_BIN" not in text
+    assert "PAGER" not in text
+
+
 def test_a_database_on_the_loopback_is_no_use_to_other_nodes(command):
     command("sinfo", "node1\nnode2\n")
     with pytest.raises(DatabaseError, match="db up --listen") as error:
