@@ -14,17 +14,24 @@ from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 
 
-def analyse(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger, rest_s: float = 0.0) -> None:
+def analyse(
+    outputs: OutputsRoot,
+    batch_ids: Sequence[str],
+    ledger: Ledger,
+    say: Callable[[str], object],
+    rest_s: float = 0.0,
+) -> None:
     """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
 
-    With `rest_s`, plots that were drawn within so many seconds are left as they are.
+    `say` is told of plots that could not be drawn. With `rest_s`, plots that were drawn within so many seconds are left
+    as they are.
     """
     from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
     from launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
-    write_analysis(ledger, [*planned, *others], outputs, rest_s)
+    write_analysis(ledger, [*planned, *others], outputs, say, rest_s)
 
 
 def conclude(
@@ -48,7 +55,14 @@ def conclude(
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
     """
-    write = partial(analyse, outputs, batch_ids, ledger)
+    said: set[str] = set()
+
+    def say_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            say(text)
+
+    write = partial(analyse, outputs, batch_ids, ledger, say_once)
     if held_out:
         from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 

@@ -97,7 +97,9 @@ def _evaluate(folders: Sequence[Path], container: Container | None) -> str | Non
         merged = {**os.environ, **launch.environment}
         environment = {name: value for name, value in merged.items() if value is not None}
         try:
-            done = subprocess.run(launch.arguments, env=environment, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                launch.arguments, env=environment, capture_output=True, text=True, errors="replace", check=False
+            )
         except OSError as error:
             return f"{launch.arguments[0]}: {error.strerror}"
     return None if done.returncode == 0 else done.stderr.strip()

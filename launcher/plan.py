@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from launcher.text_table import counted, text_table
 from trainer.contract.config.settings import Config, Paths, replace
 from trainer.contract.digests import digest
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import check_folds, split_seasons
+from trainer.contract.league.list_checks import check_lists
+from trainer.contract.league.manifest import Manifest, read_manifest
+from trainer.contract.league.seasons import split_seasons
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.rungs import fidelity
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
 
@@ -150,18 +152,8 @@ def awaits_demo_league(config: Config) -> bool:
     return folder == Path(Paths().data) and not LeaguePaths(folder).manifest.exists()
 
 
-def _fingerprint(config: Config) -> str:
-    """Of the league; empty for a demo league to come."""
-    if awaits_demo_league(config):
-        return ""
-    manifest = read_manifest(Path(config.paths.data))
-    # Refused now, not by a worker.
-    check_folds(config.training.n_folds, split_seasons(config.evaluation, manifest).train)
-    return manifest.fingerprint
-
-
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
-    fingerprint = _fingerprint(config)
+    manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
     sweeps = tuple(
         SweepSpec(
             batch_id=batch_id,
@@ -171,12 +163,20 @@ def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
             method=budget.method,
             n_trials=budget.n_trials,
             config=replace(config, {"training.listmle_target": cell.target}),
-            data_fingerprint=fingerprint,
+            data_fingerprint=manifest.fingerprint if manifest else "",
             explain=budget.explain,
             share_observations=budget.share_observations,
         )
         for batch_id, cell in cells.items()
     )
     for spec in sweeps:
-        _ = spec.space  # refused now, not by a worker
+        _refuse_now(spec, manifest)
     return Plan(sweeps=sweeps, n_jobs=budget.n_jobs, config=config)
+
+
+def _refuse_now(spec: SweepSpec, manifest: Manifest | None) -> None:
+    """Refuse what would otherwise be found out by workers, one after the other."""
+    for config in spec.corners():
+        if manifest is not None:
+            split = split_seasons(config.evaluation, manifest)
+            check_lists(config, split, manifest, fidelity(spec.method, spec.n_trials, 0))

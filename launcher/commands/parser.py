@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, imported_when_called
 from trainer.contract.errors import suggest
+from trainer.contract.paths.user import path
 from trainer.contract.words import Method, Objective, Phase, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
@@ -77,13 +78,13 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
     to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
 
 
 def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
-    to.add_argument("--cluster", type=Path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
@@ -150,7 +151,7 @@ def _add_database(commands: Commands) -> None:
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--outputs", type=Path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    to.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
 
 
 def one_of(kind: type[E]) -> Callable[[str], E]:

@@ -46,4 +46,4 @@ def report(args: argparse.Namespace) -> None:
                 say(f"left out: {error}")
                 continue
             say(str(outputs.sweep(batch_id).folder))
-        say(str(write_analysis(ledger, known, outputs)))
+        say(str(write_analysis(ledger, known, outputs, say)))

@@ -30,7 +30,7 @@ ELSEWHERE = "If only the compute nodes have it, set container.check: false."
 def ask(command: Sequence[str]) -> tuple[int, str, str]:
     """Run a command; one that cannot be started or hangs for a minute gives code 127 and the reason."""
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        found = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return 127, "", str(error)
     return found.returncode, found.stdout, found.stderr

@@ -16,6 +16,7 @@ import msgspec
 
 from trainer.contract.config.settings import Paths
 from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.paths.user import expanded
 
 Runtime = Literal["none", "docker", "podman", "apptainer", "charliecloud", "pyxis"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
@@ -126,21 +127,36 @@ def parse_container(text: str) -> ContainerSettings:
         )
     if known != "none" and not image:
         raise ConfigError(f"--container {text}: expected RUNTIME:IMAGE, for example {known}:truestrength")
-    return ContainerSettings(runtime=known, image=image)
+    return with_whole_paths(ContainerSettings(runtime=known, image=image), "--container")
+
+
+def with_whole_paths(settings: ContainerSettings, where: str) -> ContainerSettings:
+    """The settings with `~` and `$VAR` of the image (no image's name has either) and of the program replaced.
+
+    Raises:
+        ConfigError: a variable is not set.
+    """
+    own = {"image": settings.image, "executable": settings.executable}
+    return msgspec.structs.replace(
+        settings, **{key: expanded(text, f"{where}: {key}") for key, text in own.items() if text}
+    )
 
 
 def parse_bind(text: str) -> Mount:
-    """Read SOURCE[:TARGET][:ro]; a leading `~` is the caller's home.
+    """Read SOURCE[:TARGET][:ro]; `~` and `$VAR` as in every path.
 
     >>> parse_bind("/scratch/nba:/data:ro")
     Mount(source=PosixPath('/scratch/nba'), target=PosixPath('/data'), read_only=True)
 
     Raises:
-        ValueError: not of this form, or a relative path.
+        ValueError: not of this form, a relative path, or a variable that is not set.
     """
     parts = text.split(":")
     read_only = len(parts) > 1 and parts[-1] in {"ro", "rw"} and parts.pop() == "ro"
-    paths = [Path(part).expanduser() for part in parts]
+    try:
+        paths = [Path(expanded(part, "container.binds")) for part in parts]
+    except ConfigError as error:  # a ValueError gets the name of the file
+        raise ValueError(str(error)) from None
     if len(paths) > 2 or "," in text or not all(path.is_absolute() for path in paths):
         raise ValueError(f"container.binds: {text!r}: expected SOURCE[:TARGET][:ro] with absolute paths and no comma")
     return Mount(paths[0], paths[-1], read_only)

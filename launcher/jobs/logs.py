@@ -17,16 +17,17 @@ FOLLOW_S = 0.5
 
 
 def logs_of(ledger: Ledger, batch_id: str, outputs: OutputsRoot, worker: int | None = None) -> dict[str, Path]:
-    """The log files of a sweep's workers (or of one), by a name for each."""
-    found: dict[str, Path] = {}
+    """The log files of a sweep's workers (or of one), by a name for each; a process may have served it twice."""
+    workers: dict[Path, list[str]] = {}
     for row in ledger.workers(batch_id):
         if row.job_id is not None and worker in {None, row.worker_id}:
             for path in outputs.worker_logs(row.job_id)[-1:]:
-                found[f"worker {row.worker_id}"] = path
+                workers.setdefault(path, []).append(str(row.worker_id))
+    found = {f"worker {', '.join(numbers)}": path for path, numbers in workers.items()}
     if worker is None:
         logs = outputs.sweep(batch_id).worker_logs()
         newest = [path for path in logs if path.parent == logs[-1].parent]
-        found |= {path.name: path for path in newest if path not in found.values()}
+        found |= {path.name: path for path in newest if path not in workers}
     return found
 
 

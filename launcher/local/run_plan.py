@@ -6,6 +6,7 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from launcher.plan import Plan
 from launcher.registration import exclusively, register
 from launcher.report.reading import written
 from launcher.text_table import text_table
+from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.paths.outputs import run_name
 
@@ -59,7 +61,8 @@ class WrittenReports:
         names = self.plan.batch_ids
         ahead = names[names.index(batch_id) + 1 :]
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
-            analyse(self.plan.outputs, names, self.ledger, rest_s=FIGURES_REST_S)
+            # What could not be drawn is said at the end, once; until then it stands in the analysis.
+            analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
 
     def end(self, *, changed: bool, complete: bool) -> None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
@@ -152,14 +155,23 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
 
 
 def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
-    """Write something; a full disk costs just that and not the sweeps that follow."""
+    """Write something; whatever fails costs just that and not the sweeps that follow.
+
+    Raises:
+        UserError: the ledger cannot be read, so nothing else can go on either.
+    """
     try:
         report()
+    except UserError:
+        raise
     except OSError as error:
-        lines = [outcome.problem, f"{what} could not be written: {error}."]
-        hint = "`python -m launcher report` writes everything from the ledger and the run folders."
-        return replace(outcome, problem="\n".join([*filter(None, lines), hint]))
-    return outcome
+        problem = f"{what} could not be written: {error}."
+    except Exception:
+        problem = f"{what} could not be written:\n{traceback.format_exc().rstrip()}"
+    else:
+        return outcome
+    hint = "`python -m launcher report` writes everything from the ledger and the run folders."
+    return replace(outcome, problem="\n".join([*filter(None, [outcome.problem]), problem, hint]))
 
 
 def summary(plan: Plan, outcomes: list[Outcome]) -> str:

@@ -5,7 +5,7 @@ It never fails because something is missing: it says what is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.report.figures.files import draw_figures
@@ -28,13 +28,20 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective
 
 
-def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoot, rest_s: float = 0.0) -> Path:
+def write_analysis(
+    ledger: Ledger,
+    batch_ids: Sequence[str],
+    outputs: OutputsRoot,
+    say: Callable[[str], object],
+    rest_s: float = 0.0,
+) -> Path:
     """Draw the plots and write the report.
 
     Args:
         ledger: Where the sweeps are registered; those that are not yet are reported as missing.
         batch_ids: The plan's sweeps; other sweeps of the same outputs root are reported too.
         outputs: The root that holds the sweeps' folders.
+        say: Told of plots that could not be drawn; the report says it, too.
         rest_s: Leave the plots as they are when one is younger than this, in seconds.
 
     Returns:
@@ -45,9 +52,12 @@ def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoo
     sweeps, foreign = read_sweeps(ledger, outputs)
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
-    figures = draw_figures(sweeps, outputs.figures, rest_s)
-    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps)])
+    not_drawn: list[str] = []
+    figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
+    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *not_drawn])
     write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + mark(source))
+    for problem in not_drawn:
+        say(problem)
     return outputs.analysis
 
 

@@ -29,7 +29,7 @@ from launcher.slurm.names import JobName
 from launcher.slurm.programs import QueuedJob
 from launcher.slurm.queue import of, own_jobs
 from launcher.slurm.site import Site
-from trainer.contract.command_line import say
+from trainer.contract.command_line import print_anything, say
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.words import Phase
@@ -64,6 +64,7 @@ def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], s
 
 def finish_sweep(job: SweepFinisher) -> int:
     """What a sweep's finisher does. Returns its exit code; run a second time, it finds its work done."""
+    print_anything()
     site, batch_id, code = job.site, job.batch_id, 0
     with Ledger(database_url()) as ledger:
         _explain_lost_workers(ledger, batch_id)
@@ -80,12 +81,13 @@ def finish_sweep(job: SweepFinisher) -> int:
             say(f"`python -m launcher logs {batch_id}` shows why; the command that started the plan tries again")
         # Last, so that tables that cannot be written stop nothing.
         write_sweep_results(ledger, batch_id, site.outputs)
-        analyse(site.outputs, site.batch_ids, ledger)
+        analyse(site.outputs, site.batch_ids, ledger, say)
     return code
 
 
 def finish_plan(job: PlanFinisher) -> int:
     """What the last job of a plan does. Returns its exit code."""
+    print_anything()
     site = job.site
     with Ledger(database_url()) as ledger:
         now = [ledger.progress(batch_id) for batch_id in site.batch_ids]

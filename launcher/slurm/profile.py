@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
-from launcher.containers.settings import ContainerSettings
+from launcher.containers.settings import ContainerSettings, with_whole_paths
 from trainer.contract.config import yaml_files
 from trainer.contract.config.settings import Count, Positive, Section
+from trainer.contract.paths.user import expanded
 
 
 class Finisher(Section, frozen=True):
@@ -90,4 +92,9 @@ def load_profile(path: Path) -> ClusterProfile:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    return yaml_files.load(path, ClusterProfile)
+    profile = yaml_files.load(path, ClusterProfile)
+    own = {"python": profile.python, "shared_folder": profile.shared_folder}
+    whole = {key: expanded(text, f"{path}: {key}") for key, text in own.items() if text}
+    return msgspec.structs.replace(
+        profile, **whole, container=with_whole_paths(profile.container, f"{path}: container")
+    )

@@ -11,7 +11,17 @@ from trainer.contract.paths.league import LeaguePaths
 def stub_league(folder: Path, fingerprint: str = "f00d") -> Path:
     """Write the manifest of eight seasons into `folder`, which is made."""
     seasons = tuple(
-        SeasonCount(f"{year}-{(year + 1) % 100:02}", 1230, 82, 26_000, f"{year}-10-20", f"{year + 1}-04-10")
+        SeasonCount(
+            season=f"{year}-{(year + 1) % 100:02}",
+            regular_games=1230,
+            playoff_games=82,
+            player_rows=26_000,
+            first_date=f"{year}-10-20",
+            last_regular_date=f"{year + 1}-04-10",
+            most_games=82,
+            earliest_list=3,
+            last_days=(170, 171, 172),
+        )
         for year in range(2015, 2023)
     )
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.paths.user import path
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -29,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Commands) -> None:
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
-    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument("--config", type=path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     run.add_argument(
@@ -46,7 +47,7 @@ def _add_training(commands: Commands) -> None:
     work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")
-    holdout.add_argument("--run", type=Path, required=True, action="append", metavar="FOLDER", help="may be repeated")
+    holdout.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     holdout.set_defaults(handler=imported_when_called("trainer.commands.run", "holdout"))
 
 
@@ -59,8 +60,8 @@ def _add_cache(commands: Commands) -> None:
         ("prune", "remove the longest unused entries beyond the size limit"),
     ):
         step = steps.add_parser(name, help=text)
-        step.add_argument("--config", type=Path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
-        step.add_argument("--folder", type=Path, metavar="DIR", help="the store (default: paths.batch_cache)")
+        step.add_argument("--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
+        step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
         if name == "prune":
             step.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
@@ -73,14 +74,14 @@ def _add_data(commands: Commands) -> None:
     _add_demo(steps)
     _add_import(steps)
     describe = steps.add_parser("describe", help="say what a league folder holds")
-    describe.add_argument("folder", type=Path, metavar="DIR", help="a league folder")
+    describe.add_argument("folder", type=path, metavar="DIR", help="a league folder")
     describe.set_defaults(handler=imported_when_called("trainer.commands.data", "describe"))
     _add_download(steps)
 
 
 def _add_demo(steps: Commands) -> None:
     demo = steps.add_parser("demo", help="make a synthetic league, deterministic by its seed")
-    demo.add_argument("--into", type=Path, required=True, metavar="DIR", help="the league folder to write")
+    demo.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
     demo.add_argument("--seed", type=int, default=7, help="another seed, another league (default: %(default)s)")
     demo.add_argument("--seasons", type=int, default=10, metavar="N", help="how many (default: %(default)s)")
     demo.set_defaults(handler=imported_when_called("trainer.commands.data", "demo"))
@@ -90,12 +91,12 @@ def _add_import(steps: Commands) -> None:
     import_ = steps.add_parser(
         "import", help="import game logs (nba_api's LeagueGameLog columns), as Parquet or CSV, into a league folder"
     )
-    import_.add_argument("--team-logs", type=Path, required=True, metavar="FILE", help="a row per team and game")
-    import_.add_argument("--player-logs", type=Path, required=True, metavar="FILE", help="a row per player and game")
-    import_.add_argument("--into", type=Path, required=True, metavar="DIR", help="the league folder to write")
+    import_.add_argument("--team-logs", type=path, required=True, metavar="FILE", help="a row per team and game")
+    import_.add_argument("--player-logs", type=path, required=True, metavar="FILE", help="a row per player and game")
+    import_.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
     import_.add_argument(
         "--teams",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="teams of a league other than the NBA: CSV with TEAM_ID, TEAM_ABBREVIATION, TEAM_NAME, conference",
     )
@@ -105,6 +106,6 @@ def _add_import(steps: Commands) -> None:
 def _add_download(steps: Commands) -> None:
     download = steps.add_parser("download", help="download NBA game logs with nba_api and import them")
     download.add_argument("--seasons", required=True, metavar="FIRST:LAST", help="for example 2015-16:2023-24")
-    download.add_argument("--into", type=Path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
+    download.add_argument("--into", type=path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
     download.add_argument("--base-url", metavar="URL", help="another server with the same interface")
     download.set_defaults(handler=imported_when_called("trainer.commands.data", "download"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -48,8 +49,9 @@ class Parser(argparse.ArgumentParser):
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Parse, call the chosen command's `handler(args)`, and turn what it raises into an exit code.
 
-    A handler returns an exit code, or None for 0.
+    A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
+    print_anything()
     args = parser.parse_args(arguments)
     try:
         code = args.handler(args)
@@ -64,6 +66,12 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         stop_talking()
         return 0
     return code or 0
+
+
+def print_anything() -> None:
+    """Let the standard output print `?` for what its encoding lacks, as the standard error does in its own way."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not a test's
+        sys.stdout.reconfigure(errors="replace")
 
 
 def imported_when_called(module: str, function: str) -> Handler:

@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     pass
 
 
+def next_free(outputs: OutputsRoot, base: int) -> int:
+    """Give a run id that nobody has had in this outputs root, without a database; its sequence passes over it later.
+
+    Args:
+        outputs: the outputs root; it is made where it is missing.
+        base: the first id of a new root.
+
+    Raises:
+        ConfigError: the root cannot be written to.
+    """
+    while True:
+        run_id = max(base, outputs.highest_run_id() + 1)
+        try:
+            if create_reservation(outputs, run_id):
+                return run_id
+        except OSError as error:
+            raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
+
+
 def reserve(outputs: OutputsRoot, run_id: int) -> None:
     """Take this very id (`inference.run_id`).
 

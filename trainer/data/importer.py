@@ -20,6 +20,7 @@ from trainer.contract.paths.league import LeaguePaths
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest, SeasonCount
+from trainer.data.list_days import list_days
 from trainer.data.log_files import read_player_logs, read_team_logs
 from trainer.data.teams import teams_of
 
@@ -127,14 +128,19 @@ def _count_seasons(team_games: pl.DataFrame, player_games: pl.DataFrame, repairs
             )
         if playoffs == 0:
             repairs.append(f"season {season}: no playoffs; it cannot serve the target playoff_outcome")
+        players = player_games.filter(pl.col("season") == season)
+        earliest, last_days = list_days(regular, players.filter(pl.col("season_type") == "regular"))
         counts.append(
             SeasonCount(
                 season=str(season),
                 regular_games=regular.height // 2,
                 playoff_games=playoffs // 2,
-                player_rows=player_games.filter(pl.col("season") == season).height,
+                player_rows=players.height,
                 first_date=str(games["date"].min()),
                 last_regular_date=str(regular["date"].max()),
+                most_games=int(regular.group_by("team_id").len()["len"].to_numpy().max()),
+                earliest_list=earliest,
+                last_days=last_days,
             )
         )
     return tuple(sorted(counts, key=lambda count: count.season))

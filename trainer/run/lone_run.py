@@ -1,4 +1,8 @@
-"""One run outside any sweep: `python -m trainer run`."""
+"""One run outside any sweep: `python -m trainer run`.
+
+Surprising: it asks no database. An id counts as given when its reservation lies on the disk, and the store is right
+without an arbiter: at worst two processes make the same entry.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,16 @@ from pathlib import Path
 
 from trainer.contract import outputs_root
 from trainer.contract.config.settings import Config
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger
+from trainer.contract.league.list_checks import check_lists
+from trainer.contract.league.manifest import read_manifest
+from trainer.contract.league.seasons import split_seasons
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.run.train_into import open_store, train_into
+from trainer.run.train_into import train_into
+from trainer.stages.store import Store
 
 
 def run_once(config: Config, *, threads: int, share: bool = True) -> RunPaths:
-    """Train one run under its own run id, and return its folder.
+    """Train one run under its own run id, and return its folder. Needs no database.
 
     Args:
         config: of the run.
@@ -22,18 +28,18 @@ def run_once(config: Config, *, threads: int, share: bool = True) -> RunPaths:
         share: False trains every model anew.
 
     Raises:
-        UserError: for a run id that is taken, data that cannot be used, or no database.
+        UserError: for a run id that is taken, or data that cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    manifest = read_manifest(Path(config.paths.data))
+    check_lists(config, split_seasons(config.evaluation, manifest), manifest)  # before a run id is taken
     outputs = OutputsRoot(Path(config.paths.outputs))
-    outputs.root.mkdir(parents=True, exist_ok=True)
-    with Ledger(database_url(outputs=outputs)) as ledger:
-        ledger.prepare()
-        run_id = config.inference.run_id
-        if run_id is None:
-            run_id = ledger.new_run_id(outputs, config.inference.run_id_base)
-        else:
-            outputs_root.reserve(outputs, run_id)
-        paths = outputs.lone_run(run_id)
-        train_into(paths, run_id, config, open_store(config, ledger), threads=threads, share=share)
+    run_id = config.inference.run_id
+    if run_id is None:
+        run_id = outputs_root.next_free(outputs, config.inference.run_id_base)
+    else:
+        outputs_root.reserve(outputs, run_id)
+    paths = outputs.lone_run(run_id)
+    store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
+    train_into(paths, run_id, config, store, threads=threads, share=share)
     return paths

@@ -1,4 +1,4 @@
-"""What each plot shows, as plain data: from sweeps to drawings."""
+"""What each plot shows, as plain data: from sweeps to drawings, which another process turns into pictures."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
 
+DIGEST_KEY = "Description"
+"""Under which a PNG carries the digest of what it shows."""
+DPI = 110
+
 
 class TrialPanel(msgspec.Struct, frozen=True):
     """One sweep's values in the order of its slots."""
@@ -37,7 +41,7 @@ class TrialPanel(msgspec.Struct, frozen=True):
     baseline_value: float | None
 
 
-class TrialPlot(msgspec.Struct, frozen=True):
+class TrialPlot(msgspec.Struct, frozen=True, tag=True):
     """Value by trial, a panel per sweep."""
 
     objective: Objective
@@ -53,14 +57,14 @@ class ParameterRow(msgspec.Struct, frozen=True):
     best: int | None
 
 
-class ParameterPlot(msgspec.Struct, frozen=True):
+class ParameterPlot(msgspec.Struct, frozen=True, tag=True):
     """Value by parameter, a row of panels per sweep."""
 
     objective: Objective
     rows: tuple[ParameterRow, ...]
 
 
-class RankerPlot(msgspec.Struct, frozen=True):
+class RankerPlot(msgspec.Struct, frozen=True, tag=True):
     """One run's models and the baselines, a panel per objective."""
 
     title: str
@@ -75,7 +79,7 @@ class ThirdsPanel(msgspec.Struct, frozen=True):
     thirds: dict[str, Table]
 
 
-class ThirdsPlot(msgspec.Struct, frozen=True):
+class ThirdsPlot(msgspec.Struct, frozen=True, tag=True):
     """Score by third of the season, a column per run."""
 
     panels: tuple[ThirdsPanel, ...]
@@ -92,19 +96,29 @@ class ReliabilityPanel(msgspec.Struct, frozen=True):
     """Of the validation seasons."""
 
 
-class ReliabilityPlot(msgspec.Struct, frozen=True):
+class ReliabilityPlot(msgspec.Struct, frozen=True, tag=True):
     """A panel per run."""
 
     panels: tuple[ReliabilityPanel, ...]
 
 
-class ImportanceMap(msgspec.Struct, frozen=True):
+class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
     """Sweep -> parameter -> share."""
 
     shares: dict[str, dict[str, float]]
 
 
 Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A drawing that is wanted as a file."""
+
+    path: str
+    """Absolute."""
+    digest: str
+    """Of all that it shows; stands in the file."""
+    drawing: Drawing
 
 
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:

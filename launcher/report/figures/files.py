@@ -1,4 +1,4 @@
-"""The report's plots: what each one shows, as plain data, and writing those that have changed.
+"""Brings the report's plots up to date, in a process that no setting of the user's reaches. Never raises.
 
 A PNG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
 a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
@@ -7,47 +7,102 @@ would soon be drawn again waits.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from PIL import Image, UnidentifiedImageError
+import msgspec
+from PIL import Image
 
-from launcher.report.figures import drawing as figure_drawing
-from launcher.report.figures import reliability, style
-from launcher.report.figures.contents import (
-    Drawing,
-    figure_data,
-)
-from launcher.report.trials import (
-    Sweep,
-)
+from launcher.report.figures.contents import DIGEST_KEY, DPI, Drawing, Picture, figure_data
+from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
-from trainer.contract.files import replacing
 
-DIGEST_KEY = "Description"
-DPI = 110
+PROCESS = "launcher.report.figures.process"
+CODE = ("drawing.py", "style.py", "reliability.py", "process.py")
+ROOT = Path(__file__).absolute().parents[3]
+"""Where this very code lies, whatever else is installed."""
+LONGEST_S = 600
+"""A drawing process that takes longer is stopped."""
+_USERS = ("MPL", "MATPLOTLIB", "PYTHONWARNINGS", "PYTHONSTARTUP", "QT_", "DISPLAY")
+"""Beginnings of variables that the drawing process does not get."""
 
 
-def draw_figures(sweeps: Sequence[Sweep], folder: Path, rest_s: float = 0.0) -> dict[str, str]:
+def draw_figures(
+    sweeps: Sequence[Sweep], folder: Path, say: Callable[[str], object], rest_s: float = 0.0
+) -> dict[str, str]:
     """Draw every plot there is data for into `folder`.
 
     Args:
         sweeps: What the plots show.
         folder: Where they lie.
+        say: Told, at most once, which plots could not be drawn, and why.
         rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
 
     Returns:
-        Plot name -> path relative to the parent of `folder`, where the report lies.
+        Plot name -> path relative to the parent of `folder`, where the report lies; without those that failed.
     """
-    drawings = dict(figure_data(sweeps))
-    paths = {name: folder / f"{name}.png" for name in drawings}
-    if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
-        for name, drawing in drawings.items():
-            _write(paths[name], drawing)
-    return {name: f"{folder.name}/{path.name}" for name, path in paths.items() if path.exists()}
+    try:
+        drawings = dict(figure_data(sweeps))
+        paths = {name: folder / f"{name}.png" for name in drawings}
+        problems: Mapping[str, str] = {}
+        if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
+            problems = _drawn(list(_outdated(drawings, paths)))
+    except Exception as error:  # whatever it is, it costs the plots only
+        say(_said({folder.name: f"{type(error).__name__}: {error}"}))
+        return {}
+    if problems:
+        say(_said(problems))
+    return {
+        name: f"{folder.name}/{path.name}"
+        for name, path in paths.items()
+        if path.exists() and str(path.absolute()) not in problems
+    }
+
+
+def _outdated(drawings: Mapping[str, Drawing], paths: Mapping[str, Path]) -> Iterator[Picture]:
+    for name, drawing in drawings.items():
+        content = digest([type(drawing).__name__, drawing, DPI, _code()])
+        if _digest_in(paths[name]) != content:
+            yield Picture(str(paths[name].absolute()), content, drawing)
+
+
+def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
+    """Let another process draw. Returns why pictures could not be drawn, by their paths."""
+    if not pictures:
+        return {}
+    with TemporaryDirectory(prefix="truestrength_figures_", ignore_cleanup_errors=True) as empty:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_USERS)}
+        code = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1", "PYTHONPATH": code}
+        done = subprocess.run(
+            [sys.executable, "-m", PROCESS],
+            input=msgspec.msgpack.encode(pictures),
+            env=kept | own,
+            cwd=empty,  # a matplotlibrc of the working directory would be read first
+            capture_output=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
+        return dict.fromkeys((p.path for p in pictures), f"the process ended with {done.returncode}: {last}")
+    return msgspec.msgpack.decode(done.stdout, type=dict[str, str])
+
+
+def _said(problems: Mapping[str, str]) -> str:
+    names = ", ".join(Path(path).stem for path in problems)
+    reasons = "; ".join(dict.fromkeys(problems.values()))
+    return (
+        f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
+        "`python -m launcher report` tries again."
+    )
 
 
 def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
@@ -58,29 +113,14 @@ def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
     return min((moment.timestamp() for moment in begun), default=0.0)
 
 
-def _write(path: Path, drawing: Drawing) -> None:
-    content = digest([type(drawing).__name__, drawing, DPI, _code()])
-    if _digest_in(path) == content:
-        return
-    figure = figure_drawing.draw(drawing)
-    if (layout := figure.get_layout_engine()) is not None:
-        # Once; matplotlib would draw everything twice to lay it out while it saves.
-        figure.set_dpi(DPI)
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None, DIGEST_KEY: content})
-
-
 @cache
 def _code() -> str:
-    files = (figure_drawing.__file__, style.__file__, reliability.__file__)
-    return sha256(b"".join(Path(str(file)).read_bytes() for file in files)).hexdigest()
+    return sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in CODE)).hexdigest()
 
 
 def _digest_in(path: Path) -> str | None:
     try:
         with Image.open(path) as image:
             return str(image.info.get(DIGEST_KEY))
-    except (OSError, UnidentifiedImageError):
+    except Exception:  # no image, or none any more: it is drawn again
         return None

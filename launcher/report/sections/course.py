@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from shlex import quote
+from shutil import which
 from statistics import median
 
 from launcher.report.markdown import MISSING, cell, number, section, table
@@ -50,16 +52,18 @@ def failure_section(sweeps: Sequence[Sweep]) -> str:
 def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     """Commands that train the best runs again, as runs of their own, and that read the held-out season."""
     chosen = [(target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in best_runs(sweeps)]
+    python = _python()
     commands = [
-        f"python -m trainer run --no-share --config {_shown(paths.config)}  # {target}" for target, paths, _ in chosen
+        f"{python} -m trainer run --no-share --config {_shown(paths.config)}  # {target}" for target, paths, _ in chosen
     ]
-    held_out = [f"python -m trainer holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout]
+    held_out = [f"{python} -m trainer holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout]
     return section(
         [
             "## Repeating a run by hand",
-            "Every run folder holds its resolved `config.yaml`. A repeated run gets a run id and a folder of its own; "
-            "on the same data, versions and kind of device its figures are the same. `--no-share` trains it anew "
-            "instead of reading what the store has of it.",
+            "Every run folder holds its resolved `config.yaml`. In the folder that the plan was started in, these "
+            "commands train the runs again; no database is needed. A repeated run gets a run id and a folder of its "
+            "own, which is printed at the end; on the same data, versions and kind of device its figures are the same. "
+            "`--no-share` trains it anew instead of reading what the store has of it.",
             _commands(commands) or "No complete trial yet.",
             "The held-out season is read once, when everything else is decided:" if held_out else "",
             _commands(held_out),
@@ -96,6 +100,12 @@ def _stage_table(runs: Sequence[RunMetrics]) -> str:
 
 def _place(trial: Trial) -> str:
     return f"{trial.slot}.{trial.attempt}"
+
+
+def _python() -> str:
+    """The interpreter that has this project, as a shell finds it that knows of no virtual environment."""
+    own = Path(sys.executable)
+    return "python" if which("python") == str(own) and not own.is_relative_to(Path.cwd()) else _shown(own)
 
 
 def _shown(path: Path) -> str:

@@ -235,5 +235,5 @@ def test_a_clone_that_is_moved(firsts, case):
     again = moved.make("phase1", ARGUMENTS)
     assert again.returncode == 0, again.stdout[-6000:]
     assert moved.runs() == {f"run_{25 + i:03d}" for i in range(SWEEPS)}
-    assert (moved.folder / ".venv" / "installed").read_text().strip() == str(moved.folder)
+    assert str(moved.folder) in (moved.folder / ".venv" / "installed").read_text().splitlines()
     assert "0 running" not in again.stdout

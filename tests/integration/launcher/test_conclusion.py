@@ -74,7 +74,12 @@ def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
 def test_what_was_read_when_the_launcher_died_is_told_by_the_next_one(outputs, ledger):
     """It died between the reading and the second analysis; the first was begun before and is written last."""
     held_out.read_held_out(
-        ledger, outputs, [BATCH], container=None, say=print, meanwhile=lambda: analyse(outputs, [BATCH], ledger)
+        ledger,
+        outputs,
+        [BATCH],
+        container=None,
+        say=print,
+        meanwhile=lambda: analyse(outputs, [BATCH], ledger, pytest.fail),
     )
     assert UNREAD in outputs.analysis.read_text()
     assert end(outputs, ledger, changed=False) == []

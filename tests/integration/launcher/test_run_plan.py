@@ -211,17 +211,27 @@ def test_another_configuration_under_the_same_name_is_refused_before_anything_ru
     assert len(submissions(outputs)) == 1
 
 
-def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device."),
+        (ValueError("what nobody foresaw"), "ValueError: what nobody foresaw"),
+    ],
+)
+def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, outputs, monkeypatch, error, said):
+    def fail(*_, **__):
+        raise error
 
-    monkeypatch.setattr(sweep_files, "write_sweep_results", full)
-    monkeypatch.setattr(plans, "conclude", full)
+    monkeypatch.setattr(sweep_files, "write_sweep_results", fail)
+    monkeypatch.setattr(plans, "conclude", fail)
     code, lines = launch(ledger, ["a", "b"], n_trials=1, written=True)
     assert code == 1
     assert [ledger.progress(name).complete for name in "ab"] == [True, True]
+    text = "\n".join(lines.text)
     for what in ("a: its tables", "b: its tables", "the analysis"):
-        assert f"{what} could not be written: [Errno 28] No space left on device" in "\n".join(lines.text)
+        assert f"{what} could not be written:" in text
+    assert text.count(said) == 3
+    assert text.count("`python -m launcher report` writes everything") == 3
 
 
 def test_a_second_launcher_is_refused(ledger, project_database, outputs):

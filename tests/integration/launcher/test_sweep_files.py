@@ -149,10 +149,10 @@ def test_the_study_as_json_is_the_study_in_the_database(ledger, outputs):
 def test_writing_again_changes_no_byte_and_leaves_nothing_else(ledger, outputs):
     run_sweep(ledger, make_spec(outputs), outputs)
     write_sweep_results(ledger, BATCH, outputs)
-    first, text = contents(outputs), write_analysis(ledger, [BATCH], outputs).read_bytes()
+    first, text = contents(outputs), write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes()
     (outputs.sweep(BATCH).folder / "sweep_results.csv").unlink()
     write_sweep_results(ledger, BATCH, outputs)
-    assert write_analysis(ledger, [BATCH], outputs).read_bytes() == text
+    assert write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes() == text
     assert contents(outputs) == first
     folders = {run_name(attempt.run_id) for attempt in ledger.attempts(BATCH) if attempt.state == "complete"}
     assert {entry.name for entry in outputs.sweep(BATCH).folder.iterdir()} == {*FILES, *folders}
@@ -178,7 +178,7 @@ def test_the_report_covers_the_plan_and_the_roots_other_sweeps(ledger, outputs, 
     elsewhere = OutputsRoot(tmp_path / "elsewhere")
     ledger.register(make_spec(elsewhere, Objective.NDCG16), elsewhere)
     write_sweep_results(ledger, BATCH, outputs)
-    text = write_analysis(ledger, ["phase1_ndcg4_final_rank", "not_registered"], outputs).read_text()
+    text = write_analysis(ledger, ["phase1_ndcg4_final_rank", "not_registered"], outputs, pytest.fail).read_text()
     assert registered(ledger, outputs) == [BATCH, "phase1_ndcg4_final_rank"]
     for batch_id, state in (
         (BATCH, "complete"),
@@ -203,7 +203,7 @@ def test_a_sweep_of_another_version_does_not_stop_the_report(ledger, outputs, pr
             other_version,
             """UPDATE truestrength.sweeps SET spec = spec || '{"n_trials": "many"}' WHERE batch_id LIKE '%ndcg4%'""",
         )
-    text = write_analysis(ledger, [BATCH, "phase1_ndcg4_final_rank"], outputs).read_text()
+    text = write_analysis(ledger, [BATCH, "phase1_ndcg4_final_rank"], outputs, pytest.fail).read_text()
     assert "another version of this program made them: `phase1_ndcg4_final_rank`" in text
     assert f"| {BATCH} " in text
     command = [sys.executable, "-m", "launcher", "report", "--config", str(CONFIG)]
@@ -233,7 +233,7 @@ def test_lost_run_folders_do_not_stop_the_report(ledger, outputs):
     write_sweep_results(ledger, BATCH, outputs)
     sweep = read_sweep(ledger, BATCH, outputs)
     assert [trial.run_id for trial in sweep.complete if trial.metrics is None] == [best]
-    assert f"`{BATCH}` {run_name(best)}" in write_analysis(ledger, [BATCH], outputs).read_text()
+    assert f"`{BATCH}` {run_name(best)}" in write_analysis(ledger, [BATCH], outputs, pytest.fail).read_text()
 
 
 def test_the_report_command_writes_everything_again(ledger, outputs, project_database):

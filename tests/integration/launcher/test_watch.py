@@ -125,6 +125,15 @@ def test_logs_of_a_worker_that_served_two_sweeps(finished, capsys):
     assert "slot 2 attempt 1" in capsys.readouterr().out
 
 
+def test_a_process_that_came_back_to_a_sweep_is_shown_once(finished, capsys):
+    (worker,) = finished.workers("a")
+    again = finished.start_worker("a", worker.host, worker.pid, worker.job_id, 60.0)
+    finished.stop_worker(again, "no slots left")
+    assert launcher("logs", "a") == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if line.startswith("==> ")]
+    assert [head.partition(": ")[0] for head in heads] == [f"==> worker {worker.worker_id}, {again}"]
+
+
 def test_logs_are_followed_until_the_sweep_has_ended(finished, capsys):
     assert launcher("logs", "a", "--follow") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "attempt 1 run" in line]

@@ -22,7 +22,6 @@ from launcher.slurm import environment, submit
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG, REPOSITORY, SUPPORT
 from trainer.contract import command_line
-from trainer.contract.config.settings import load_config
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
@@ -31,7 +30,6 @@ from trainer.contract.ledger import Ledger
 from trainer.contract.outputs_root import outputs_id
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.run import lone_run
 
 STUB = SUPPORT / "launcher_stub_main.py"
 BATCH = "phase1_spearman_final_rank"
@@ -195,20 +193,6 @@ def test_a_root_that_was_copied_removed_or_moved(registered, root, project):
     first.identity.write_text("../../etc\n")
     with pytest.raises(DatabaseError, match="expected letters and digits"), database_for_command(first, print):
         pass
-
-
-def test_a_run_by_hand_uses_the_database_of_its_root(registered, root, monkeypatch):
-    demo, nba = registered("demo"), registered("nba")
-    assert name_of(address.database_url(outputs=demo)) == f"outputs_{outputs_id(demo)}"
-    assert address.database_url(outputs=nba) == address.database_url()
-    assert address.database_url(outputs=root("none yet")) == address.database_url()
-    assert not root("none yet").root.exists()
-    used = []
-    monkeypatch.setattr(lone_run, "open_store", lambda _, ledger: used.append(name_of(ledger.url)))
-    monkeypatch.setattr(lone_run, "train_into", lambda *_, **__: None)
-    config = load_config(CONFIG, [f"paths.outputs={demo.root}"])
-    lone_run.run_once(config, threads=1)
-    assert used == [f"outputs_{outputs_id(demo)}"]
 
 
 def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, sweep_spec, monkeypatch):

@@ -1,6 +1,7 @@
 """Exit codes and what is printed."""
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -59,3 +60,60 @@ sys.exit(command_line.main(top, []))
     assert done.returncode == 0
     assert done.stdout == "line 0\n"
     assert done.stderr == ""
+
+
+ENCODINGS = [
+    {"PYTHONIOENCODING": "latin-1"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+]
+EVERY_HELP = """
+import argparse, sys
+from trainer.contract import command_line
+
+def helps(parser, words):
+    try:
+        command_line.main(parser, [*words, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0, words
+    for action in parser._actions:
+        for name, below in (action.choices if isinstance(action, argparse._SubParsersAction) else {}).items():
+            helps(below, [])
+
+from launcher.commands.parser import parser as launcher
+helps(launcher(), [])
+from trainer.commands.parser import parser as trainer
+helps(trainer(), [])
+"""
+
+
+@pytest.mark.parametrize("variables", ENCODINGS, ids=lambda v: " ".join(f"{n}={x}" for n, x in v.items()))
+def test_every_help_is_printed_on_a_terminal_of_any_encoding(variables):
+    environment = {**os.environ, **variables}
+    done = subprocess.run([sys.executable, "-c", EVERY_HELP], capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b""
+    assert b"docker|podman|apptainer|?" in done.stdout
+    for flag in (b"--share-observations", b"--listen", b"--player-logs", b"--no-share", b"usage: python -m trainer"):
+        assert flag in done.stdout
+
+
+@pytest.mark.parametrize("variables", ENCODINGS, ids=lambda v: " ".join(f"{n}={x}" for n, x in v.items()))
+def test_a_handler_may_print_anything(variables):
+    code = """
+import argparse, sys
+from trainer.contract import command_line
+from trainer.contract.errors import ConfigError
+def handler(args):
+    print("5 \\u2192 6 Don\\u010di\\u0107", "\\udce9")
+    raise ConfigError("Don\\u010di\\u0107")
+top = argparse.ArgumentParser()
+top.set_defaults(handler=handler)
+sys.exit(command_line.main(top, []))
+"""
+    environment = {**os.environ, **variables}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert b"Don?i?" in done.stdout
+    assert done.stderr.startswith(b"error: Don")

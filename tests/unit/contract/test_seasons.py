@@ -9,7 +9,7 @@ NBA = tuple(f"{year}-{(year + 1) % 100:02}" for year in range(2015, 2024))
 
 
 def manifest(seasons: tuple[str, ...] = NBA) -> Manifest:
-    return Manifest("test", "test", tuple(SeasonCount(name, 1, 1, 1, "", "") for name in seasons), {})
+    return Manifest("test", "test", tuple(SeasonCount(name, 1, 1, 1, "", "", 1, 1, (3,)) for name in seasons), {})
 
 
 def test_default_holds_out_the_last_and_validates_on_the_two_before() -> None:

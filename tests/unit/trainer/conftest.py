@@ -112,7 +112,7 @@ def _league(teams: pl.DataFrame, players: pl.DataFrame) -> League:
         n_regular = regular.height // 2
         n_rows = players.filter(pl.col("season") == season).height
         dates = str(regular["date"].min()), str(regular["date"].max())
-        counts.append(SeasonCount(season, n_regular, own.height // 2 - n_regular, n_rows, *dates))
+        counts.append(SeasonCount(season, n_regular, own.height // 2 - n_regular, n_rows, *dates, 1, 1, (1,)))
     return League(
         team_games=teams.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items()).sort(
             "date", "game_id", "team_id"

@@ -41,12 +41,36 @@ def explain(error: msgspec.ValidationError, tree: Any, kind: Any) -> tuple[str, 
         allowed = _allowed_tags(kind) if missing.group(1) == "type" else []
         hint = f". Allowed: {', '.join(allowed)}" if allowed else ""
         return key, f"'{_join(key, missing.group(1))}' is required and has no default{hint}"
-    if text.startswith("Invalid") and (allowed := _allowed(kind)):
+    if text.startswith(("Invalid", "Expected `str`")) and (allowed := _allowed(kind)):
         return key, f"{key}: {found!r} is not allowed: {suggest(str(found), allowed)}"
     return (
         key,
         f"{key or 'the file'}: {text.replace('`object`', 'a mapping').replace('`array`', 'a list')}, found {found!r}",
     )
+
+
+def as_written(tree: Any, texts: Any, kind: Any) -> Any:
+    """`tree` with the text as it was written wherever the value does not fit `kind` and its text does.
+
+    Args:
+        tree: Plain mappings, lists and values.
+        texts: The same with every plain value as its text.
+        kind: The type that the tree should have.
+    """
+    kind = _option(kind, tree)
+    if isinstance(tree, dict):
+        return {key: as_written(below, texts[key], _below(kind, key)) for key, below in tree.items()}
+    if isinstance(tree, list):
+        return [as_written(below, texts[i], _below(kind, str(i))) for i, below in enumerate(tree)]
+    return texts if texts and not _fits(tree, kind) and _fits(texts, kind) else tree
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _join(key: str, last: str) -> str:

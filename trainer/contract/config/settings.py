@@ -5,7 +5,7 @@ Every field that can change a result is part of `identity`; where things lie and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from trainer.contract.config.search_space import (
     config_key,
 )
 from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.paths.user import expanded
 from trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1)]
@@ -156,8 +157,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    tree, origin = yaml_files.read(path, overrides)
-    config = yaml_files.convert(tree, Config, origin, str(path))
+    config, origin = yaml_files.load_with_origin(path, Config, overrides)
+    config = _with_whole_paths(config, origin, path)
     if Phase.FULL in config.search_spaces:
         file = yaml_files.origin_of("search_spaces.full", origin, str(path))
         raise ConfigError(
@@ -170,6 +171,16 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
             key = f"{section}.{name}"
             _check_dimension(config, name, dimension, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
     return config
+
+
+def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
+    whole = {}
+    for name, text in msgspec.structs.asdict(config.paths).items():
+        key = f"paths.{name}"
+        if not text.strip():
+            raise ConfigError(f"{yaml_files.origin_of(key, origin, str(path))}: {key}: expected a path, found nothing")
+        whole[name] = expanded(text, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
+    return msgspec.structs.replace(config, paths=Paths(**whole))
 
 
 def replace(config: Config, dotted: dict[str, Any]) -> Config:
@@ -206,7 +217,7 @@ def _check_dimension(config: Config, name: str, dimension: Dimension, where: str
     key = config_key(name)
     if not _known(config, key):
         raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
-    for value in _extremes(dimension, where):
+    for value in extremes(dimension, where):
         try:
             replace(config, {key: value})
         except ConfigError as error:
@@ -218,7 +229,12 @@ def _known(config: Config, dotted: str) -> bool:
     return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
 
 
-def _extremes(dimension: Dimension, where: str) -> list[Any]:
+def extremes(dimension: Dimension, where: str) -> list[Any]:
+    """The values of a dimension between which all others lie; `where` begins the message.
+
+    Raises:
+        ConfigError: an empty range, a contradiction, or a value that is there twice.
+    """
     match dimension:
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             if low > high:

@@ -1,21 +1,25 @@
 """Reads YAML into typed structs: `extends`, overrides, and errors that name file, key, value and what is allowed.
 
 Later files win over earlier ones, key by key; lists and search-space entries are replaced whole.
+
+Surprising: PyYAML reads YAML 1.1, in which `off`, `no` and `n` are false, `12:30` is 750, `010` is 8 and `1e-3` is
+a text. Here plain words mean what YAML 1.2's core schema says and, where a text is wanted, the text that was written.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
-from trainer.contract.config.mistakes import explain
+from trainer.contract.config.mistakes import as_written, explain
 from trainer.contract.errors import ConfigError
+from trainer.contract.paths.user import expanded
 
 T = TypeVar("T")
 Tree = dict[str, Any]
@@ -27,25 +31,49 @@ def load(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> T:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    tree, origin = read(path, overrides)
-    return convert(tree, kind, origin, str(path))
+    return load_with_origin(path, kind, overrides)[0]
 
 
-def read(path: Path, overrides: Sequence[str] = ()) -> tuple[Tree, dict[str, str]]:
+def load_with_origin(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> tuple[T, dict[str, str]]:
+    """Like `load`, and for each dotted key the file or `--set` that set it."""
+    tree, origin = _read_all(path, overrides, _Loader)
+    return convert(tree, kind, origin, str(path), lambda: _read_all(path, overrides, _TextLoader)[0]), origin
+
+
+def _read_all(path: Path, overrides: Sequence[str], loader: type[_Loader]) -> tuple[Tree, dict[str, str]]:
     """The merged tree with the overrides applied and, for each dotted key, the file or `--set` that set it."""
-    tree, origin = read_merged(path)
+    tree, origin = read_merged(path, loader)
     for override in overrides:
-        key, value = parse_override(override)
+        key, value = parse_override(override, loader)
         _put(tree, key, value, override)
         _remember(origin, key, value, f"--set {override}")
     return tree, origin
 
 
-def convert(tree: Tree, kind: type[T], origin: Mapping[str, str], source: str) -> T:
-    """Turn a tree into `kind`; `origin` says for each dotted key where its value was written."""
+def convert(
+    tree: Tree,
+    kind: type[T],
+    origin: Mapping[str, str],
+    source: str,
+    texts: Callable[[], Tree] | None = None,
+) -> T:
+    """Turn a tree into `kind`.
+
+    Args:
+        tree: Plain mappings, lists and values.
+        kind: What it shall be.
+        origin: For each dotted key, where its value was written.
+        source: Where the others were written.
+        texts: Gives the same tree with every plain value as its text; asked when the tree does not fit.
+
+    Raises:
+        ConfigError: naming the file, the key, the value and what is allowed.
+    """
     try:
         converted = msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
+        if texts is not None:
+            return convert(as_written(tree, texts(), kind), kind, origin, source)
         key, sentence = explain(error, tree, kind)
         raise ConfigError(f"{origin_of(key, origin, source)}: {sentence}") from None
     for key, value in leaves(tree):
@@ -64,23 +92,25 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str, loader: type[_Loader]) -> tuple[str, Any]:
     """Split "dotted.key=value"; the value is YAML, so `[10, 30]`, `null` and `1e-3` mean what they mean in a file."""
     key, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", key):
         raise ConfigError(f"--set {text!r}: expected KEY=VALUE, for example --set training.n_folds=5")
     try:
-        return key, _parse(value)
+        return key, _parse(value, loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {key}: the value {value!r} is not valid YAML: {error}") from None
 
 
-def read_merged(path: Path, above: tuple[Path, ...] = ()) -> tuple[Tree, dict[str, str]]:
+def read_merged(
+    path: Path, loader: type[_Loader] | None = None, above: tuple[Path, ...] = ()
+) -> tuple[Tree, dict[str, str]]:
     """Merge `path` over everything it extends. Returns the tree and, for each dotted key, the file that set it."""
     if path.resolve() in above:
         chain = " -> ".join(str(p) for p in (*above, path))
         raise ConfigError(f"{path}: extends itself: {chain}")
-    own = _read(path)
+    own = _read(path, loader or _Loader)
     parents = own.pop("extends", [])
     if isinstance(parents, str):
         parents = [parents]
@@ -89,7 +119,8 @@ def read_merged(path: Path, above: tuple[Path, ...] = ()) -> tuple[Tree, dict[st
     tree: Tree = {}
     origin: dict[str, str] = {}
     for parent in parents:
-        parent_tree, parent_origin = read_merged(path.parent / parent, (*above, path.resolve()))
+        file = path.parent / expanded(parent, f"{path}: extends")
+        parent_tree, parent_origin = read_merged(file, loader, (*above, path.resolve()))
         tree = merge(tree, parent_tree)
         origin |= parent_origin
     for key, value in own.items():
@@ -109,31 +140,68 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
     return result
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key written twice and reads 1e-3 as a number (YAML 1.1 wants 1.0e-3)."""
+    """Safe YAML whose plain values are those of YAML 1.2's core schema, and that refuses a key written twice."""
 
 
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
-    keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+class _TextLoader(_Loader):
+    """The same with every plain value as the text that was written."""
+
+
+_CORE = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+"""Name of the tag -> what is of this kind (https://yaml.org/spec/1.2.2/#1032-tag-resolution), and how it can begin."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
+    keys = [key.value for key, _ in node.value if key.tag != _MERGE]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} is written twice", node.start_mark)
-    return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+    loader.flatten_mapping(node)
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key.start_mark)
+    return {key.value: loader.construct_object(value, deep=True) for key, value in node.value}
 
 
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+def _word(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
 
 
-def _parse(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = _word(loader, node)
+    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
 
 
-def _read(path: Path) -> Tree:
+for _each in (_Loader, _TextLoader):
+    _each.yaml_implicit_resolvers = {}  # YAML 1.1's
+    _each.add_implicit_resolver(_MERGE, re.compile(r"^<<$"), ["<"])
+    _each.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+    _each.add_constructor(_MERGE, _word)  # `<<` that is no key
+    _each.add_constructor("tag:yaml.org,2002:int", _int)
+for _name, (_pattern, _first) in _CORE.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def _parse(text: str, loader: type[_Loader]) -> Any:
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+        raise yaml.YAMLError(str(error)) from None
+
+
+def _read(path: Path, loader: type[_Loader]) -> Tree:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -143,7 +211,7 @@ def _read(path: Path) -> Tree:
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8 text") from None
     try:
-        tree = _parse(text)
+        tree = _parse(text, loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from None
     if tree is None:

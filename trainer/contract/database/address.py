@@ -33,12 +33,11 @@ def configured() -> bool:
     return bool(os.environ.get(URL_VARIABLE) or os.environ.get(FILE_VARIABLE))
 
 
-def database_url(root: Path = Path(), outputs: OutputsRoot | None = None) -> str:
+def database_url(root: Path = Path()) -> str:
     """The URL of the database, as `postgresql://user:password@host:port/name`.
 
     Args:
         root: the project folder, whose `.postgres/` is the embedded server.
-        outputs: whose database is preferred on the embedded server; without one it is the current database.
 
     Raises:
         DatabaseError: no database is configured, or what is configured is not the URL of a PostgreSQL.
@@ -50,7 +49,7 @@ def database_url(root: Path = Path(), outputs: OutputsRoot | None = None) -> str
     embedded = EmbeddedServerPaths.of(root).url
     if not embedded.exists():
         raise DatabaseError(f"No database: neither DATABASE_URL nor {embedded} is there. {HINT}")
-    return read_url((outputs and root_url_file(root, outputs)) or embedded)
+    return read_url(embedded)
 
 
 def read_url(path: Path) -> str:

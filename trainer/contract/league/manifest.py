@@ -27,6 +27,12 @@ class SeasonCount(msgspec.Struct, frozen=True):
     player_rows: int
     first_date: str
     last_regular_date: str
+    most_games: int
+    """Regular-season games of the team that has played the most."""
+    earliest_list: int
+    """Days after the first regular-season game from which every team has a player with a game before."""
+    last_days: tuple[int, ...]
+    """The last three regular-season game days, in days after the first one; fewer where the season has fewer."""
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -112,7 +112,7 @@ class Ledger:
         if found is None:
             known = self._values("batch_ids")
             there = suggest(batch_id, known) if known else "it has none yet, a launcher makes them"
-            raise DatabaseError(f"--batch-id {batch_id!r}: the ledger has no such sweep: {there}")
+            raise DatabaseError(f"{batch_id}: no such sweep: {there}")
         return found.sweep_spec()
 
     def claim(

@@ -97,7 +97,9 @@ def git_state() -> tuple[str | None, bool | None]:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(here), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=True, timeout=20
+        ).stdout.strip()
 
     try:
         if git("ls-files", Path(__file__).name):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from trainer.contract.config import settings as configuration
 from trainer.contract.config.search_space import Choice, Parameters, SearchSpace, config_key
-from trainer.contract.config.settings import Config, identity
+from trainer.contract.config.settings import Config, extremes, identity
 from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import FIGURES
@@ -66,6 +67,19 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
             raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
         return self.config.search_spaces[self.phase]
+
+    def corners(self) -> Iterator[Config]:
+        """The configuration with each parameter at its least, and then with each one in turn at its other extremes.
+
+        Raises:
+            ConfigError: when the config has no search space for the phase.
+        """
+        ends = {config_key(name): extremes(dimension, name) for name, dimension in self.space.items()}
+        least = {key: values[0] for key, values in ends.items()}
+        yield configuration.replace(self.config, least)
+        for key, values in ends.items():
+            for value in values[1:]:
+                yield configuration.replace(self.config, {**least, key: value})
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""

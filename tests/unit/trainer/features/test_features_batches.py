@@ -11,6 +11,7 @@ import pytest
 from trainer.contract.errors import DataError
 from trainer.contract.words import Target
 from trainer.data.league import League
+from trainer.data.list_days import list_days
 from trainer.features.batches import Batches, build_batches
 from trainer.features.directions import directions
 from trainer.features.season_games import season_games
@@ -120,6 +121,22 @@ def test_a_first_day_after_the_season_is_refused(small_league: League) -> None:
         DataError, match=r"2020-21: no game day 90 days after its first game.*smaller evaluation.first_day"
     ):
         build_batches(small_league, [3], 8, 90)
+
+
+def test_the_manifest_says_from_when_to_when_there_can_be_lists(small_league: League) -> None:
+    tables = (small_league.team_games, small_league.player_games)
+    regular, players = (table.filter(pl.col("season_type") == "regular") for table in tables)
+    found = [
+        list_days(regular.filter(pl.col("season") == season), players.filter(pl.col("season") == season))
+        for season in regular["season"].unique()
+    ]
+    earliest, latest = max(earliest for earliest, _ in found), min(days[-1] for _, days in found)
+    assert 1 < earliest < latest
+    for first_day in (earliest, latest):
+        build_batches(small_league, [3], 8, first_day)
+    for first_day, problem in ((earliest - 1, "has no player with a game before"), (latest + 1, "it has no lists")):
+        with pytest.raises(DataError, match=problem):
+            build_batches(small_league, [3], 8, first_day)
 
 
 def test_a_team_without_a_roster_is_refused(small_league: League) -> None:

@@ -1,0 +1,59 @@
+"""A path as a user writes it: `~` and `$VAR` mean the same in a file, in `--set` and in a flag.
+
+Surprising: a shell leaves the `~` of `--config=~/x` and of `--set paths.data=~/x` as it is, and YAML knows neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+from trainer.contract.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([^}]*)\})")
+
+
+def expanded(text: str, where: str) -> str:
+    """`text` with `~`, `~user`, `$VAR` and `${VAR}` replaced.
+
+    A path that is there under the very name that was written, with a dollar in it, is taken as it is when there is no
+    such variable.
+
+    Args:
+        text: What was written.
+        where: The key or flag, for the message.
+
+    Raises:
+        ConfigError: a variable is not set, or there is no such home.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        if os.environ.get(name):
+            return os.environ[name]
+        if os.path.lexists(text):
+            return found[0]
+        raise ConfigError(
+            f"{where}: {text}: the variable {name} is not set{' to anything' if name in os.environ else ''}. "
+            "Set it, or write the path without it"
+        )
+
+    whole = _VARIABLE.sub(value, text)
+    if not whole.startswith("~"):
+        return whole
+    home = os.path.expanduser(whole)  # noqa: PTH111 - Path.expanduser raises RuntimeError instead of saying which
+    if home.startswith("~"):
+        raise ConfigError(
+            f"{where}: {text}: no home folder is known for {whole.partition('/')[0]}. Write the whole path"
+        )
+    return home
+
+
+def path(text: str) -> Path:
+    """A flag's value (argparse `type=path`)."""
+    try:
+        return Path(expanded(text, "path"))
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("path: ")) from None
