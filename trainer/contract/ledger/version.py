@@ -1,4 +1,4 @@
-"""The version of the ledger in a database. Whoever connects looks at it, so no older program writes into a newer one."""
+"""The ledger's version in a database. Whoever connects looks at it: no older program writes into a newer ledger."""
 
 from __future__ import annotations
 
