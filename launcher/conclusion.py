@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from launcher.containers.settings import Container
-from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 
 
@@ -54,20 +54,7 @@ def conclude(
 
         if read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write):
             changed = True
-    if changed or not _up_to_date(outputs, batch_ids, ledger):
+    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
+
+    if changed or not up_to_date(ledger, outputs):
         write()
-
-
-def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> bool:
-    """Whether the analysis was begun after all that it tells of."""
-    if not outputs.analysis.exists():
-        return False
-    ends = [sweep.last_finished_at for sweep in ledger.all_progress() if sweep.batch_id in batch_ids]
-    read = [path.stat().st_mtime for path in outputs.held_out_files()]
-    return outputs.analysis.stat().st_mtime > max([*read, *(end.timestamp() for end in ends if end)], default=0.0)
-
-
-def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
-    """Whether the tables are newer than the sweep's last trial: a launcher may have been killed between the two."""
-    last, finished = outputs.sweep(progress.batch_id).importances, progress.last_finished_at
-    return last.exists() and (finished is None or last.stat().st_mtime > finished.timestamp())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from launcher.conclusion import analyse, conclude, written
+from launcher.conclusion import analyse, conclude
 from launcher.containers.settings import Container
 from launcher.local.crew import Crew
 from launcher.local.executors import Executor
@@ -20,6 +20,7 @@ from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan
 from launcher.registration import exclusively, register
+from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.paths.outputs import run_name

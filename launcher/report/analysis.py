@@ -5,14 +5,12 @@ It never fails because something is missing: it says what is.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from launcher.report.figures.files import draw_figures
 from launcher.report.markdown import Figures, section
-from launcher.report.reading import read_sweeps
+from launcher.report.reading import made_from, mark, read_sweeps
 from launcher.report.sections.ceiling import ceiling_section
 from launcher.report.sections.course import failure_section, repeat_section, time_section
 from launcher.report.sections.headline import headline
@@ -42,15 +40,14 @@ def write_analysis(ledger: Ledger, batch_ids: Sequence[str], outputs: OutputsRoo
     Returns:
         The report's path.
     """
-    begun = time.time()
+    # Before anything is read: what happens while the plots are drawn is not told of.
+    source = made_from(ledger, outputs)
     sweeps, foreign = read_sweeps(ledger, outputs)
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     figures = draw_figures(sweeps, outputs.figures, rest_s)
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps)])
-    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data))
-    # What happened while the plots were drawn is not in it, and whoever looks at the time shall see that.
-    os.utime(outputs.analysis, (begun, begun))
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + mark(source))
     return outputs.analysis
 
 

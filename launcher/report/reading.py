@@ -1,15 +1,20 @@
-"""Reads sweeps back: from the ledger, the run folders and the tables."""
+"""Reads sweeps back, from the ledger and the run folders, and says whether what was written of them is up to date.
+
+By what the files say themselves: a file's own time may be of another clock than the ledger's, and is gone with a copy.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from launcher.report.trials import Importances, Sweep, Trial
+from trainer.contract.digests import digest, file_digest
 from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.ledger.registration import stored
 from trainer.contract.ledger.rows import AttemptRow, AttemptState
 from trainer.contract.outputs_root import outputs_id
@@ -17,6 +22,50 @@ from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import RunMetrics
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+class MadeFrom(msgspec.Struct, frozen=True):
+    """What of the ledger a sweep's files were made from."""
+
+    attempts: int
+    """That had ended."""
+    last_finished_at: datetime | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What is read back of the summary."""
+
+    made_from: MadeFrom
+
+
+def made_from(ledger: Ledger, outputs: OutputsRoot) -> str:
+    """A digest of all that the analysis of an outputs root tells of: the attempts that ended, and held-out figures."""
+    here = registered(ledger, outputs)
+    sweeps = [[p.batch_id, p.ended, p.last_finished_at] for p in ledger.all_progress() if p.batch_id in here]
+    return digest([sweeps, [[path.parent.name, file_digest(path)] for path in outputs.held_out_files()]])
+
+
+def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
+    """Whether the report tells of all that there is to tell of."""
+    try:
+        return outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
+    except FileNotFoundError:
+        return False
+
+
+def mark(source: str) -> str:
+    """The last line of the analysis, which no reader sees."""
+    return f"\n<!-- made from {source} -->\n"
+
+
+def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
+    """Whether a sweep's files tell of all its attempts that have ended."""
+    paths = outputs.sweep(progress.batch_id)
+    others = (paths.config, paths.results, paths.best_configs, paths.study, paths.importances)
+    if not all(path.exists() for path in others):
+        return False
+    found = read_file(paths.summary, Summary)
+    return found is not None and found.made_from == MadeFrom(progress.ended, progress.last_finished_at)
 
 
 def registered(ledger: Ledger, outputs: OutputsRoot) -> list[str]:
@@ -54,7 +103,7 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     return Sweep(
         spec=spec,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
-        importances=_read(paths.importances, Importances),
+        importances=read_file(paths.importances, Importances),
     )
 
 
@@ -80,12 +129,12 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
         job_id=row.job_id,
         reason=row.reason,
         objectives=row.objectives or {},
-        metrics=_read(run.metrics, RunMetrics) if run else None,
-        holdout=_read(run.holdout, RunMetrics) if run else None,
+        metrics=read_file(run.metrics, RunMetrics) if run else None,
+        holdout=read_file(run.holdout, RunMetrics) if run else None,
     )
 
 
-def _read(path: Path, kind: type[S]) -> S | None:
+def read_file(path: Path, kind: type[S]) -> S | None:
     """A JSON file as a struct; None when it is missing or damaged: a report must not fail because of one run."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from launcher.report.reading import read_sweep
+from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
 from launcher.report.trials import Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.database.patience import patiently
@@ -78,6 +78,7 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "complete": len(sweep.complete),
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
+        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
         "best": {objective: _best_by(sweep, objective) for objective in Objective},
     }
 
@@ -112,12 +113,13 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     _mark_dead(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
-    write_json(paths.summary, summary(sweep))
     write_json(paths.best_configs, best_configs(sweep))
     study = patiently(lambda: load_study(ledger.url, batch_id), ledger.url, ledger.connection.patience_s)
     write_json(paths.study, study_as_data(study))
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))
+    # Last: it says what all six were made from.
+    write_json(paths.summary, summary(sweep))
 
 
 def _mark_dead(sweep: Sweep, paths: SweepPaths) -> None:

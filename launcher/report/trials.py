@@ -90,6 +90,11 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     importances: Importances | None = None
 
     @property
+    def last_finished_at(self) -> dt.datetime | None:
+        """When the last attempt ended, by the database's clock."""
+        return max((trial.finished_at for trial in self.trials if trial.finished_at), default=None)
+
+    @property
     def complete(self) -> tuple[Trial, ...]:
         """The trials that count against the budget."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)

@@ -17,9 +17,10 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from launcher.conclusion import analyse, conclude, written
+from launcher.conclusion import analyse, conclude
 from launcher.plan import Plan
 from launcher.registration import exclusively, register, when_alone
+from launcher.report.reading import written
 from launcher.report.sweep_files import write_sweep_results
 from launcher.slurm import arrays as slurm_arrays
 from launcher.slurm import programs

@@ -21,6 +21,7 @@ def sweep_progress(batch_id="a", *, done=0, failed=0, running=0, n_trials=12, be
         best_run_id=run,
         mean_seconds=None,
         started_at=None,
+        ended=done + failed,
         last_finished_at=None,
         live_workers=0,
         cancelled=False,

@@ -105,6 +105,26 @@ def test_a_plan_runs_in_order_by_one_array_and_is_not_run_again(ledger, outputs)
     assert len(submissions(outputs)) == 1
 
 
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_tables_tell_what_they_were_made_from_whatever_the_clocks_say(ledger, outputs, hours):
+    """Files that were copied, touched or checked out, and a database whose clock is behind or ahead."""
+    assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
+    then = time.time() + hours * 3600
+    tables = [path for path in outputs.sweeps.rglob("*") if path.is_file() and path.suffix != ".png"]
+    for path in tables:
+        os.utime(path, (then, then))
+    assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
+    assert {path.stat().st_mtime for path in tables} == {then}, "all is told, so nothing is written again"
+
+    # One more trial, and a launcher that dies before it can tell of it.
+    assert launch(ledger, ["a"], n_trials=3)[0] == 0
+    for path in tables:
+        os.utime(path, (then, then))
+    assert launch(ledger, ["a"], n_trials=3, written=True)[0] == 0
+    assert len(outputs.sweep("a").results.read_text().splitlines()) == 4
+    assert "All 1 sweeps are complete: 3 trials." in outputs.analysis.read_text()
+
+
 def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(project, ledger, outputs):
     assert launch(ledger, ["a"], n_trials=2)[0] == 0
     plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)

@@ -86,7 +86,7 @@ def test_the_same_database_for_sqlalchemy():
 
 
 def test_options_of_the_url_are_kept():
-    options = address.session_options("postgresql://me@db/x?options=-c%20search_path%3Dmine")
+    options = address.session_settings("postgresql://me@db/x?options=-c%20search_path%3Dmine")["options"]
     assert "search_path=mine" in options
     assert "idle_in_transaction_session_timeout" in options
 

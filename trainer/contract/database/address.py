@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from psycopg2.extensions import parse_dsn
@@ -128,14 +129,21 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def session_options(url: str) -> str:
-    """Connection options for every session of ours, beside those that `url` has.
+def session_settings(url: str) -> dict[str, Any]:
+    """Connection parameters for every session of a worker or launcher, beside those that `url` has.
 
-    A process that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks
-    for ever, because its TCP connection lives on; the server ends such a session.
+    A server that is gone without a word is noticed within a minute, whether it was asked something or not. A process
+    that is frozen in the middle of a transaction (SIGSTOP, a suspended virtual machine) would keep its locks for ever,
+    because its TCP connection lives on; the server ends such a session.
     """
     own = f"-c idle_in_transaction_session_timeout={LONGEST_IDLE_TRANSACTION_S}s"
-    return f"{own} {parse_dsn(url).get('options') or ''}".strip()
+    return {
+        "options": f"{own} {parse_dsn(url).get('options') or ''}".strip(),
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
 
 
 def redact(text: str) -> str:

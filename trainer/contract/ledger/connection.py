@@ -79,14 +79,7 @@ class Connection:
 
 def connect(url: str) -> Session:
     """Open a session that notices a dead server."""
-    return sessions.connect(
-        url,
-        application_name="truestrength",
-        options=address.session_options(url),
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-    )
+    return sessions.connect(url, application_name="truestrength", **address.session_settings(url))
 
 
 def values(connection: Session, statement: str, parameters: Parameters) -> list[Any]:

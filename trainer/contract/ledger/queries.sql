@@ -173,7 +173,8 @@ WITH counts AS (
     GROUP BY batch_id
 ), tried AS (
     SELECT batch_id, avg(seconds) FILTER (WHERE state = 'complete') AS mean_seconds,
-           min(started_at) AS started_at, max(finished_at) AS last_finished_at
+           min(started_at) AS started_at, max(finished_at) AS last_finished_at,
+           count(*) FILTER (WHERE state <> 'running')::int AS ended
     FROM truestrength.attempts
     WHERE %(batch_id)s::text IS NULL OR batch_id = %(batch_id)s
     GROUP BY batch_id
@@ -185,7 +186,7 @@ WITH counts AS (
 )
 SELECT sweeps.batch_id, spec ->> 'objective' AS objective, spec ->> 'target' AS target, spec ->> 'phase' AS phase,
        spec ->> 'method' AS method, n_trials, pending, running, done, failed,
-       mean_seconds, started_at, last_finished_at, best_value, best_run_id,
+       mean_seconds, started_at, coalesce(ended, 0) AS ended, last_finished_at, best_value, best_run_id,
        (SELECT count(*)::int FROM truestrength.workers
         WHERE workers.batch_id = sweeps.batch_id AND stopped_at IS NULL
           AND workers.lease_until > clock_timestamp()) AS live_workers,

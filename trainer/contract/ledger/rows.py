@@ -103,7 +103,10 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     mean_seconds: float | None
     """Of the complete attempts."""
     started_at: datetime | None
+    ended: int
+    """Attempts that have ended, in whichever way."""
     last_finished_at: datetime | None
+    """When the last one of them ended, by the database's clock."""
     live_workers: int
     cancelled: bool
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from trainer.contract.database.address import CONNECT_TIMEOUT_S, only_by_its_url, session_options, sqlalchemy_url
+from trainer.contract.database.address import only_by_its_url, session_settings, sqlalchemy_url
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.words import Direction
 
@@ -41,7 +41,7 @@ def opened(url: str, *, new: bool = False) -> Iterator[RDBStorage]:
             "pool_size": 1,
             "max_overflow": 1,
             "pool_pre_ping": True,
-            "connect_args": {"options": session_options(url), "connect_timeout": CONNECT_TIMEOUT_S},
+            "connect_args": session_settings(url),
         },
         skip_table_creation=not new,
         skip_compatibility_check=not new,
