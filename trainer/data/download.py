@@ -31,8 +31,17 @@ SEASON_TYPES = ("Regular Season", "Playoffs")
 ROWS_OF = {"team": "T", "player": "P"}
 """What LeagueGameLog calls them in its parameter PlayerOrTeam."""
 COLUMNS = {
-    "team": ("SEASON_ID", "TEAM_NAME", "MIN", "PLUS_MINUS", *TEAM_COLUMNS),
-    "player": ("SEASON_ID", "TEAM_NAME", "TEAM_ABBREVIATION", "MATCHUP", "WL", "PLUS_MINUS", *PLAYER_COLUMNS),
+    "team": ("SEASON_ID", "TEAM_NAME", "TEAM_ABBREVIATION", "MIN", "PLUS_MINUS", *TEAM_COLUMNS),
+    "player": (
+        "SEASON_ID",
+        "TEAM_NAME",
+        "TEAM_ABBREVIATION",
+        "GAME_DATE",
+        "MATCHUP",
+        "WL",
+        "PLUS_MINUS",
+        *PLAYER_COLUMNS,
+    ),
 }
 Say = Callable[[str], None]
 STALE_AFTER = timedelta(hours=12)

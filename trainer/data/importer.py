@@ -19,8 +19,9 @@ from trainer.contract.league import file_digest
 from trainer.contract.paths import LeaguePaths
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
-from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest, SeasonCount
+from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
 from trainer.data.log_files import read_player_logs, read_team_logs
+from trainer.data.season_counts import count_seasons
 from trainer.data.teams import teams_of
 
 
@@ -47,16 +48,18 @@ def import_logs(
 def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: str) -> League:
     """Read and check logs without writing anything; see `import_logs`."""
     repairs: list[str] = []
-    team_rows = check_team_rows(read_team_logs(team_logs, repairs), repairs)
+    nba = teams is None
+    team_file = read_team_logs(team_logs, repairs, nba=nba)
+    player_file = read_player_logs(player_logs, repairs, nba=nba)
+    team_rows = check_team_rows(team_file, player_file, repairs, nba=nba)
     league_teams = teams_of(team_rows, teams)
-    player_rows = check_player_rows(read_player_logs(player_logs, repairs), team_rows, repairs)
+    player_rows = check_player_rows(player_file, team_rows, repairs, nba=nba)
     team_games = team_rows.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
-    player_games = player_rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
-    seasons = _count_seasons(team_games, player_games, repairs)
+    player_games = player_rows.rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
     manifest = Manifest(
         source=source,
         fingerprint=fingerprint(team_games, player_games, league_teams),
-        seasons=seasons,
+        seasons=count_seasons(team_games, player_games, league_teams, player_rows.lost, nba=nba),
         files={},  # known once they are written
         repairs=tuple(repairs),
     )
@@ -113,28 +116,3 @@ def refuse_foreign_folder(into: Path) -> None:
 def _torn(path: Path) -> bool:
     """Whether this is what an earlier write left when it was killed."""
     return path.name.startswith(".") and path.name.endswith(".tmp")
-
-
-def _count_seasons(team_games: pl.DataFrame, player_games: pl.DataFrame, repairs: list[str]) -> tuple[SeasonCount, ...]:
-    counts = []
-    for (season,), games in team_games.group_by("season", maintain_order=True):
-        regular = games.filter(pl.col("season_type") == "regular")
-        playoffs = games.height - regular.height
-        if regular.is_empty():
-            raise DataError(
-                f"season {season}: has {playoffs // 2} playoff games and no regular-season game. Add them, or take the "
-                "season out"
-            )
-        if playoffs == 0:
-            repairs.append(f"season {season}: no playoffs; it cannot serve the target playoff_outcome")
-        counts.append(
-            SeasonCount(
-                season=str(season),
-                regular_games=regular.height // 2,
-                playoff_games=playoffs // 2,
-                player_rows=player_games.filter(pl.col("season") == season).height,
-                first_date=str(games["date"].min()),
-                last_regular_date=str(regular["date"].max()),
-            )
-        )
-    return tuple(sorted(counts, key=lambda count: count.season))

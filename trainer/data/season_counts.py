@@ -1,0 +1,89 @@
+"""What each season of a league holds, for the manifest, and whether its playoffs are over.
+
+Surprising: a champion is named only when every other team of the playoffs has lost a series. The team that won the
+last game of an unfinished season is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from trainer.contract.errors import DataError
+from trainer.contract.league import SeasonCount
+
+MOST_WINS = 4
+"""With so many the NBA's series end."""
+
+
+def count_seasons(
+    team_games: pl.DataFrame, player_games: pl.DataFrame, teams: pl.DataFrame, lost: Mapping[str, int], *, nba: bool
+) -> tuple[SeasonCount, ...]:
+    """Count every season of a league's tables, in order.
+
+    Args:
+        team_games: as `league.TEAM_GAMES`.
+        player_games: as `league.PLAYER_GAMES`.
+        teams: as `league.TEAMS`.
+        lost: player rows of each season that were dropped.
+        nba: series are won by four games.
+
+    Raises:
+        DataError: for a season of playoffs alone.
+    """
+    names = dict(teams.select("team_id", "abbreviation").iter_rows())
+    counts = []
+    for season in team_games["season"].unique().sort():
+        games = team_games.filter(pl.col("season") == season)
+        players = player_games.filter(pl.col("season") == season)
+        regular = games.filter(pl.col("season_type") == "regular")
+        playoffs = games.filter(pl.col("season_type") == "playoffs")
+        if regular.is_empty():
+            raise DataError(
+                f"season {season}: has {playoffs.height // 2} playoff games and no regular-season game. Add them, or take "
+                "the season out"
+            )
+        a_team = regular.group_by("team_id").len()["len"]
+        winner = champion(playoffs, MOST_WINS if nba else None)
+        counts.append(
+            SeasonCount(
+                season=season,
+                regular_games=regular.height // 2,
+                playoff_games=playoffs.height // 2,
+                player_rows=players.height,
+                first_date=str(games["date"].min()),
+                last_regular_date=str(regular["date"].max()),
+                last_date=str(games["date"].max()),
+                teams=len(a_team),
+                fewest_games=int(a_team.to_numpy().min()),
+                most_games=int(a_team.to_numpy().max()),
+                neutral_games=int(games["neutral"].sum()) // 2,
+                champion=None if winner is None else names[winner],
+                player_rows_lost=lost.get(season, 0),
+                games_without_players=games.join(players, on="game_id", how="anti")["game_id"].n_unique(),
+                rows_without_minutes=players["minutes"].null_count(),
+            )
+        )
+    return tuple(counts)
+
+
+def champion(playoffs: pl.DataFrame, most_wins: int | None = None) -> int | None:
+    """The team id of the champion of one season's playoff rows; None when there is none yet.
+
+    Args:
+        playoffs: date, game_id, team_id, opponent_id, won.
+        most_wins: with so many a series ends; None: with as many as any team has won in one.
+    """
+    if playoffs.is_empty():
+        return None
+    series = playoffs.group_by("team_id", "opponent_id").agg(wins=pl.col("won").sum())
+    if series.height // 2 != playoffs["team_id"].n_unique() - 1:
+        return None  # in a knock-out each series puts one team out
+    games = playoffs.sort("date", "game_id")
+    standing = games.group_by("team_id").last().filter("won")
+    if standing.height != 1:
+        return None
+    last_series = series.join(standing, on=["team_id", "opponent_id"], how="semi")
+    needed = series["wins"].max() if most_wins is None else most_wins
+    return int(standing["team_id"][0]) if last_series["wins"][0] == needed else None
