@@ -36,7 +36,7 @@ def conclude(
     held_out: bool,
     container: Container | None,
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Bring the analysis and all plots up to date; costs little where they are.
 
     Args:
@@ -47,15 +47,20 @@ def conclude(
         held_out: Read the held-out season for the best runs, unless that was done.
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
+
+    Returns:
+        Whether all that was to be read of the held-out season could be.
     """
     write = partial(analyse, outputs, batch_ids, ledger)
+    unread = 0
     if held_out:
         from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 
-        if read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write):
-            changed = True
+        found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
+        unread, changed = found.unread, changed or found.read > 0
     if changed or not _up_to_date(outputs, batch_ids, ledger):
         write()
+    return not unread
 
 
 def _up_to_date(outputs: OutputsRoot, batch_ids: Sequence[str], ledger: Ledger) -> bool:

@@ -5,6 +5,7 @@ Surprising: the rolling sweep is the thirteenth of Phase I, and its batch id beg
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,8 @@ from trainer.contract.config import Config, Paths, digest, replace
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Method, Objective, Phase, Target
 from trainer.contract.paths import LeaguePaths, OutputsRoot
-from trainer.contract.seasons import check_folds, split_seasons
+from trainer.contract.season_checks import usable_split
+from trainer.contract.seasons import check_folds
 from trainer.contract.sweep import SweepSpec
 
 N_TRIALS = 12
@@ -129,7 +131,8 @@ def expand_phase1(config: Config, budget: Budget) -> Plan:
     """The twelve sweeps of Phase I (each objective with each target) and then the rolling sweep.
 
     Raises:
-        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks.
+        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks, or that
+            are not over.
         DataError: when there is no league at `paths.data`.
     """
     cells = [Cell(Phase.PHASE1, objective, target) for objective in Objective for target in Target]
@@ -148,18 +151,18 @@ def awaits_demo_league(config: Config) -> bool:
     return folder == Path(Paths().data) and not LeaguePaths(folder).manifest.exists()
 
 
-def _fingerprint(config: Config) -> str:
+def _fingerprint(config: Config, targets: Collection[Target]) -> str:
     """Of the league; empty for a demo league to come."""
     if awaits_demo_league(config):
         return ""
     manifest = read_manifest(Path(config.paths.data))
     # Refused now, not by a worker.
-    check_folds(config.training.n_folds, split_seasons(config.evaluation, manifest).train)
+    check_folds(config.training.n_folds, usable_split(config.evaluation, manifest, targets).train)
     return manifest.fingerprint
 
 
 def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
-    fingerprint = _fingerprint(config)
+    fingerprint = _fingerprint(config, {cell.target for cell in cells.values()})
     sweeps = tuple(
         SweepSpec(
             batch_id=batch_id,

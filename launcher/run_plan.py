@@ -26,6 +26,7 @@ from trainer.contract.paths import OutputsRoot, run_name
 from trainer.contract.sweep import SweepSpec
 
 EXIT_INCOMPLETE = 1
+UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
 FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
@@ -36,8 +37,12 @@ class Reports(Protocol):
     def sweep(self, batch_id: str) -> None:
         """A sweep has ended that is not yet in the tables."""
 
-    def end(self, *, changed: bool, complete: bool) -> None:
-        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
+    def end(self, *, changed: bool, complete: bool) -> str | None:
+        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are.
+
+        Returns:
+            What could not be done, and so keeps the plan from being whole.
+        """
 
 
 class NoReports:
@@ -47,7 +52,7 @@ class NoReports:
         """Write nothing."""
 
     def end(self, *, changed: bool, complete: bool) -> None:
-        """Write nothing."""
+        """Write nothing; nothing is missing."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,9 @@ class WrittenReports:
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
             analyse(self.plan.outputs, names, self.ledger, rest_s=FIGURES_REST_S)
 
-    def end(self, *, changed: bool, complete: bool) -> None:
+    def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
-        conclude(
+        all_read = conclude(
             self.plan.outputs,
             self.plan.batch_ids,
             self.ledger,
@@ -82,6 +87,7 @@ class WrittenReports:
             container=self.container,
             say=self.say,
         )
+        return None if all_read else UNREAD
 
 
 def run_plan(
@@ -101,7 +107,7 @@ def run_plan(
         reports: Told of the end of each sweep that is not yet in the tables, and of the end of the plan.
 
     Returns:
-        0, or 1 when a sweep is not complete.
+        0, or 1 when a sweep is not complete, or something that ends the plan could not be done.
 
     Raises:
         SweepChangedError: a batch id is known with another configuration.
@@ -156,15 +162,15 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     crew.leave()
 
 
-def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
-    """Write something; a full disk costs just that and not the sweeps that follow."""
+def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> Outcome:
+    """Write something; a full disk costs just that and not the sweeps that follow. `report` may return a problem."""
     try:
-        report()
+        problem = report()
     except OSError as error:
         lines = [outcome.problem, f"{what} could not be written: {error}."]
         hint = "`python -m launcher report` writes everything from the ledger and the run folders."
         return replace(outcome, problem="\n".join([*filter(None, lines), hint]))
-    return outcome
+    return replace(outcome, problem=problem) if problem else outcome
 
 
 def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:

@@ -8,12 +8,32 @@ from trainer.contract.league import Manifest, SeasonCount
 from trainer.contract.paths import LeaguePaths
 
 
+def season_count(season: str = "2020-21", **changes: object) -> SeasonCount:
+    """A season that is whole and over; `changes` are other fields."""
+    year = int(season[:4])
+    count = SeasonCount(
+        season=season,
+        regular_games=1230,
+        playoff_games=82,
+        player_rows=26_000,
+        first_date=f"{year}-10-20",
+        last_regular_date=f"{year + 1}-04-10",
+        last_date=f"{year + 1}-06-15",
+        teams=30,
+        fewest_games=82,
+        most_games=82,
+        neutral_games=0,
+        champion="BOS",
+        player_rows_lost=0,
+        games_without_players=0,
+        rows_without_minutes=0,
+    )
+    return msgspec.structs.replace(count, **changes)
+
+
 def stub_league(folder: Path, fingerprint: str = "f00d") -> Path:
     """Write the manifest of eight seasons into `folder`, which is made."""
-    seasons = tuple(
-        SeasonCount(f"{year}-{(year + 1) % 100:02}", 1230, 82, 26_000, f"{year}-10-20", f"{year + 1}-04-10")
-        for year in range(2015, 2023)
-    )
+    seasons = tuple(season_count(f"{year}-{(year + 1) % 100:02}") for year in range(2015, 2023))
     folder.mkdir(parents=True, exist_ok=True)
     LeaguePaths(folder).manifest.write_bytes(msgspec.json.encode(Manifest("stub", fingerprint, seasons, {})))
     return folder

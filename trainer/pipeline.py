@@ -19,7 +19,8 @@ from trainer.contract.config import Config
 from trainer.contract.league import read_manifest
 from trainer.contract.metrics import RunMetrics
 from trainer.contract.objectives import Target
-from trainer.contract.seasons import SeasonSplit, split_seasons
+from trainer.contract.season_checks import usable_split
+from trainer.contract.seasons import SeasonSplit
 from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
 from trainer.evaluation.tables import BASE_MODELS, WITHOUT, evaluate
 from trainer.features.batches import Batches
@@ -73,7 +74,7 @@ def train(
     watch = Watch(dict(store.counts), proceed)
     target = config.training.listmle_target
     with watch.stage("batches"):
-        split = split_seasons(config.evaluation, read_manifest(league_folder))
+        split = usable_split(config.evaluation, read_manifest(league_folder), {target})
         batches = batches_stage.fetch(config, league_folder, store, proceed)
     with watch.stage("references"):
         known = references(league_folder, batches, target, split.train)
@@ -132,7 +133,7 @@ def holdout(config: Config, league_folder: Path, store: Store, models: FittedMod
         UserError: when the held-out season's target is not known, or its features are not those of the models.
     """
     target = config.training.listmle_target
-    split = split_seasons(config.evaluation, read_manifest(league_folder))
+    split = usable_split(config.evaluation, read_manifest(league_folder), {target})
     batches = batches_stage.fetch(config, league_folder, store)
     known = references(league_folder, batches, target, split.train)
     predictions = predict_seasons(models, batches, split.holdout, known, target)

@@ -10,9 +10,9 @@ from trainer.contract.errors import DataError
 from trainer.contract.league import SeasonCount
 from trainer.contract.paths import LeaguePaths
 from trainer.data.cli import add_data_commands
-from trainer.data.describe import champion
 from trainer.data.importer import import_logs
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, load_league
+from trainer.data.season_counts import champion
 
 NBA = Path(__file__).parents[3] / "shared" / "data" / "nba"
 TEAM_LOGS, PLAYER_LOGS = NBA / "team_logs.parquet", NBA / "player_logs.parquet"

@@ -1,15 +1,16 @@
 import pytest
 
+from tests.leagues import season_count
 from trainer.contract.config import Evaluation
 from trainer.contract.errors import ConfigError
-from trainer.contract.league import Manifest, SeasonCount
+from trainer.contract.league import Manifest
 from trainer.contract.seasons import SeasonSplit, split_seasons
 
 NBA = tuple(f"{year}-{(year + 1) % 100:02}" for year in range(2015, 2024))
 
 
 def manifest(seasons: tuple[str, ...] = NBA) -> Manifest:
-    return Manifest("test", "test", tuple(SeasonCount(name, 1, 1, 1, "", "") for name in seasons), {})
+    return Manifest("test", "test", tuple(season_count(name) for name in seasons), {})
 
 
 def test_default_holds_out_the_last_and_validates_on_the_two_before() -> None:

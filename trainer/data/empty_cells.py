@@ -44,17 +44,17 @@ def fill_team_cells(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list
     Raises:
         DataError: when a cell that a result needs cannot be told, or too many others.
     """
-    rows = _from_other_rows(rows, "date", "GAME_DATE", "game_id", repairs)
-    rows = _from_other_rows(rows, "abbreviation", "TEAM_ABBREVIATION", "team_id", repairs)
+    rows = _from_other_rows(rows, "date", "game_id", repairs)
+    rows = _from_other_rows(rows, "abbreviation", "team_id", repairs)
     other_side = _C("matchup").str.replace(r"^(\S+) @ (\S+)$", "$2 vs. $1")
     other_side = (
         pl.when(other_side != _C("matchup"))
         .then(other_side)
         .otherwise(_C("matchup").str.replace(r"^(\S+) vs\. (\S+)$", "$2 @ $1"))
     )
-    rows = _from_other_rows(rows, "matchup", "MATCHUP", "game_id", repairs, other_side)
-    for column, name in (("date", "GAME_DATE"), ("abbreviation", "TEAM_ABBREVIATION"), ("matchup", "MATCHUP")):
-        _refuse_empty(rows, column, name)
+    rows = _from_other_rows(rows, "matchup", "game_id", repairs, other_side)
+    for column in ("date", "abbreviation", "matchup"):
+        _refuse_empty(rows, column)
     empty = _empty(rows, BOX)
     if not empty:
         return rows
@@ -70,7 +70,7 @@ def fill_team_cells(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list
     )
     filled = _by_sums(filled.select(rows.columns))
     for column in SCORING:
-        _refuse_empty(filled, column, column.upper())
+        _refuse_empty(filled, column)
     return _counted_as_nothing(rows, filled, "team", empty, repairs)
 
 
@@ -85,9 +85,12 @@ def fill_player_cells(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: lis
     Raises:
         DataError: when too many cells cannot be told.
     """
-    rows = _from_other_rows(rows, "player_name", "PLAYER_NAME", "player_id", repairs)
+    rows = _from_other_rows(rows, "player_name", "player_id", repairs)
     rows = rows.with_columns(_C("player_name").fill_null("player " + _C("player_id").cast(pl.String)))
-    rows = _plus_minus(rows, team_games, repairs)
+    unknown = rows["plus_minus"].null_count()
+    if unknown:
+        repairs.append(f"player rows: {unknown} have no PLUS_MINUS; it is taken as 0")
+    rows = rows.with_columns(_C("plus_minus").fill_null(0))
     empty = _empty(rows, BOX)
     if not empty:
         return rows
@@ -103,25 +106,6 @@ def _rest(name: str, total: pl.Expr, whole: pl.Expr) -> pl.Expr:
     left = total - _C(name).sum().over(_GAME)
     alone = whole & (_C(name).null_count().over(_GAME) == 1) & (left >= 0)
     return pl.coalesce(name, pl.when(alone).then(left).cast(pl.Int32)).alias(name)
-
-
-def _plus_minus(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
-    """Five players are on the court at a time, so the players' PLUS_MINUS add up to five times the team's."""
-    unknown = rows["plus_minus"].null_count()
-    if not unknown:
-        return rows
-    teams = team_games.select(*_GAME, team_pts="pts", team_plus_minus="plus_minus")
-    joined = rows.join(teams, on=_GAME, how="left", maintain_order="left")
-    whole = (_C("pts").sum().over(_GAME) == _C("team_pts")) & (_C("plus_minus").null_count().over(_GAME) == 1)
-    left = 5 * _C("team_plus_minus") - _C("plus_minus").sum().over(_GAME)
-    filled = joined.with_columns(
-        pl.coalesce("plus_minus", pl.when(whole).then(left).cast(pl.Int32)).alias("plus_minus")
-    )
-    nothing = filled["plus_minus"].null_count()
-    told = f"filled from the team's in {unknown - nothing} rows" if unknown > nothing else ""
-    zero = f"{nothing} have no PLUS_MINUS; it is taken as 0" if nothing else ""
-    repairs.append("player rows: " + ", ".join(filter(None, (zero, f"PLUS_MINUS {told}" if told else ""))))
-    return filled.select(rows.columns).with_columns(_C("plus_minus").fill_null(0))
 
 
 def _by_sums(rows: pl.DataFrame) -> pl.DataFrame:
@@ -154,12 +138,17 @@ def _counted_as_nothing(
     return filled
 
 
+def _name(column: str) -> str:
+    """What the column is called in the file."""
+    return {"date": "GAME_DATE", "abbreviation": "TEAM_ABBREVIATION"}.get(column, column.upper())
+
+
 def _empty(rows: pl.DataFrame, columns: Iterable[str]) -> list[str]:
     return [name for name in columns if rows[name].null_count()]
 
 
 def _from_other_rows(
-    rows: pl.DataFrame, column: str, name: str, key: str, repairs: list[str], said: pl.Expr | None = None
+    rows: pl.DataFrame, column: str, key: str, repairs: list[str], said: pl.Expr | None = None
 ) -> pl.DataFrame:
     """Fill a column with what another row of the same `key` says: its own cell, or `said` of it."""
     empty = rows[column].null_count()
@@ -170,14 +159,16 @@ def _from_other_rows(
     )
     told = empty - filled[column].null_count()
     if told:
-        repairs.append(f"{name} is empty in {empty} rows: filled from other rows of the same {key.upper()} in {told}")
+        repairs.append(
+            f"{_name(column)} is empty in {empty} rows: filled from other rows of the same {key.upper()} in {told}"
+        )
     return filled
 
 
-def _refuse_empty(rows: pl.DataFrame, column: str, name: str) -> None:
+def _refuse_empty(rows: pl.DataFrame, column: str) -> None:
     bad = rows.filter(_C(column).is_null())
     if bad.height:
         raise DataError(
-            f"team rows: column {name} is empty in {bad.height} of {rows.height} rows, first in game "
+            f"team rows: column {_name(column)} is empty in {bad.height} of {rows.height} rows, first in game "
             f"{bad['game_id'][0]}, team {bad['team_id'][0]}, and nothing else in the files tells it"
         )

@@ -230,8 +230,8 @@ def _of_known_games(
     if over := too_many(rows, others):
         first = others.filter(pl.col("season") == over.season).row(0, named=True)
         raise DataError(
-            f"player rows: {over} belong to no team row, first game {first['game_id']}, team {first['team_id']}, player "
-            f"{first['player_id']}: do both files hold the same seasons, and is TEAM_ID the team of that game?"
+            f"player rows: {over} belong to no team row, first game {first['game_id']}, team {first['team_id']}, "
+            f"player {first['player_id']}: do both files hold the same seasons? Is TEAM_ID the team of that game?"
         )
     if others.height:
         repairs.append(

@@ -84,13 +84,13 @@ def set_aside(rows: pl.DataFrame, kind: str, repairs: list[str], *, nba: bool) -
         of = OTHER_LEAGUES.get(str(league), "another league")
         repairs.append(
             f"{kind} rows: {part.height} of {part['game_id'].n_unique()} games of {of} set aside "
-            f"(game ids {league}…, first {part['game_id'].min()})"
+            f"(game ids {league}…, first {part['game_id'].sort()[0]})"
         )
     unnumbered = rows.filter(pl.col("league").is_null())["game_id"]
     if nba and unnumbered.len():
         repairs.append(
-            f"{kind} rows: {unnumbered.n_unique()} game ids, such as {unnumbered[0]!r}, are not the league's; what these "
-            "games are is taken from the other columns"
+            f"{kind} rows: {unnumbered.n_unique()} game ids, such as {unnumbered[0]!r}, are not the league's; what "
+            "these games are is taken from the other columns"
         )
     rows = rows.filter((pl.col("league") == own) | pl.col("league").is_null())
     others = rows.filter(~pl.col("season_type").is_in(KEPT))
@@ -115,8 +115,8 @@ def _name_contradictions(rows: pl.DataFrame, name: str, said: str, path: Path, r
     other = rows.filter(pl.col(name) != pl.col(said)).unique("game_id", keep="first", maintain_order=True)
     for (says, tells), part in sorted(other.group_by(said, name)):
         repairs.append(
-            f"{path.name}: {part.height} games are {says} by {said.split()[-1]}, but {tells} by their game ids, which are "
-            f"believed (first {part['game_id'].min()})"
+            f"{path.name}: {part.height} games are {says} {said.partition(' ')[2]}, but {tells} by their game ids, "
+            f"which are believed (first {part['game_id'].sort()[0]})"
         )
 
 
@@ -125,7 +125,7 @@ def _refuse_untold(rows: pl.DataFrame, path: Path) -> None:
         bad = rows[column].is_null().arg_true()
         if bad.len():
             raise DataError(
-                f"{path}: row {int(bad[0]) + 1}: game {rows['game_id'][int(bad[0])]!r}: neither the game id nor a column "
-                f"{where} tells its {column.replace('_', ' ')} ({bad.len()} such rows). A game id is written like "
-                "0022300001: league, kind, year, number"
+                f"{path}: row {int(bad[0]) + 1}: game {rows['game_id'][int(bad[0])]!r}: neither the game id nor a "
+                f"column {where} tells its {column.replace('_', ' ')} ({bad.len()} such rows). A game id is "
+                "written like 0022300001: league, kind, year, number"
             )

@@ -21,7 +21,7 @@ from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
 from trainer.data.log_files import read_player_logs, read_team_logs
-from trainer.data.season_counts import count_seasons
+from trainer.data.season_counts import count_seasons, unfinished
 from trainer.data.teams import teams_of
 
 
@@ -56,10 +56,12 @@ def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: 
     player_rows = check_player_rows(player_file, team_rows, repairs, nba=nba)
     team_games = team_rows.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
     player_games = player_rows.rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
+    seasons = count_seasons(team_games, player_games, league_teams, player_rows.lost, nba=nba)
+    repairs += unfinished(seasons)
     manifest = Manifest(
         source=source,
         fingerprint=fingerprint(team_games, player_games, league_teams),
-        seasons=count_seasons(team_games, player_games, league_teams, player_rows.lost, nba=nba),
+        seasons=seasons,
         files={},  # known once they are written
         repairs=tuple(repairs),
     )

@@ -205,8 +205,8 @@ def _day_and_month(column: pl.Series, cells: pl.Series, path: Path) -> pl.Series
             column,
             one.is_not_null(),
             path,
-            "may be the day or the month first, and no row written so has a number above 12 that would tell. Write dates "
-            "as 2015-10-27",
+            "may be the day or the month first, and no row written so has a number above 12 that would tell. Write "
+            "dates as 2015-10-27",
         )
     if day_first.any():
         _refuse(column, day_second, path, "has the month first, and other rows have the day first")

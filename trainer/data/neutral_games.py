@@ -33,7 +33,7 @@ def home_and_neutral(rows: pl.DataFrame, repairs: list[str], *, nba: bool) -> pl
 
     Args:
         rows: two a game, neighbours, with matchup and abbreviation.
-        repairs: gets a line when the file has another way of writing games.
+        repairs: gets a line for games that name no single home team, and when the file writes games in another way.
         nba: the league is the NBA, whose neutral games are known.
 
     Raises:
@@ -48,9 +48,12 @@ def home_and_neutral(rows: pl.DataFrame, repairs: list[str], *, nba: bool) -> pl
             f"'BOS @ MIA'; {bad.height} such rows"
         )
     is_first = pl.col("second") != pl.col("abbreviation")
-    one_text = pl.col("matchup").n_unique().over("game_id") == 1
+    one_text = (pl.col("matchup").n_unique().over("game_id") == 1) & (pl.col("sign") == "@")
     rows = rows.with_columns(named=is_first == (pl.col("sign") != "@"), one_text=one_text)
     one_home = pl.col("named").sum().over("game_id") == 1
+    nobody = rows.filter(~one_home)["game_id"].n_unique()
+    if nobody:
+        repairs.append(f"team rows: {nobody} games name no single home team; they are kept as at a neutral site")
     lowest = pl.col("team_id") == pl.col("team_id").min().over("game_id")
     rows = rows.with_columns(
         home=pl.when(one_home).then("named").otherwise(lowest),

@@ -6,7 +6,7 @@ last game of an unfinished season is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -41,8 +41,8 @@ def count_seasons(
         playoffs = games.filter(pl.col("season_type") == "playoffs")
         if regular.is_empty():
             raise DataError(
-                f"season {season}: has {playoffs.height // 2} playoff games and no regular-season game. Add them, or take "
-                "the season out"
+                f"season {season}: has {playoffs.height // 2} playoff games and no regular-season game. Add them, or "
+                "take the season out"
             )
         a_team = regular.group_by("team_id").len()["len"]
         winner = champion(playoffs, MOST_WINS if nba else None)
@@ -66,6 +66,20 @@ def count_seasons(
             )
         )
     return tuple(counts)
+
+
+def unfinished(seasons: Iterable[SeasonCount]) -> list[str]:
+    """A line for each season without a champion."""
+    lines = []
+    for season in seasons:
+        if not season.playoff_games:
+            lines.append(f"season {season.season}: no playoffs; it cannot serve the target playoff_outcome")
+        elif season.champion is None:
+            lines.append(
+                f"season {season.season}: the playoffs are not over ({season.playoff_games} games, the last one on "
+                f"{season.last_date}); it cannot be held out, nor validated on"
+            )
+    return lines
 
 
 def champion(playoffs: pl.DataFrame, most_wins: int | None = None) -> int | None:

@@ -16,6 +16,8 @@ LATE = {"2019-20": date(2020, 10, 31)}
 LONGEST = 335
 """Days between the first and the last game of a season of any other league: eleven months."""
 
+MISREAD = "Are day and month taken for each other? Write dates as 2015-10-27"
+
 
 def check_dates(rows: pl.DataFrame, *, nba: bool) -> None:
     """Refuse games that are dated when their season is not played.
@@ -43,11 +45,12 @@ def check_dates(rows: pl.DataFrame, *, nba: bool) -> None:
         within = (pl.col("date").dt.year() - start).is_in([0, 1])
     bad = rows.filter(~within).sort("season", "date", "game_id")
     if bad.height:
-        count = f"{bad['game_id'].n_unique()} of {rows.filter(pl.col('season') == bad['season'][0])['game_id'].n_unique()} games"
+        first = bad.row(0, named=True)
+        own = rows.filter(pl.col("season") == first["season"])["game_id"].n_unique()
+        wrong = bad.filter(pl.col("season") == first["season"])["game_id"].n_unique()
         raise DataError(
-            f"team rows: game {bad['game_id'][0]} of season {bad['season'][0]} ({bad['season_type'][0]}) is dated "
-            f"{bad['date'][0]}, when no season is played ({count}). Are day and month taken for each other? Write dates as "
-            "2015-10-27"
+            f"team rows: game {first['game_id']} of season {first['season']} is dated {first['date']}, when no "
+            f"{first['season_type']} game of it is played ({wrong} of its {own} games). {MISREAD}"
         )
     spans = rows.group_by("season").agg(first=pl.col("date").min(), last=pl.col("date").max()).sort("season")
     long = spans.filter(
@@ -55,7 +58,4 @@ def check_dates(rows: pl.DataFrame, *, nba: bool) -> None:
     )
     if long.height:
         season, first, last = long.row(0)
-        raise DataError(
-            f"team rows: the season {season} lasts from {first} to {last}, over eleven months. Are day and month taken for "
-            "each other? Write dates as 2015-10-27"
-        )
+        raise DataError(f"team rows: season {season} lasts from {first} to {last}, over eleven months. {MISREAD}")

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from trainer.contract.errors import DataError
-from trainer.data.describe import champion, describe
+from trainer.data.describe import describe
 from trainer.data.league import Manifest
+from trainer.data.season_counts import champion
 
 
 def playoffs(*winners_and_losers: tuple[int, int]) -> pl.DataFrame:

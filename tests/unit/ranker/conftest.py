@@ -49,7 +49,13 @@ class SmallLeague:
                 "team_id": team,
             }
             totals = {name: sum(player[name] for player in sides[i]) for name in BOX}
-            other = {"opponent_id": (away, home)[i], "home": i == 0, "neutral": False, "won": margin > 0, "plus_minus": margin}
+            other = {
+                "opponent_id": (away, home)[i],
+                "home": i == 0,
+                "neutral": False,
+                "won": margin > 0,
+                "plus_minus": margin,
+            }
             self.teams.append({**key, **other, **totals})
             for number, player in enumerate(sides[i]):
                 who = {"player_id": 100 * team + number, "player_name": f"Player {number} of {team}"}
