@@ -21,9 +21,10 @@ from trainer.contract.errors import DataError, UserError
 from trainer.contract.paths import LeaguePaths
 from trainer.data.cli import add_data_commands
 from trainer.data.demo import simulate
-from trainer.data.download import Manners, NoAnswerError, Question, download, season_names
+from trainer.data.download import download, season_names
 from trainer.data.importer import import_logs
 from trainer.data.league import load_league
+from trainer.data.stats_site import Manners, NoAnswerError, Question
 from trainer.data.teams import read_teams
 
 SEASON, SEASONS = "2015-16", "2015-16:2016-17"

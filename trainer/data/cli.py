@@ -47,7 +47,7 @@ def _add_describe(subparsers: Subparsers[argparse.ArgumentParser]) -> None:
 def _import(args: argparse.Namespace) -> None:
     from trainer.data.importer import import_logs
 
-    _say(args.into, import_logs(args.team_logs, args.player_logs, args.into, args.teams))
+    _say(args.into, import_logs(args.team_logs, args.player_logs, args.into, args.teams, say=_print))
 
 
 def _describe(args: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ folder is touched, and the manifest is taken away first and put back last, so no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_json
-from trainer.contract.league import file_digest
+from trainer.contract.league import file_digest, read_manifest
 from trainer.contract.paths import LeaguePaths
+from trainer.data.changes import league_before, what_is_new
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
@@ -26,23 +27,38 @@ from trainer.data.teams import teams_of
 
 
 def import_logs(
-    team_logs: Path, player_logs: Path, into: Path, teams: Path | None = None, source: str | None = None
+    team_logs: Path,
+    player_logs: Path,
+    into: Path,
+    teams: Path | None = None,
+    source: str | None = None,
+    *,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Read LeagueGameLog-shaped logs, check and repair them, and write the league folder `into`.
 
     Args:
         team_logs: Parquet or CSV with one row per team and game.
         player_logs: Parquet or CSV with one row per player and game.
-        into: a new folder, an empty one, or a league folder, which is replaced.
+        into: a new folder, an empty one, or a league folder, which is replaced; tables that hold the same already are
+            left alone, so that whoever reads them is not disturbed.
         teams: CSV of another league's teams; None: the NBA's.
         source: what the manifest says about where the data came from; None: the names of the files.
+        say: told what is new, when the folder holds a league already.
 
     Raises:
         DataError: saying what is wrong, where, and what to do.
     """
     refuse_foreign_folder(into)
     league = read_league(team_logs, player_logs, teams, source or f"{team_logs.name}, {player_logs.name}")
-    return write_league(league, into)
+    before = league_before(into)
+    if before is None:
+        return write_league(league, into)
+    said = what_is_new(before, league)
+    same = before.manifest.fingerprint == league.manifest.fingerprint and not LeaguePaths(into).truth.exists()
+    manifest = _write_manifest(league, into, before.manifest.files) if same else write_league(league, into)
+    say(said)
+    return manifest
 
 
 def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: str) -> League:
@@ -88,9 +104,16 @@ def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) 
         paths.manifest.unlink(missing_ok=True)
         if truth is None:
             paths.truth.unlink(missing_ok=True)
+    return _write_manifest(league, into, files)
+
+
+def _write_manifest(league: League, into: Path, files: dict[str, str]) -> Manifest:
+    """Write the manifest of tables that are there, unless it is there, too."""
     manifest = msgspec.structs.replace(league.manifest, files=files)
+    path = LeaguePaths(into).manifest
     with writing(into):
-        write_json(paths.manifest, manifest)
+        if not path.exists() or read_manifest(into) != manifest:
+            write_json(path, manifest)
     return manifest
 
 
