@@ -30,6 +30,8 @@ from trainer.data.teams import read_teams
 SEASON, SEASONS = "2015-16", "2015-16:2016-17"
 HASTY = Manners(pause_s=0, timeout_s=20, attempts=3, backoff_s=0.01)
 Fault = tuple[int, str]
+UNFINISHED = "season {}: the playoffs are not over"
+"""Of a tenth of the games."""
 CUT: Fault = (0, "")
 HANG: Fault = (1, "")
 Logs = dict[str, pl.DataFrame]
@@ -117,7 +119,9 @@ def test_downloads_all_and_imports_it(server: Server, logs: Logs, tmp_path: Path
         rows.write_parquet(tmp_path / f"{kind}.parquet")
     same = import_logs(tmp_path / "T.parquet", tmp_path / "P.parquet", tmp_path / "same")
     assert manifest.fingerprint == same.fingerprint
-    assert manifest.repairs == ()
+    assert [line.partition(" (")[0] for line in manifest.repairs] == [
+        UNFINISHED.format(s) for s in season_names(SEASONS)
+    ]
     assert load_league(tmp_path / "nba").manifest == manifest
 
 
@@ -255,4 +259,5 @@ def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixtu
     args.handler(args)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "2015-16 Regular Season, team rows: 246"
-    assert out[-2:] == ["  nothing", f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"]
+    assert out[-2].startswith(f"  {UNFINISHED.format(SEASON)}")
+    assert out[-1] == f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"

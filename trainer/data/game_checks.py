@@ -79,6 +79,9 @@ def check_player_rows(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: lis
     if rows.is_empty():
         raise DataError(f"player rows: none of a regular-season or playoff game is left ({'; '.join(repairs)})")
     rows = _unique(rows, ("game_id", "player_id"), "player", repairs)
+    dates = team_games.select("game_id", game_date="date").unique()
+    rows = rows.join(dates, on="game_id", how="left", maintain_order="left")
+    rows = rows.with_columns(date=pl.coalesce("date", "game_date")).drop("game_date")
     rows = _under_one_id(rows, team_games["game_id"], "player", repairs)
     rows, lost = _of_known_games(rows, team_games, repairs)
     rows = fill_player_cells(rows, team_games, repairs)
@@ -110,7 +113,10 @@ def _under_one_id(rows: pl.DataFrame, known: pl.Series, kind: str, repairs: list
     before = rows.height
     rows = rows.sort(~pl.col("game_id").is_in(known.implode()), "game_id")
     own = ("game_id", "season", "season_type")  # the last two are told by the first
-    rows = rows.unique(subset=[c for c in rows.columns if c not in own], keep="first", maintain_order=True)
+    subset = [c for c in rows.columns if c not in own]
+    undated = pl.when(pl.col("date").is_null()).then("game_id")  # two games may well have one box score
+    rows = rows.with_columns(undated=undated)
+    rows = rows.unique(subset=[*subset, "undated"], keep="first", maintain_order=True).drop("undated")
     if rows.height < before:
         repairs.append(f"{kind} rows: {before - rows.height} rows dropped that repeat a game under another game id")
     return rows

@@ -72,7 +72,7 @@ def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: 
     player_rows = check_player_rows(player_file, team_rows, repairs, nba=nba)
     team_games = team_rows.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
     player_games = player_rows.rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
-    seasons = count_seasons(team_games, player_games, league_teams, player_rows.lost, nba=nba)
+    seasons = count_seasons(team_games, player_games, league_teams, player_rows.lost)
     repairs += unfinished(seasons)
     manifest = Manifest(
         source=source,

@@ -1,7 +1,7 @@
 """What each season of a league holds, for the manifest, and whether its playoffs are over.
 
-Surprising: a champion is named only when every other team of the playoffs has lost a series. The team that won the
-last game of an unfinished season is none.
+Surprising: a champion is named only when the playoffs have as many series as they have teams to put out, all others
+have lost their last game, and the last series was won by as many games as any other.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import polars as pl
 from trainer.contract.errors import DataError
 from trainer.contract.league import SeasonCount
 
-MOST_WINS = 4
-"""With so many the NBA's series end."""
+FEWEST_IN_PLAYOFFS = 0.25
+"""Share of a season's teams. With fewer, the playoffs have only begun: the first series is no final."""
 
 
 def count_seasons(
-    team_games: pl.DataFrame, player_games: pl.DataFrame, teams: pl.DataFrame, lost: Mapping[str, int], *, nba: bool
+    team_games: pl.DataFrame, player_games: pl.DataFrame, teams: pl.DataFrame, lost: Mapping[str, int]
 ) -> tuple[SeasonCount, ...]:
     """Count every season of a league's tables, in order.
 
@@ -27,7 +27,6 @@ def count_seasons(
         player_games: as `league.PLAYER_GAMES`.
         teams: as `league.TEAMS`.
         lost: player rows of each season that were dropped.
-        nba: series are won by four games.
 
     Raises:
         DataError: for a season of playoffs alone.
@@ -45,7 +44,7 @@ def count_seasons(
                 "take the season out"
             )
         a_team = regular.group_by("team_id").len()["len"]
-        winner = champion(playoffs, MOST_WINS if nba else None)
+        winner = champion(playoffs, len(a_team))
         counts.append(
             SeasonCount(
                 season=season,
@@ -82,22 +81,22 @@ def unfinished(seasons: Iterable[SeasonCount]) -> list[str]:
     return lines
 
 
-def champion(playoffs: pl.DataFrame, most_wins: int | None = None) -> int | None:
+def champion(playoffs: pl.DataFrame, teams: int = 0) -> int | None:
     """The team id of the champion of one season's playoff rows; None when there is none yet.
 
     Args:
         playoffs: date, game_id, team_id, opponent_id, won.
-        most_wins: with so many a series ends; None: with as many as any team has won in one.
+        teams: that have played the season.
     """
     if playoffs.is_empty():
         return None
     series = playoffs.group_by("team_id", "opponent_id").agg(wins=pl.col("won").sum())
-    if series.height // 2 != playoffs["team_id"].n_unique() - 1:
+    entered = playoffs["team_id"].n_unique()
+    if series.height // 2 != entered - 1 or entered < FEWEST_IN_PLAYOFFS * teams:
         return None  # in a knock-out each series puts one team out
     games = playoffs.sort("date", "game_id")
     standing = games.group_by("team_id").last().filter("won")
     if standing.height != 1:
         return None
     last_series = series.join(standing, on=["team_id", "opponent_id"], how="semi")
-    needed = series["wins"].max() if most_wins is None else most_wins
-    return int(standing["team_id"][0]) if last_series["wins"][0] == needed else None
+    return int(standing["team_id"][0]) if last_series["wins"][0] == series["wins"].max() else None

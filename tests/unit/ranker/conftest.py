@@ -119,7 +119,7 @@ def _league(teams: pl.DataFrame, players: pl.DataFrame) -> League:
         team_games=team_games.sort("date", "game_id", "team_id"),
         player_games=player_games.sort("date", "game_id", "team_id", "player_id"),
         teams=clubs_table,
-        manifest=Manifest("test", "test", count_seasons(team_games, player_games, clubs_table, {}, nba=False), {}),
+        manifest=Manifest("test", "test", count_seasons(team_games, player_games, clubs_table, {}), {}),
     )
 
 
