@@ -31,9 +31,10 @@ def season_count(season: str = "2020-21", **changes: object) -> SeasonCount:
     return msgspec.structs.replace(count, **changes)
 
 
-def stub_league(folder: Path, fingerprint: str = "f00d") -> Path:
-    """Write the manifest of eight seasons into `folder`, which is made."""
-    seasons = tuple(season_count(f"{year}-{(year + 1) % 100:02}") for year in range(2015, 2023))
+def stub_league(folder: Path, fingerprint: str = "f00d", last: dict[str, object] | None = None) -> Path:
+    """Write the manifest of eight seasons into `folder`, which is made; `last` are other fields of the last one."""
+    seasons = tuple(season_count(f"{year}-{(year + 1) % 100:02}") for year in range(2015, 2022))
+    seasons = (*seasons, season_count("2022-23", **(last or {})))
     folder.mkdir(parents=True, exist_ok=True)
     LeaguePaths(folder).manifest.write_bytes(msgspec.json.encode(Manifest("stub", fingerprint, seasons, {})))
     return folder

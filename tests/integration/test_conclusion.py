@@ -58,6 +58,7 @@ def end(outputs, ledger, *, changed):
 
 def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
     (said,) = end(outputs, ledger, changed=True)
+    assert end.all_read
     (read,) = outputs.held_out_files()
     assert said == f"reading the held-out season for {read.parent.name}, the best run for final_rank"
     text = outputs.analysis.read_text()
@@ -66,6 +67,7 @@ def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
     assert UNREAD not in text
     before = {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()}
     assert end(outputs, ledger, changed=False) == []
+    assert end.all_read
     assert {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()} == before
 
 
@@ -84,6 +86,7 @@ def test_what_goes_wrong_with_the_reading_is_said_and_the_analysis_is_there(outp
     said = end(outputs, ledger, changed=True)
     assert said[-1].startswith("the held-out season could not be read for run_0")
     assert "no league here" in said[-1]
+    assert not end.all_read
     assert UNREAD in outputs.analysis.read_text()
 
 
