@@ -15,8 +15,10 @@ from trainer.contract.config import Config, load_config
 from trainer.contract.database import database_url
 from trainer.contract.errors import UserError
 from trainer.contract.files import replacing, write_json
+from trainer.contract.league import read_manifest
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths import OutputsRoot, RunPaths
+from trainer.contract.season_checks import usable_split
 from trainer.models.fitted import load_models
 from trainer.stages.store import Store
 from trainer.threads import use_threads
@@ -31,6 +33,8 @@ def run_once(config: Config, *, threads: int | None = None, share: bool = True) 
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     threads = use_threads(threads)
+    # Refused before a run id is taken.
+    usable_split(config.evaluation, read_manifest(Path(config.paths.data)), {config.training.listmle_target})
     outputs = OutputsRoot(Path(config.paths.outputs))
     outputs.root.mkdir(parents=True, exist_ok=True)
     with Ledger(database_url(outputs=outputs)) as ledger:

@@ -88,5 +88,15 @@ def test_a_training_season_needs_a_champion_for_the_playoff_outcome_only() -> No
         usable_split(Evaluation(), thin, {Target.FINAL_RANK})
 
 
+def test_a_short_season_is_trained_on_when_it_is_over() -> None:
+    """As the WNBA's of 2020, 22 games of 36; one that stops in January is no season."""
+    short = {"fewest_games": 36, "most_games": 40}
+    usable_split(Evaluation(), manifest(y2016=short), BOTH)
+    with pytest.raises(ConfigError, match=r"2016-17 is not whole: 36 to 40 .* of 82 in the longest season"):
+        usable_split(Evaluation(), manifest(y2016={**short, "champion": None}), {Target.FINAL_RANK})
+    with pytest.raises(ConfigError, match=r"evaluation.holdout: the season 2023-24 is not whole: 36 to 40"):
+        usable_split(Evaluation(), manifest(y2023=short), BOTH)
+
+
 def test_a_training_season_may_lack_player_rows() -> None:
     usable_split(Evaluation(), manifest(y2016={"games_without_players": 1312}), BOTH)

@@ -18,7 +18,7 @@ from trainer.contract.seasons import SeasonSplit, split_seasons
 
 FEWEST_OF_MOST = 0.8
 """Games of the team with the fewest, as a share of those of the team with the most. In 2019-20 it was 64 of 75."""
-FEWEST_OF_USUAL = 0.5
+FEWEST_OF_USUAL = 0.6
 """Games a team, as a share of those in the league's longest season. In 1998-99 it was 50 of 82."""
 MOST_WITHOUT_PLAYERS = 0.2
 """Share of a season's games that may lack player rows. In the logs at hand it is 0.08 in 2019-20."""
@@ -46,8 +46,7 @@ def usable_split(evaluation: Evaluation, manifest: Manifest, targets: Collection
         if bad := [name for name in names if name in faults]:
             raise ConfigError(_refusal(use, faults[bad[0]], split, [name for name in counts if name not in faults]))
     for count in (counts[name] for name in split.train):
-        unknown_outcome = _not_over(count) if Target.PLAYOFF_OUTCOME in targets else None
-        if fault := _thin(count, usual) or unknown_outcome:
+        if fault := _untrainable(count, usual, targets):
             raise ConfigError(
                 f"evaluation: {fault}, and it would be trained on. {_COMPLETE}, or take it out of the logs"
             )
@@ -59,7 +58,13 @@ _COMPLETE = "Import the logs of the whole season"
 
 def _unfit(count: SeasonCount, usual: int) -> str | None:
     """Why a season cannot be held out or validated on; None when it can."""
-    return _not_over(count) or _thin(count, usual) or _without_players(count)
+    return _not_over(count) or _unequal(count) or _short(count, usual) or _without_players(count)
+
+
+def _untrainable(count: SeasonCount, usual: int, targets: Collection[Target]) -> str | None:
+    """Why a season cannot be trained on; a short one can, when it has a champion."""
+    over = _not_over(count)
+    return _unequal(count) or (over and _short(count, usual)) or (over if Target.PLAYOFF_OUTCOME in targets else None)
 
 
 def _not_over(count: SeasonCount) -> str | None:
@@ -69,13 +74,20 @@ def _not_over(count: SeasonCount) -> str | None:
     return f"the season {count.season} is not over: it has no champion ({playoffs}, the last game on {count.last_date})"
 
 
-def _thin(count: SeasonCount, usual: int) -> str | None:
-    found = f"{count.fewest_games} to {count.most_games} regular-season games a team"
-    if count.fewest_games < FEWEST_OF_MOST * count.most_games:
-        return f"the season {count.season} is not whole: {found}, too unequal for a final rank"
-    if count.most_games < FEWEST_OF_USUAL * usual:
-        return f"the season {count.season} is not whole: {found}, of {usual} in the longest season"
-    return None
+def _unequal(count: SeasonCount) -> str | None:
+    if count.fewest_games >= FEWEST_OF_MOST * count.most_games:
+        return None
+    return f"the season {count.season} is not whole: {_games_a_team(count)}, too unequal for a final rank"
+
+
+def _short(count: SeasonCount, usual: int) -> str | None:
+    if count.most_games >= FEWEST_OF_USUAL * usual:
+        return None
+    return f"the season {count.season} is not whole: {_games_a_team(count)}, of {usual} in the longest season"
+
+
+def _games_a_team(count: SeasonCount) -> str:
+    return f"{count.fewest_games} to {count.most_games} regular-season games a team"
 
 
 def _without_players(count: SeasonCount) -> str | None:

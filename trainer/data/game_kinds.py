@@ -79,7 +79,7 @@ def set_aside(rows: pl.DataFrame, kind: str, repairs: list[str], *, nba: bool) -
         repairs: gets a line for each league and kind that is left out.
         nba: the league is the NBA; else it is the one with the most rows.
     """
-    own = NBA if nba else _most(rows)
+    own = pl.lit(NBA if nba else _most(rows), pl.String)
     for (league,), part in sorted(rows.filter(pl.col("league") != own).group_by("league")):
         of = OTHER_LEAGUES.get(str(league), "another league")
         repairs.append(

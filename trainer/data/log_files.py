@@ -31,6 +31,8 @@ SEASON_TYPE_NAMES = {
 UNTELLING = ("ist", "inseasontournament", "cup", "nbacup", "emiratesnbacup")
 """Words that stand for both: all games of the cup count for the regular season but its final."""
 
+EMPTY = ("", "NULL", "null", "None", "NaN", "nan", "NA", "<NA>", "N/A")
+"""What databases, Python and R write for a cell that holds nothing."""
 DATE_FORMATS = ("%Y-%m-%d", "%b %d, %Y", "%Y%m%d")
 TIMESTAMP = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.*$"
 TWO_NUMBERS = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$"
@@ -108,7 +110,7 @@ def text(raw: pl.DataFrame, column: str, path: Path) -> pl.Series:
 def _words(raw: pl.DataFrame, column: str) -> pl.Series:
     """A column as text without blanks around it; null where nothing is left."""
     values = raw[column].cast(pl.String).str.strip_chars()
-    return pl.select(pl.when(values != "").then(values)).to_series().alias(column)
+    return pl.select(pl.when(~values.is_in(EMPTY)).then(values)).to_series().alias(column)
 
 
 def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = False) -> pl.Series:
@@ -216,8 +218,7 @@ def _day_and_month(column: pl.Series, cells: pl.Series, path: Path) -> pl.Series
 
 
 def _won(raw: pl.DataFrame, path: Path) -> pl.Series:
-    cells = raw["WL"].cast(pl.String).str.strip_chars().str.to_uppercase()
-    cells = pl.select(pl.when(cells != "").then(cells)).to_series()
+    cells = _words(raw, "WL").str.to_uppercase()
     _refuse(raw["WL"], ~cells.is_in(["W", "L"]), path, "is neither W nor L")
     return (cells == "W").alias("won")
 
@@ -258,10 +259,10 @@ def _numbers(raw: pl.DataFrame, column: str, path: Path) -> pl.Series:
         return cells.cast(pl.Float64).fill_nan(None)
     if cells.dtype not in (pl.String, pl.Null):
         raise DataError(f"{path}: column {column}: expected numbers, found type {cells.dtype}")
-    stripped = cells.cast(pl.String).str.strip_chars()
-    numbers = stripped.cast(pl.Float64, strict=False)
-    _refuse(cells, numbers.is_null() & (stripped != "") & stripped.is_not_null(), path, "is not a number")
-    return numbers.fill_nan(None)
+    found = _words(raw, column)
+    numbers = found.str.replace(r"^(-?\d+),(\d+)$", "$1.$2").cast(pl.Float64, strict=False)
+    _refuse(cells, numbers.is_null() & found.is_not_null(), path, "is not a number")
+    return numbers
 
 
 def _refuse(column: pl.Series, bad: pl.Series, path: Path, why: str) -> None:

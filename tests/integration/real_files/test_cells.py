@@ -16,10 +16,12 @@ from tests.integration.real_files.logs import (
     row,
 )
 from trainer.contract.errors import DataError
+from trainer.data.importer import import_logs
 from trainer.data.league import Manifest, load_league
 
 MINUTES = {
     "fraction": (pl.col("MIN").cast(pl.Float64) + 0.2).cast(pl.String),
+    "comma": (pl.col("MIN").cast(pl.Float64) + 0.2).cast(pl.String).str.replace(".", ",", literal=True),
     "clock": pl.col("MIN").cast(pl.String) + ":12",
     "new clock": pl.col("MIN").cast(pl.String) + ".000000:12",
     "duration": pl.format("PT{}M12.00S", pl.col("MIN").cast(pl.String).str.zfill(2)),
@@ -128,3 +130,15 @@ def test_players_under_the_team_that_they_went_to(tmp_path: Path) -> None:
     lost = [season.player_rows_lost for season in found.seasons]
     assert lost[:2] == [0, 0]
     assert 300 < lost[2] < 1300
+
+
+@pytest.mark.parametrize("word", ["NULL", "None", "NaN", "NA", "N/A"])
+@row("words for empty")
+def test_words_for_an_empty_cell(word: str, logs: Logs, tmp_path: Path) -> None:
+    """Cells of numbers, of text and of dates; the league is the one with the cells empty."""
+    players = emptied(emptied(logs[1], 9, "PF"), 5, "PLAYER_NAME", "GAME_DATE", "PLUS_MINUS")
+    empty = bring(tmp_path, (logs[0], players))
+    paths = [tmp_path / "team_logs.csv", tmp_path / "player_logs.csv"]
+    for path, table in zip(paths, (logs[0], players), strict=True):
+        table.write_csv(path, null_value=word)
+    assert import_logs(*paths, tmp_path / "other").fingerprint == empty.fingerprint
