@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from launcher import held_out
+from launcher.cluster import ClusterProfile
 from launcher.conclusion import analyse, conclude
+from launcher.slurm_jobs import PlanFinisher, Site, Sweep
+from launcher.slurm_plan import finish_plan
 from trainer.contract.config import load_config
 from trainer.contract.league import read_manifest
 from trainer.contract.objectives import Method, Objective, Phase, Target
@@ -104,3 +107,22 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     found = held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None)
     assert found == (0, 1)
     assert "/no/such/python: No such file or directory" in said[-1]
+
+
+def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read(outputs, ledger):
+    """All sweeps are complete, so it asks SLURM nothing."""
+    site = Site(
+        profile=ClusterProfile(timeout_min=60),
+        outputs=outputs,
+        token="0",
+        n_jobs=1,
+        plan="plan",
+        sweeps=(Sweep(BATCH, Phase.PHASE1),),
+        sequential=True,
+        whole=True,
+    )
+    Path("league").rename("elsewhere")
+    assert finish_plan(PlanFinisher(site, again=False)) == 1
+    Path("elsewhere").rename("league")
+    assert finish_plan(PlanFinisher(site, again=False)) == 0
+    assert len(outputs.held_out_files()) == 1
