@@ -113,10 +113,13 @@ def _most(rows: pl.DataFrame) -> str | None:
 
 def _name_contradictions(rows: pl.DataFrame, name: str, said: str, path: Path, repairs: list[str]) -> None:
     other = rows.filter(pl.col(name) != pl.col(said)).unique("game_id", keep="first", maintain_order=True)
-    for (says, tells), part in sorted(other.group_by(said, name)):
+    other = other.with_columns(
+        by=pl.when(pl.col("league").is_null()).then(pl.lit("SEASON_ID")).otherwise(pl.lit("game id"))
+    )
+    for (says, tells, by), part in sorted(other.group_by(said, name, "by")):
         repairs.append(
-            f"{path.name}: {part.height} games are {says} {said.partition(' ')[2]}, but {tells} by their game ids, "
-            f"which are believed (first {part['game_id'].sort()[0]})"
+            f"{path.name}: {part.height} games are {says} {said.partition(' ')[2]}, but {tells} by their {by}, "
+            f"which is believed (first {part['game_id'].sort()[0]})"
         )
 
 

@@ -89,7 +89,7 @@ SAME_LEAGUE: dict[str, tuple[str, Change, str | None]] = {
     "named contradicts": (
         row("contradiction"),
         each(SEASON_TYPE=pl.when(FIRST_40).then(pl.lit("Pre Season")).otherwise(pl.lit("Regular Season"))),
-        "40 games are preseason by SEASON_TYPE, but regular by their game ids",
+        "40 games are preseason by SEASON_TYPE, but regular by their game id",
     ),
     "numbers": (row("ids without zeros"), each(GAME_ID=ID.cast(pl.Int64)), "leading zeros restored"),
     "fractions": (row("ids without zeros"), each(GAME_ID=ID.cast(pl.Float64)), "leading zeros restored"),
