@@ -34,8 +34,6 @@ SEASON, SEASONS = "2015-16", "2015-16:2016-17"
 HASTY = Manners(pause_s=0, timeout_s=20, attempts=3, backoff_s=0.01)
 Fault = tuple[int, str] | tuple[int, str, str]
 """Status, body and perhaps the header Retry-After."""
-UNFINISHED = "season {}: the playoffs are not over"
-"""Of a tenth of the games."""
 CUT: Fault = (0, "")
 HANG: Fault = (1, "")
 Logs = dict[str, pl.DataFrame]
@@ -43,9 +41,11 @@ Logs = dict[str, pl.DataFrame]
 
 @pytest.fixture(scope="module")
 def logs() -> Logs:
-    """A tenth of the games of two seasons: team rows (T) and player rows (P) under the ids of the NBA's teams."""
+    """Two seasons, a tenth of the regular season and all playoffs: team rows (T) and player rows (P), by NBA ids."""
     made = simulate(seed=5, seasons=2)
-    played = ~pl.col("SEASON_ID").str.starts_with("5") & pl.col("GAME_ID").str.ends_with("1")
+    played = pl.col("SEASON_ID").str.starts_with("4") | (
+        pl.col("SEASON_ID").str.starts_with("2") & pl.col("GAME_ID").str.ends_with("1")
+    )
     ids = dict(zip(made.team_logs["TEAM_ID"].unique().sort(), read_teams(None)["team_id"], strict=True))
     return {
         kind: rows.filter(played).with_columns(pl.col("TEAM_ID").replace(ids))
@@ -128,9 +128,7 @@ def test_downloads_all_and_imports_it(server: Server, logs: Logs, tmp_path: Path
         rows.write_parquet(tmp_path / f"{kind}.parquet")
     same = import_logs(tmp_path / "T.parquet", tmp_path / "P.parquet", tmp_path / "same")
     assert manifest.fingerprint == same.fingerprint
-    assert [line.partition(" (")[0] for line in manifest.repairs] == [
-        UNFINISHED.format(s) for s in season_names(SEASONS)
-    ]
+    assert manifest.repairs == ()
     assert load_league(tmp_path / "nba").manifest == manifest
 
 
@@ -245,6 +243,20 @@ def test_time_outs_cost_no_answer_that_is_there(server: Server, tmp_path: Path) 
     assert len(server.asked) == 6
 
 
+def test_answers_of_a_season_that_is_over_are_final_whenever_their_files_were_made(
+    server: Server, logs: Logs, tmp_path: Path
+) -> None:
+    """Those of a season that is not are asked for again: a copied folder has newer files, and no newer answers."""
+    server.logs = {kind: rows.filter(pl.col("GAME_DATE") <= "2017-01-15") for kind, rows in logs.items()}
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    yesterday = time.time() - 24 * 3600
+    for path in LeaguePaths(tmp_path / "nba").logs.folder.iterdir():
+        os.utime(path, (yesterday, yesterday))
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    kinds = [(t, r) for t in ("Regular Season", "Playoffs") for r in ("T", "P")]
+    assert server.asked[8:] == [("2016-17", *kind) for kind in kinds]
+
+
 def test_a_season_in_progress_is_taken_anew_every_day_and_what_is_new_is_said(
     server: Server, logs: Logs, tmp_path: Path
 ) -> None:
@@ -343,5 +355,5 @@ def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixtu
     args.handler(args)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "2015-16 Regular Season, team rows: 246"
-    assert out[-2].startswith(f"  {UNFINISHED.format(SEASON)}")
+    assert out[-2] == "  nothing"
     assert out[-1] == f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"

@@ -1,8 +1,8 @@
 """Downloads the NBA's game logs with nba_api and imports them.
 
 Every answer of the server is kept whole under the league folder's `logs/`, so a download that was stopped goes on
-where it was. Surprising: an answer from the time when its season was still being played is asked for again after
-twelve hours.
+where it was. Surprising: whether a season is over is told by the answers that are kept, since files lose their dates
+when they are copied. While it is not, they are asked for again after twelve hours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing
-from trainer.contract.paths import LeaguePaths
+from trainer.contract.paths import LeaguePaths, LogPaths
 from trainer.data.importer import import_logs, refuse_foreign_folder, writing
 from trainer.data.league import Manifest
+from trainer.data.season_counts import champion
 from trainer.data.stats_site import (
     COLUMNS,
     MANNERS,
@@ -32,6 +33,7 @@ from trainer.data.stats_site import (
 )
 
 STALE_AFTER = timedelta(hours=12)
+NBA_TEAMS_A_SEASON = 30
 
 
 def download(
@@ -57,7 +59,7 @@ def download(
     refuse_foreign_folder(into)
     paths = LeaguePaths(into).logs
     questions = [Question(season, kind, rows_of) for season in names for kind in SEASON_TYPES for rows_of in ROWS_OF]
-    open_questions = [question for question in questions if not _is_final(question.kept_in(paths), question.season)]
+    open_questions = [question for question in questions if not _is_final(question, paths)]
     if len(open_questions) < len(questions):
         say(f"{len(questions) - len(open_questions)} of {len(questions)} answers are here already")
     with writing(into):
@@ -98,10 +100,25 @@ def _rows(path: Path, rows_of: str) -> pl.DataFrame:
     return pl.DataFrame(cells, schema=dict.fromkeys(places, pl.String))
 
 
-def _is_final(path: Path, season: str) -> bool:
+def _is_final(question: Question, paths: LogPaths) -> bool:
     """Whether there is an answer that will not change any more, or not soon."""
+    path = question.kept_in(paths)
     if not path.exists():
         return False
     fetched = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    over = datetime(int(season[:4]) + 1, 11, 1, tzinfo=UTC)
-    return fetched > over or datetime.now(UTC) - fetched < STALE_AFTER
+    if datetime.now(UTC) - fetched < STALE_AFTER:
+        return True
+    ended = _ended(question.season, paths)
+    return ended is not None and str(fetched.date()) > ended
+
+
+def _ended(season: str, paths: LogPaths) -> str | None:
+    """The date of a season's last game, as its kept playoffs say; None while they have no champion."""
+    path = Question(season, "Playoffs", "team").kept_in(paths)
+    if not path.exists():
+        return None
+    rows = _rows(path, "team").select(date="GAME_DATE", game_id="GAME_ID", team_id="TEAM_ID", won=pl.col("WL") == "W")
+    others = rows.select("game_id", opponent_id="team_id")
+    games = rows.join(others, on="game_id").filter(pl.col("team_id") != pl.col("opponent_id"))
+    winner = champion(games.with_columns(pl.col("team_id", "opponent_id").cast(pl.Int64)), NBA_TEAMS_A_SEASON)
+    return None if winner is None else str(rows["date"].sort(descending=True)[0])
