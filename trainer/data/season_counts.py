@@ -34,37 +34,38 @@ def count_seasons(
     names = dict(teams.select("team_id", "abbreviation").iter_rows())
     counts = []
     for season in team_games["season"].unique().sort():
-        games = team_games.filter(pl.col("season") == season)
-        players = player_games.filter(pl.col("season") == season)
-        regular = games.filter(pl.col("season_type") == "regular")
-        playoffs = games.filter(pl.col("season_type") == "playoffs")
-        if regular.is_empty():
-            raise DataError(
-                f"season {season}: has {playoffs.height // 2} playoff games and no regular-season game. Add them, or "
-                "take the season out"
-            )
-        a_team = regular.group_by("team_id").len()["len"]
-        winner = champion(playoffs, len(a_team))
-        counts.append(
-            SeasonCount(
-                season=season,
-                regular_games=regular.height // 2,
-                playoff_games=playoffs.height // 2,
-                player_rows=players.height,
-                first_date=str(games["date"].min()),
-                last_regular_date=str(regular["date"].max()),
-                last_date=str(games["date"].max()),
-                teams=len(a_team),
-                fewest_games=int(a_team.to_numpy().min()),
-                most_games=int(a_team.to_numpy().max()),
-                neutral_games=int(games["neutral"].sum()) // 2,
-                champion=None if winner is None else names[winner],
-                player_rows_lost=lost.get(season, 0),
-                games_without_players=games.join(players, on="game_id", how="anti")["game_id"].n_unique(),
-                rows_without_minutes=players["minutes"].null_count(),
-            )
-        )
+        own = pl.col("season") == season
+        counts.append(_count(season, team_games.filter(own), player_games.filter(own), names, lost.get(season, 0)))
     return tuple(counts)
+
+
+def _count(season: str, games: pl.DataFrame, players: pl.DataFrame, names: Mapping[int, str], lost: int) -> SeasonCount:
+    regular = games.filter(pl.col("season_type") == "regular")
+    playoffs = games.filter(pl.col("season_type") == "playoffs")
+    if regular.is_empty():
+        raise DataError(
+            f"season {season}: has {playoffs.height // 2} playoff games and no regular-season game. Add them, or take "
+            "the season out"
+        )
+    a_team = regular.group_by("team_id").len()["len"].to_numpy()
+    winner = champion(playoffs, len(a_team))
+    return SeasonCount(
+        season=season,
+        regular_games=regular.height // 2,
+        playoff_games=playoffs.height // 2,
+        player_rows=players.height,
+        first_date=str(games["date"].min()),
+        last_regular_date=str(regular["date"].max()),
+        last_date=str(games["date"].max()),
+        teams=len(a_team),
+        fewest_games=int(a_team.min()),
+        most_games=int(a_team.max()),
+        neutral_games=int(games["neutral"].sum()) // 2,
+        champion=None if winner is None else names[winner],
+        player_rows_lost=lost,
+        games_without_players=games.join(players, on="game_id", how="anti")["game_id"].n_unique(),
+        rows_without_minutes=players["minutes"].null_count(),
+    )
 
 
 def unfinished(seasons: Iterable[SeasonCount]) -> list[str]:

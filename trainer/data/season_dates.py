@@ -52,6 +52,10 @@ def check_dates(rows: pl.DataFrame, *, nba: bool) -> None:
             f"team rows: game {first['game_id']} of season {first['season']} is dated {first['date']}, when no "
             f"{first['season_type']} game of it is played ({wrong} of its {own} games). {MISREAD}"
         )
+    _check_length(rows)
+
+
+def _check_length(rows: pl.DataFrame) -> None:
     spans = rows.group_by("season").agg(first=pl.col("date").min(), last=pl.col("date").max()).sort("season")
     long = spans.filter(
         (pl.col("last") - pl.col("first")).dt.total_days() > LONGEST, ~pl.col("season").is_in(list(LATE))

@@ -90,19 +90,11 @@ def build_batches(
             _check_rosters(games, games.days[listed:], mask)
         except DataError:
             if parts and games is seasons[-1] and games.regular.all():
-                break
+                break  # it has only begun
             raise
         context = team_context(games, rating, roster_worth(roster), windows, foresight)
-        parts.append(
-            _SeasonArrays(
-                games=games,
-                days=games.days[listed:],
-                context={name: values[listed:] for name, values in context.items()},
-                players=players,
-                player_mask=mask,
-                ranks=_ranks(truth, games),
-            )
-        )
+        context = {name: values[listed:] for name, values in context.items()}
+        parts.append(_SeasonArrays(games, games.days[listed:], context, players, mask, _ranks(truth, games)))
     return _assemble(parts, player_columns(windows))
 
 
