@@ -44,15 +44,7 @@ def fill_team_cells(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list
     Raises:
         DataError: when a cell that a result needs cannot be told, or too many others.
     """
-    rows = _from_other_rows(rows, "date", "game_id", repairs)
-    rows = _from_other_rows(rows, "abbreviation", "team_id", repairs)
-    other_side = _C("matchup").str.replace(r"^(\S+) @ (\S+)$", "$2 vs. $1")
-    other_side = (
-        pl.when(other_side != _C("matchup"))
-        .then(other_side)
-        .otherwise(_C("matchup").str.replace(r"^(\S+) vs\. (\S+)$", "$2 @ $1"))
-    )
-    rows = _from_other_rows(rows, "matchup", "game_id", repairs, other_side)
+    rows = _described(rows, player_rows, repairs)
     for column in ("date", "abbreviation", "matchup"):
         _refuse_empty(rows, column)
     empty = _empty(rows, BOX)
@@ -72,6 +64,22 @@ def fill_team_cells(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list
     for column in SCORING:
         _refuse_empty(filled, column)
     return _counted_as_nothing(rows, filled, "team", empty, repairs)
+
+
+def _described(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
+    """Fill when a game was, who played whom, and under what name, from the other rows that tell it."""
+    played = player_rows.group_by("game_id").agg(_C("date").drop_nulls().first().alias("players_date"))
+    rows = rows.join(played, on="game_id", how="left", maintain_order="left")
+    rows = _from_other_rows(rows, "date", "game_id", repairs, pl.coalesce("date", "players_date")).drop("players_date")
+    rows = _from_other_rows(rows, "matchup", "game_id", repairs, _other_side(_C("matchup")))
+    rows = _from_other_rows(rows, "abbreviation", "team_id", repairs)
+    return rows.with_columns(pl.coalesce("abbreviation", _C("matchup").str.extract(r"^(\S+)")).alias("abbreviation"))
+
+
+def _other_side(matchup: pl.Expr) -> pl.Expr:
+    """What the other team's row says: "BOS vs. MIA" for "MIA @ BOS", and the other way round."""
+    at_home = matchup.str.replace(r"^(\S+) vs\. (\S+)$", "$2 @ $1")
+    return pl.when(at_home != matchup).then(at_home).otherwise(matchup.str.replace(r"^(\S+) @ (\S+)$", "$2 vs. $1"))
 
 
 def fill_player_cells(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:

@@ -76,6 +76,9 @@ def test_other_empty_cells_follow_as_well(logs: Logs, right: Manifest, tmp_path:
     for column in ("FGM", "PTS", "STL", "FG3A"):
         teams = emptied(teams, 5 + len(column), column)
     teams = emptied(teams, 3, "MATCHUP", "GAME_DATE")
+    teams = teams.with_columns(
+        GAME_DATE=pl.when(~FIRST_40).then("GAME_DATE"), TEAM_ABBREVIATION=pl.lit(None, pl.String)
+    )
     players = emptied(emptied(players, 50, "FTM"), 11, "PLAYER_NAME", "GAME_DATE")
     found = bring(tmp_path, (teams, players))
     assert found.fingerprint == right.fingerprint
