@@ -22,7 +22,7 @@ FIRST_40 = ID.is_between(pl.lit("0022300061"), pl.lit("0022300100"))
 
 
 def row(_name: str) -> Callable[[Any], Any]:
-    """Say which row of the table a test, or an input of one, is about; `test_table.py` collects them."""
+    """Say which row of the table a test, or an input of one, is about; a unit test collects them."""
     return lambda test: test
 
 
