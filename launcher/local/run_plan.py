@@ -28,6 +28,7 @@ from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.paths.outputs import run_name
 
 EXIT_INCOMPLETE = 1
+UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
 FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
@@ -38,8 +39,12 @@ class Reports(Protocol):
     def sweep(self, batch_id: str) -> None:
         """A sweep has ended that is not yet in the tables."""
 
-    def end(self, *, changed: bool, complete: bool) -> None:
-        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
+    def end(self, *, changed: bool, complete: bool) -> str | None:
+        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are.
+
+        Returns:
+            What could not be done, and so keeps the plan from being whole.
+        """
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ class WrittenReports:
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
             analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
 
-    def end(self, *, changed: bool, complete: bool) -> None:
+    def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
-        conclude(
+        all_read = conclude(
             self.plan.outputs,
             self.plan.batch_ids,
             self.ledger,
@@ -75,6 +80,7 @@ class WrittenReports:
             container=self.container,
             say=self.say,
         )
+        return None if all_read else UNREAD
 
 
 def run_plan(
@@ -94,7 +100,7 @@ def run_plan(
         reports: Told of the end of each sweep that is not yet in the tables, and of the end of the plan.
 
     Returns:
-        0, or 1 when a sweep is not complete.
+        0, or 1 when a sweep is not complete, or something that ends the plan could not be done.
 
     Raises:
         SweepChangedError: a batch id is known with another configuration.
@@ -154,8 +160,8 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     crew.leave()
 
 
-def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
-    """Write something; whatever fails costs just that and not the sweeps that follow.
+def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> Outcome:
+    """Write something; whatever fails costs just that and not the sweeps that follow. `report` may return a problem.
 
     Raises:
         UserError: the ledger cannot be read, so nothing else can go on either.

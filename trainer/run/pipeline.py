@@ -17,7 +17,8 @@ import polars as pl
 
 from trainer.contract.config.settings import Config
 from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import SeasonSplit, split_seasons
+from trainer.contract.league.season_checks import usable_split
+from trainer.contract.league.seasons import SeasonSplit
 from trainer.contract.records.metrics import BASE_MODELS, STACK, RunMetrics
 from trainer.contract.words import Target
 from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
@@ -73,7 +74,7 @@ def train(
     watch = Watch(dict(store.counts), proceed)
     target = config.training.listmle_target
     with watch.stage("batches"):
-        split = split_seasons(config.evaluation, read_manifest(league_folder))
+        split = usable_split(config.evaluation, read_manifest(league_folder), {target})
         batches = batches_stage.fetch(config, league_folder, store, proceed)
     with watch.stage("references"):
         known = references(league_folder, batches, target, split.train)
