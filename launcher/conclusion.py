@@ -58,14 +58,7 @@ def conclude(
     Returns:
         Whether all that was to be read of the held-out season could be.
     """
-    said: set[str] = set()
-
-    def say_once(text: str) -> None:
-        if text not in said:
-            said.add(text)
-            say(text)
-
-    write = partial(analyse, outputs, batch_ids, ledger, say_once)
+    write = partial(analyse, outputs, batch_ids, ledger, _once(say))
     unread = 0
     if held_out:
         from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
@@ -77,3 +70,15 @@ def conclude(
     if changed or not up_to_date(ledger, outputs):
         write()
     return not unread
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Like `say`, but what was said is not repeated."""
+    said: set[str] = set()
+
+    def say_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            say(text)
+
+    return say_once

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,15 +52,7 @@ def read_held_out(
     Returns:
         How many runs were evaluated now, and how many could not be. What goes wrong is said and stops nothing.
     """
-    chosen: list[RunPaths] = []
-    known, _ = read_sweeps(ledger, outputs)
-    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
-    for target in Target:
-        best = best_of_target(sweeps, target)
-        if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
-            continue
-        chosen.append(outputs.sweep(best.batch_id).run(best.run_id))
-        say(f"reading the held-out season for {best.run}, the best run for {target}")
+    chosen = list(_unread(ledger, outputs, batch_ids, say))
     if not chosen:
         return HeldOut(0, 0)
     beside = _Beside(meanwhile)
@@ -71,6 +63,20 @@ def read_held_out(
         say(f"the held-out season could not be read for {unread}:\n{problem}")
     beside.result()
     return HeldOut(len(read), len(chosen) - len(read))
+
+
+def _unread(
+    ledger: Ledger, outputs: OutputsRoot, batch_ids: Sequence[str], say: Callable[[str], None]
+) -> Iterator[RunPaths]:
+    """The best run of each target of which the held-out season has not been read, for no run."""
+    known, _ = read_sweeps(ledger, outputs)
+    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
+    for target in Target:
+        best = best_of_target(sweeps, target)
+        if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
+            continue
+        say(f"reading the held-out season for {best.run}, the best run for {target}")
+        yield outputs.sweep(best.batch_id).run(best.run_id)
 
 
 class _Beside(threading.Thread):

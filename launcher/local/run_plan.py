@@ -25,7 +25,7 @@ from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress
-from trainer.contract.paths.outputs import run_name
+from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
@@ -83,13 +83,7 @@ class WrittenReports:
         return None if all_read else UNREAD
 
 
-def run_plan(
-    plan: Plan,
-    ledger: Ledger,
-    executor: Executor,
-    display: Display,
-    reports: Reports,
-) -> int:
+def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, reports: Reports) -> int:
     """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
 
     Args:
@@ -106,9 +100,8 @@ def run_plan(
         SweepChangedError: a batch id is known with another configuration.
         UserError: another launcher is running one of the sweeps.
     """
-    seen = PlanProgress(plan.sweeps)
+    seen, changed = PlanProgress(plan.sweeps), False
     outcomes: list[Outcome] = []
-    changed = False
 
     def show(progress: SweepProgress, at_work: int) -> None:
         seen.see(progress)
@@ -121,8 +114,7 @@ def run_plan(
             seen.see(ledger.progress(spec.batch_id))
         for i, name in enumerate(plan.batch_ids):
             outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
-            if outcome.progress.failed and not outcome.problem:
-                outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
+            outcome = _with_failures(outcome, ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
                 changed = True
@@ -130,6 +122,13 @@ def run_plan(
                 display.say(outcome.problem)
             outcomes.append(outcome)
     return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:
+    """The outcome with what is to be said of slots that failed."""
+    if not outcome.progress.failed or outcome.problem:
+        return outcome
+    return replace(outcome, problem=failed_slots(ledger, outcome.progress, outputs))
 
 
 def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:

@@ -63,10 +63,10 @@ def train(
     Args:
         config: everything that can change the result.
         league_folder: the data.
-        store: batches, and with `share` the trained models, are read from it and written to it.
+        store: of batches and, with `share`, of trained models.
         share: False trains every model alone; the result is the same.
         train_to: how deep the other runs of a sweep will want the models; used with `share`.
-        proceed: called before every stage, and while somebody else builds one; may raise to stop the run.
+        proceed: called before and between stages; may raise to stop the run.
 
     Raises:
         UserError: for seasons, folds or data that the configuration cannot be used with, or a loss that diverges.
@@ -86,13 +86,16 @@ def train(
     with watch.stage("stack"):
         ranked = rank_validation(task, {name: model.scores for name, model in trained.items()})
         points = fit_points(known.title, batches, np.concatenate(task.fits.rank[:-1]), ranked.out_of_fold)
-    metrics, predictions = _judged(
-        task, ranked, points, split.validation, known=known, league_folder=league_folder, watch=watch
-    )
-    finals = {name: model.final for name, model in trained.items()}
-    models = FittedModels(**finals, description=describe(ranked.stack, points, batches, config))
-    metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
-    return TrainedRun(metrics, predictions, models)
+    found = _judged(task, ranked, points, split.validation, known=known, league_folder=league_folder, watch=watch)
+    description = describe(ranked.stack, points, batches, config)
+    models = FittedModels(**{name: model.final for name, model in trained.items()}, description=description)
+    return TrainedRun(*_with_costs(found, watch, store), models)
+
+
+def _with_costs(found: tuple[RunMetrics, pl.DataFrame], watch: Watch, store: Store) -> tuple[RunMetrics, pl.DataFrame]:
+    metrics, predictions = found
+    costs = {"cache": watch.counts_since(store.counts), "seconds": watch.seconds}
+    return msgspec.structs.replace(metrics, **costs), predictions
 
 
 def _judged(
