@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_watching(commands)
     _add_database(commands)
+    _add_cluster_jobs(commands)
     return top
 
 
@@ -144,6 +145,23 @@ def _add_database(commands: Commands) -> None:
     url = steps.add_parser("url", help="print the database's URL, password included")
     _add_outputs(url)
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+
+
+def _add_cluster_jobs(commands: Commands) -> None:
+    file = "the plan's file, OUTPUTS/.cluster/plans/NAME.json"
+    worker = commands.add_parser("worker", help="in a SLURM array: one worker of a sweep")
+    worker.add_argument("plan", type=Path, metavar="PLAN", help=file)
+    worker.add_argument("--batch-id", required=True, metavar="ID", help="the sweep")
+    worker.set_defaults(handler=imported_when_called("launcher.commands.cluster", "worker"))
+
+    finish = commands.add_parser("finish", help="in SLURM, after an array: the sweep's tables, and what is missing")
+    finish.add_argument("plan", type=Path, metavar="PLAN", help=file)
+    finish.add_argument("--batch-id", metavar="ID", help="the sweep (default: the end of the plan)")
+    finish.add_argument("--tries", type=count, metavar="N", help="arrays that may still end without one more trial")
+    finish.add_argument("--closed", type=int, metavar="N", help="trials done or failed when its array was submitted")
+    finish.add_argument("--left", action="append", default=[], metavar="ID", help="a sweep that is yet to be submitted")
+    finish.add_argument("--again", action="store_true", help="submit once more what was lost with its whole chain")
+    finish.set_defaults(handler=imported_when_called("launcher.commands.cluster", "finish"))
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:

@@ -141,7 +141,7 @@ def test_cancel_and_continue(project):
     assert not project.ledger.progress(BATCH).cancelled
     assert "complete" in project.launcher("status")
     assert "run " in project.launcher("logs", BATCH)
-    assert len(list((project.folder / "shared").glob("*/*/*_submission.sh"))) >= 5
+    assert len(list((project.folder / "shared").glob("*/*/submission.sh"))) >= 5
 
 
 @pytest.mark.parametrize("project", ["without accounting"], indirect=True)

@@ -143,11 +143,11 @@ class SweepPaths:
 
     @property
     def jobs(self) -> Path:
-        """Job files and logs, a folder per submission."""
+        """Scripts and logs of jobs, a folder per submission."""
         return self.folder / "jobs"
 
     def worker_logs(self) -> list[Path]:
-        """What the workers submitted for this sweep said, the newest submission last. The names are submitit's."""
+        """What the workers submitted for this sweep said, the newest submission last. The names are as submitit's."""
         return sorted(self.jobs.glob("*/*_log.*"))
 
     def run(self, run_id: int) -> RunPaths:
@@ -243,9 +243,13 @@ class ClusterPaths:
         """The database's URL, when the submitter had it in an environment variable."""
         return self.folder / "database_url"
 
+    def plan(self, name: str) -> Path:
+        """What the jobs of a plan have in common, as JSON; each of their commands names this file."""
+        return self.folder / "plans" / f"{name}.json"
+
     @property
     def jobs(self) -> Path:
-        """Job files and logs of jobs that serve a whole plan, a folder per submission."""
+        """Scripts and logs of jobs that serve a whole plan, a folder per submission."""
         return self.folder / "jobs"
 
 

@@ -14,12 +14,12 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import ClusterPaths
 
 QUEUE = """\
-12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||x
-12_0|12|a.work.3fa9c21b|RUNNING|None|n1||x
-12_1|12|a.work.3fa9c21b|RUNNING|None|n2||x
-15|15|a.finish.3fa9c21b|PENDING|Dependency||afterany:12_*(unfulfilled)|y
-16|16|a.finish.00000000|PENDING|Dependency||(null)|somebody else's root
-17|17|a notebook|RUNNING|None|n3||with | in it
+12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||2026-11-28T09:30:00|x
+12_0|12|a.work.3fa9c21b|RUNNING|None|n1||2026-11-28T08:00:00|x
+12_1|12|a.work.3fa9c21b|RUNNING|None|n2||2026-11-28T08:00:00|x
+15|15|a.finish.3fa9c21b|PENDING|Dependency||afterany:12_*(unfulfilled)|N/A|y
+16|16|a.finish.00000000|PENDING|Dependency||(null)|N/A|somebody else's root
+17|17|a notebook|RUNNING|None|n3||2026-11-28T08:00:00|with | in it
 """
 
 
@@ -31,7 +31,8 @@ def command(tmp_path, monkeypatch):
     def make(name, prints="", code=0):
         (tmp_path / f"{name}.txt").write_text(prints)
         stream = "" if code == 0 else ">&2"
-        script = f'#!/bin/sh\necho "$*" >> {tmp_path}/{name}.calls\ncat {tmp_path}/{name}.txt {stream}\nexit {code}\n'
+        seen = f'echo "$*" >> {tmp_path}/{name}.calls\nenv > {tmp_path}/{name}.env\n'
+        script = f"#!/bin/sh\n{seen}cat {tmp_path}/{name}.txt {stream}\nexit {code}\n"
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
         calls = tmp_path / f"{name}.calls"
@@ -46,7 +47,8 @@ def test_one_call_for_all_jobs_and_only_our_own(command):
     work, finish = queue.grouped(jobs)
     assert work.states == {"PENDING": 3, "RUNNING": 2}
     assert [job.job_id for job in queue.of(jobs, "a", "finish")] == ["15"]
-    assert finish.reason == "Dependency"
+    assert (work.reason, finish.reason) == ("Resources", "Dependency")
+    assert (work.starts, finish.starts) == ("2026-11-28T09:30:00", "")
     assert programs.waits_for(jobs[-1]) == ["12"]
     assert len(calls()) == 1
 
@@ -106,7 +108,9 @@ def test_what_may_pass_is_told_from_what_will_not(command):
 
 def test_an_array_is_let_wait_as_a_whole(command):
     calls = command("scontrol")
-    job = QueuedJob("20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "")
+    job = QueuedJob(
+        "20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "N/A", ""
+    )
     assert programs.waits_for(job) == ["5", "7"]
     programs.let_wait(job, ["5", "9"])
     assert calls() == ["update JobId=20 Dependency=afterany:5:9"]
