@@ -36,6 +36,14 @@ def tail(path: Path, lines: int | None) -> str:
     return "\n".join(text if lines is None else text[-lines:])
 
 
+def last_words(outputs: OutputsRoot, batch_id: str, lines: int = 6) -> tuple[Path, str] | None:
+    """The log of a worker of the newest array on SLURM that said anything, and its end; None when none did."""
+    for path in reversed(outputs.sweep(batch_id).array_logs()):
+        if text := tail(path, lines).strip():
+            return path, text
+    return None
+
+
 def follow(ledger: Ledger, batch_id: str, outputs: OutputsRoot, worker: int | None = None) -> None:
     """Print what is written, each line after its worker's name, until no slot of the sweep is open."""
     read: dict[Path, int] = {}

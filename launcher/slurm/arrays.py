@@ -23,7 +23,7 @@ from launcher.slurm.queue import own_jobs
 from launcher.slurm.site import Site
 from launcher.trainer_commands import work
 from trainer.contract import files
-from trainer.contract.paths.outputs import submission_folder
+from trainer.contract.paths.outputs import submission_folder, submission_script
 from trainer.contract.process import thread_environment
 
 PATIENCE_S = 120.0
@@ -93,7 +93,7 @@ class Slurm:
             SlurmAwayError: SLURM did not answer for `patience_s` seconds.
         """
         folder = _make_folder(submission)
-        script = folder / "submission.sh"
+        script = submission_script(folder)
         files.write_text(script, submission.script(folder))
         asked = False
 

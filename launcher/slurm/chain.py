@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from launcher.slurm.arrays import finisher, workers
 from launcher.slurm.links import Cluster, Placed, Placement, PlanEnd, Rows, SweepEnd
 from launcher.slurm.names import JobName, job_name
-from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmError, elements, waits_for
+from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
 from launcher.slurm.queue import of
 from launcher.slurm.site import Site
 from trainer.contract.command_line import say
@@ -134,7 +134,8 @@ def _ensure(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[
     """Bring a sweep's array and finisher into the queue, unless they are there or there is nothing left to do.
 
     Raises:
-        LimitReachedError: there is no room for both, so neither is submitted.
+        LimitReachedError: there is no room for both.
+        SlurmError: SLURM refused one of them. Neither is submitted.
     """
     site, cluster, batch_id = now.site, now.cluster, progress.batch_id
     for job in of(now.jobs, batch_id, "finish"):
@@ -152,7 +153,9 @@ def _ensure(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[
         if not before:
             return Placed(batch_id, [], None)
         return Placed(batch_id, submitted, cluster.submit(finisher(site, name, end.words, before)))
-    except LimitReachedError:
+    except SlurmAwayError:
+        raise
+    except SlurmError:
         cluster.cancel(submitted)
         raise
 

@@ -28,6 +28,7 @@ _READ_BY_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SCONTRO
 _KEPT = {"SLURM_CONF", "SLURM_CONF_SERVER"}
 _LIMIT = re.compile(r"\w*Max\w*Submit\w*|MaxJobCount", re.IGNORECASE)
 """`AssocMaxSubmitJobLimit`, `QOSMaxSubmitJobPerUserLimit`, …: SLURM's names of limits on submitted jobs."""
+_AT_WORK = {"idle", "mixed", "allocated", "completing"}
 _PASSING = (
     "unable to contact slurm controller",
     "socket timed out",
@@ -149,6 +150,12 @@ def max_array_size() -> int:
 def node_addresses() -> set[str]:
     """Host names or addresses of the cluster's nodes."""
     return set(call("sinfo", "--noheader", "--Node", "--format=%o").split())
+
+
+def nodes_are_away() -> bool:
+    """Whether some node takes no jobs at present: what no node can run now may then only have to wait."""
+    states = call("sinfo", "--noheader", "--Node", "--format=%T").split()
+    return any(state.rstrip("*~#!%$@^-") not in _AT_WORK for state in states)
 
 
 def cancel(array_ids: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ no other database, the server that was started by hand.
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -35,7 +34,7 @@ from launcher.text_table import text_table
 from trainer.contract import outputs_root
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot, submission_script
 
 
 @dataclass(frozen=True)
@@ -112,15 +111,15 @@ def check(site: Site) -> list[str]:
         except SlurmAwayError:
             raise
         except SlurmError as error:
-            if _PASSES.search(str(error)):
-                answers.append(str(error))
+            if _NO_NODE in str(error) and programs.nodes_are_away():
+                answers.append(f"{what}: {error}: for now, or for ever if the nodes that are away cannot run it either")
                 continue
             raise SlurmError(f"{what} would be refused: {error}") from None
     return answers
 
 
-_PASSES = re.compile(r"not available now|are busy|down, drained", re.IGNORECASE)
-"""Words about nodes that may come back; a job that is submitted waits for them."""
+_NO_NODE = "Requested node configuration is not available"
+"""What a test says both where no node could ever run the job and where those that could are down or drained."""
 
 
 def preview(site: Site) -> str:
@@ -128,7 +127,7 @@ def preview(site: Site) -> str:
     lines = [f"{len(site.sweeps)} arrays of {site.n_jobs} workers, {'in order' if site.sequential else 'at once'}"]
     for what, submission in _kinds(site).items():
         folder = submission.jobs / "TIME"
-        lines += ["", f"{what}: {folder / 'submission.sh'}", "", submission.script(folder).rstrip()]
+        lines += ["", f"{what}: {submission_script(folder)}", "", submission.script(folder).rstrip()]
     job = arrays.worker_job(site, site.batch_ids[0])
     plain = [job.python, *job.words]
     command = contained.preview(job.container, job.words, job.environment) if job.container else plain

@@ -10,7 +10,7 @@ from launcher.slurm import chain
 from launcher.slurm.links import PlanEnd, SweepEnd
 from launcher.slurm.names import JobName, job_name
 from launcher.slurm.profile import ClusterProfile
-from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmError, elements, waits_for
+from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
 from launcher.slurm.queue import of
 from launcher.slurm.site import Site, Sweep
 from trainer.contract.ledger import SweepProgress, WorkerRow
@@ -29,6 +29,7 @@ class Queue:
     largest: int = 1000
     own_id: str | None = None
     renamed: str = ""
+    refused: dict[str, SlurmError] = field(default_factory=dict)
     live: list[QueuedJob] = field(default_factory=list)
     scripts: dict[str, str] = field(default_factory=dict)
     states: dict[str, list[str]] = field(default_factory=dict)
@@ -46,6 +47,8 @@ class Queue:
     def submit(self, submission):
         if self.size() + submission.size > self.limit:
             raise LimitReachedError("sbatch: AssocMaxSubmitJobLimit")
+        if submission.name.kind in self.refused:
+            raise self.refused[submission.name.kind]
         after = str(submission.options.get("dependency", ""))
         return self.put(str(submission.name), submission.size, after, submission.script(submission.jobs))
 
@@ -246,6 +249,14 @@ def test_a_cluster_that_renames_jobs_is_refused_and_nothing_stays(site, rows):
     with pytest.raises(SlurmError, match=r"'lab'.*renames jobs"):
         submit(site, queue, rows)
     assert queue.live == []
+
+
+@pytest.mark.parametrize(("error", "stays"), [(SlurmError, False), (SlurmAwayError, True)])
+def test_an_array_whose_finisher_is_refused_does_not_stay(site, rows, error, stays):
+    queue = Queue(refused={"finish": error("no")})
+    with pytest.raises(error):
+        submit(site, queue, rows)
+    assert bool(queue.live) == stays  # without an answer nobody knows; the command, repeated, adds what is missing
 
 
 # A limit on submitted jobs

@@ -7,7 +7,9 @@ import pytest
 
 from launcher.slurm import environment, programs, queue
 from launcher.slurm.array_worker import requeue_lines
-from launcher.slurm.programs import QueuedJob, SlurmAwayError, SlurmError
+from launcher.slurm.arrays import Slurm, Submission
+from launcher.slurm.names import JobName
+from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError
 from launcher.slurm.queue import SlurmWatch
 from trainer.contract.database import address
 from trainer.contract.errors import DatabaseError
@@ -175,3 +177,81 @@ def test_a_database_on_the_loopback_is_no_use_to_other_nodes(command):
     environment.check_reachable("postgresql://me:secret@login1:5432/sweeps")
     command("sinfo", "127.0.0.1\nlocalhost\n")
     environment.check_reachable("postgresql://me:secret@127.0.0.1:5432/sweeps")
+
+
+def test_nothing_of_the_user_or_of_an_outer_job_reaches_slurms_commands(command, tmp_path, monkeypatch):
+    command("squeue", QUEUE)
+    hidden = {"SBATCH_TIMELIMIT": "1", "SQUEUE_STATES": "RUNNING", "SCANCEL_USER": "x", "SLURM_JOB_ID": "7"}
+    for name, value in {**hidden, "SBATCH_CLUSTERS": "west", "SLURM_CONF": "/c", "TZ": "UTC"}.items():
+        monkeypatch.setenv(name, value)
+    programs.queue()
+    seen = dict(line.split("=", 1) for line in (tmp_path / "squeue.env").read_text().splitlines())
+    slurms = {name: value for name, value in seen.items() if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCAN"))}
+    assert slurms == {"SLURM_CONF": "/c", "SLURM_CLUSTERS": "west", "SLURM_BITSTR_LEN": "0"}
+    assert seen["TZ"] == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("answer", "job_id"),
+    [
+        ("12\n", "12"),
+        ("12;west\n", "12"),
+        ("sbatch: 3 jobs of yours wait\n12\n", "12"),
+        ("12\nsee https://site/help\n", "12"),
+        ("Submitted batch job 12\n", None),
+        ("", None),
+    ],
+)
+def test_a_jobs_id_stands_on_a_line_of_its_own(command, tmp_path, answer, job_id):
+    command("sbatch", answer)
+    assert programs.sbatch(tmp_path / "x.sh") == job_id
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates "
+        "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates …",
+    ],
+)
+def test_a_limit_on_submitted_jobs_is_told_from_a_refusal(command, tmp_path, said):
+    command("sbatch", said, 1)
+    with pytest.raises(LimitReachedError, match="MaxSubmit"):
+        programs.sbatch(tmp_path / "x.sh")
+    command("sbatch", "sbatch: error: QOSMaxWallDurationPerJobLimit\nsbatch: error: … (job submit limit, …)", 1)
+    with pytest.raises(SlurmError) as refused:
+        programs.sbatch(tmp_path / "x.sh")
+    assert not isinstance(refused.value, LimitReachedError)
+
+
+def test_a_submission_whose_answer_has_no_id_is_found_by_its_comment(command, tmp_path):
+    command("sbatch", "Submitted batch job 9 of 12")
+    command("squeue")
+    script = tmp_path / "jobs"
+    submission = Submission(JobName("a", "work", "3fa9c21b"), 1, script, {"time": 1}, [["true"]])
+    with pytest.raises(SlurmError, match="no job with its comment"):
+        Slurm("3fa9c21b").submit(submission)
+    (tmp_path / "squeue").write_text(
+        f'#!/bin/sh\necho "12_[0-1]|12|a.work.3fa9c21b|PENDING|Priority|||N/A|$(ls {script} | tail -n 1)"\n'
+    )
+    (tmp_path / "squeue").chmod(0o755)
+    assert Slurm("3fa9c21b").submit(submission) == "12"
+
+
+def test_the_functions_and_the_module_settings_of_the_shell_are_passed_on_but_not_what_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv(address.URL_VARIABLE, "postgresql://me:secret@db/sweeps")
+    for name, value in {
+        "BASH_FUNC_module%%": '() {  echo "loaded $2"\n}',
+        "BASH_FUNC_odd name%%": "() {  :\n}",
+        "LMOD_PKG": "/opt/it's lmod",
+        "MODULESHOME": "/opt/modules",
+        "LOADEDMODULES": "gcc/12",
+        "BASH_ENV": "/etc/site.sh",
+    }.items():
+        monkeypatch.setenv(name, value)
+    written = environment.write(ClusterPaths(tmp_path))
+    script = f'. {written}; module load cuda; bash -c "module load gcc"; echo "$LMOD_PKG $MODULESHOME $BASH_ENV"'
+    done = subprocess.run(["bash", "-c", script], env={}, capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded cuda\nloaded gcc\n/opt/it's lmod /opt/modules /etc/site.sh\n"
+    assert "LOADEDMODULES" not in written.read_text()
