@@ -26,8 +26,8 @@ def run_worker(job: WorkerJob) -> int:
     return code if code >= 0 else 128 - code
 
 
-def requeue_lines(max_tries: int) -> Sequence[str]:
-    """What the batch script does after the job: put it back into the queue when it was told to stop.
+def requeue_lines(command: str, max_tries: int) -> Sequence[str]:
+    """Run the job's command, and put the job back into the queue when it was told to stop; also after a `set -e`.
 
     Not after `scancel`: that ends the script itself. An array's element is named in full, because the id of the array's
     last element is that of the array, and requeueing it would start all of them again.
@@ -36,7 +36,8 @@ def requeue_lines(max_tries: int) -> Sequence[str]:
     job = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"
     alive = '"$(squeue --noheader --jobs="$job" --format=%T)" = RUNNING'
     return [
-        "code=$?",
+        "code=0",
+        f"{command} || code=$?",
         f'job="{job}"',
         f'if [[ "$code" =~ ^({codes})$ && "${{SLURM_RESTART_COUNT:-0}}" -lt {max_tries} && {alive} ]]; then',
         '  echo "told to stop with work left: requeueing $job"',

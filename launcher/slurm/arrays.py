@@ -15,7 +15,14 @@ from pathlib import Path
 from launcher.jobs.worker_job import WorkerJob
 from launcher.slurm import programs
 from launcher.slurm.array_worker import requeue_lines
-from launcher.slurm.batch_script import Option, batch_script, environment_lines, log_pattern, setup_lines
+from launcher.slurm.batch_script import (
+    Option,
+    batch_script,
+    environment_lines,
+    log_pattern,
+    setup_lines,
+    tolerant_setup_lines,
+)
 from launcher.slurm.names import JobName
 from launcher.slurm.profile import MEMORY_OPTIONS, ClusterProfile
 from launcher.slurm.programs import QueuedJob, SlurmError
@@ -132,7 +139,7 @@ def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str], lar
     parts = (
         environment_lines(site.outputs.cluster.environment),
         setup_lines(profile.setup),
-        [f"{shlex.join(step)} {command}", *requeue_lines(profile.max_tries)],
+        requeue_lines(f"{shlex.join(step)} {command}", profile.max_tries),
     )
     name = JobName(batch_id, "work", site.token)
     options = {"job-name": str(name), **worker_options(profile), **_dependency(after)}
@@ -156,8 +163,8 @@ def finisher(site: Site, name: JobName, words: Sequence[str], after: Sequence[st
     command = shlex.join(["-u", "-m", "launcher", "finish", str(site.file), *words])
     parts = (
         environment_lines(site.outputs.cluster.environment),
-        setup_lines(site.profile.finisher.setup),
-        [*lines, f'"$python" {command}', *_when_there_is_no_room()],
+        tolerant_setup_lines(site.profile.setup),  # a container's runtime may come from it
+        [*lines, *_again_when_there_is_no_room(f'"$python" {command}')],
     )
     options = {"job-name": str(name), **finisher_options(site.profile), **_dependency(after)}
     return Submission(name, 1, site.outputs.cluster.jobs, options, parts, _shared(site))
@@ -231,10 +238,11 @@ def _launcher(python: str, *words: str | Path) -> str:
     return shlex.join([python, "-u", "-m", "launcher", *map(str, words)])
 
 
-def _when_there_is_no_room() -> list[str]:
+def _again_when_there_is_no_room(command: str) -> list[str]:
     """A finisher that could not submit what has to follow goes back into the queue, where it keeps its place."""
     return [
-        "code=$?",
+        "code=0",
+        f"{command} || code=$?",
         f'if [ "$code" = {os.EX_TEMPFAIL} ]; then scontrol requeue "$SLURM_JOB_ID"; fi',
         'exit "$code"',
     ]

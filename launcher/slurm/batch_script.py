@@ -61,6 +61,14 @@ def setup_lines(own: Sequence[str]) -> list[str]:
     return [SETUP_FAILED, *(f"eval {shlex.quote(line)} || setup_failed {shlex.quote(line)}" for line in own)]
 
 
+def tolerant_setup_lines(own: Sequence[str]) -> list[str]:
+    """A profile's setup for a job that can do without it: as a whole where all of it works, or nothing of it."""
+    if not own:
+        return []
+    lines = [f"eval {shlex.quote(line)}" for line in own]
+    return [f"if ( {' && '.join(lines)} ) > /dev/null 2>&1; then", *(f"  {line}" for line in lines), "fi"]
+
+
 def _directive(name: str, value: Option) -> list[str]:
     """The line of one option.
 

@@ -17,7 +17,7 @@ from trainer.contract.config.settings import Count, Positive, Section
 
 
 class Finisher(Section, frozen=True):
-    """What the small job asks for that ends each sweep. It needs no GPU, and nothing of the workers' `setup`."""
+    """What the small job asks for that ends each sweep. It needs no GPU."""
 
     partition: str | None = None
     """None: as the workers."""
@@ -26,8 +26,6 @@ class Finisher(Section, frozen=True):
     cpus: Count | None = None
     mem_gb: Positive | None = None
     timeout_min: Count | None = 30
-    setup: tuple[str, ...] = ()
-    """Shell lines before it starts."""
 
 
 class ClusterProfile(Section, frozen=True):

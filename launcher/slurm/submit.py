@@ -157,14 +157,13 @@ def _check_setup(profile: ClusterProfile) -> None:
     Raises:
         ConfigError: the line, and what bash says of it.
     """
-    for key, lines in (("setup", profile.setup), ("finisher.setup", profile.finisher.setup)):
-        for i, line in enumerate(lines):
-            done = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True, check=False)
-            if done.returncode:
-                said = " ".join(done.stderr.split())
-                raise ConfigError(
-                    f"{key}[{i}]: {line!r} is no whole shell command ({said}): lines that belong together are one entry"
-                )
+    for i, line in enumerate(profile.setup):
+        done = subprocess.run(["bash", "-n", "-c", line], capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = " ".join(done.stderr.split())
+            raise ConfigError(
+                f"setup[{i}]: {line!r} is no whole shell command ({said}): lines that belong together are one entry"
+            )
 
 
 def _given(cluster: Path | None) -> Path:

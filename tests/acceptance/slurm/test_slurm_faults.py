@@ -144,7 +144,7 @@ def test_cancel_and_continue(project):
     assert len(list((project.folder / "shared").glob("*/*/submission.sh"))) >= 5
 
 
-@pytest.mark.parametrize("project", ["without accounting"], indirect=True)
+@pytest.mark.parametrize("project", [("--no-accounting", "--nodes", "1")], indirect=True, ids=["one node"])
 def test_a_sweep_whose_only_worker_dies_heals_itself_without_accounting(project):
     [(_, (pid, _))] = frozen_workers(project, 3, 1).items()
     last = next(job for job in project.slurm.queue() if ".analysis." in job["name"])

@@ -206,6 +206,33 @@ def test_when_all_jobs_die_at_their_start_status_says_why(project, profile, said
     assert not any("Traceback" in log for log in finishers)
 
 
+# Q: a limit on submitted jobs
+
+
+@pytest.mark.parametrize("project", [("--max-submit", "5", "--nodes", "2")], indirect=True, ids=["five jobs"])
+def test_a_plan_at_the_limit_of_submitted_jobs_goes_on_by_itself(project):
+    printed = project.submit_small_plan("sequential", n_trials=1, n_jobs=1)
+    assert "2 of 3 sweeps are in the queue: a limit on submitted jobs is reached (sbatch: " in printed
+    assert "AssocMaxSubmitJobLimit" in printed
+    kinds = [job["name"].split(".")[1] for job in project.slurm.queue()]
+    assert sorted(kinds) == ["analysis", "finish", "finish", "work", "work"]
+    project.wait_for_end()
+    for sweep in project.ledger.all_progress():
+        project.check_budget(sweep.batch_id, 1)
+    assert len(project.ledger.all_progress()) == 3
+    assert project.outputs.analysis.exists()
+
+
+@pytest.mark.parametrize("project", [("--max-submit", "3", "--nodes", "1")], indirect=True, ids=["three jobs"])
+def test_a_limit_that_not_even_one_sweep_keeps_says_so_and_leaves_nothing(project):
+    with pytest.raises(AssertionError, match=r"(?s)AssocMaxSubmitJobLimit.*Nothing was submitted.*smaller --n-jobs"):
+        project.submit_sweep(BATCH, 4, 2)
+    assert project.slurm.queue() == []
+    project.profile(sbatch=LATER)
+    project.submit_sweep(BATCH, 4, 1)
+    assert set(queued(project)) == {"work", "finish", "analysis"}
+
+
 # An upgrade while a plan is in the queue
 
 

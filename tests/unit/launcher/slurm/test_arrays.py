@@ -153,6 +153,19 @@ def test_a_finisher_does_not_need_what_the_workers_profile_says(site, tmp_path):
     assert "plan-1.json: No such file or directory" in done.stderr
 
 
+def test_a_finisher_has_the_workers_setup_where_all_of_it_works(site, tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "set up: $A$B"\nexit 1\n')
+    python.chmod(0o755)
+    made = replace(site(setup=("set -e", "export A=1", "export B=2")), python=str(python))
+    done = finisher_run(made, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "set up: 12\n")
+    made.outputs.cluster.environment.unlink()
+    made.outputs.cluster.folder.rmdir()
+    done = finisher_run(replace(made, profile=site(setup=("export A=1", "exit 3")).profile), tmp_path)
+    assert (done.returncode, done.stdout) == (1, "set up: \n")
+
+
 def test_a_finisher_takes_the_profiles_python_where_the_login_nodes_is_not_there(site, tmp_path):
     done = finisher_run(replace(site(python=sys.executable), python="/only/on/login/python"), tmp_path)
     assert done.returncode == 2

@@ -89,7 +89,7 @@ class Queue:
     def command(self, array_id):
         """What a finisher was told."""
         [line] = [line for line in self.scripts[array_id].splitlines() if " finish " in line]
-        return line.partition(f"{PLAN}.json")[2].split()
+        return line.partition(f"{PLAN}.json")[2].removesuffix(" || code=$?").split()
 
     def id_of(self, batch_id, kind):
         [job] = of(self.live, batch_id, kind)

@@ -135,7 +135,7 @@ def test_an_array_is_let_wait_as_a_whole(command):
 def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts, state, requeued):
     command("squeue", state)
     calls = command("scontrol")
-    script = "\n".join([f"(exit {code})", *requeue_lines(3)])
+    script = "\n".join(["set -e", *requeue_lines(f"(exit {code})", 3)])
     ids = {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
     variables = {**ids, "SLURM_RESTART_COUNT": str(restarts), "PATH": os.environ["PATH"]}
     done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
@@ -146,7 +146,7 @@ def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts,
 def test_a_job_that_is_no_array_is_requeued_by_its_id(command):
     command("squeue", "RUNNING")
     calls = command("scontrol")
-    script = "\n".join(["(exit 85)", *requeue_lines(3)])
+    script = "\n".join(requeue_lines("(exit 85)", 3))
     variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "14"}
     subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
     assert calls() == ["requeue 14"]
