@@ -7,9 +7,9 @@ submits again what was lost with its whole chain.
 
 Why not one job that submits the next link? Then nothing of the plan would be in the queue but that link, and losing it
 would stop the plan. Here a lost finisher costs its own sweep's results until the last job, or a repeated command,
-finds them missing. Surprising: submitting, healing and continuing are all `_ensure`, because it asks the queue and
-the ledger what is there already; nothing about SLURM's jobs is written down anywhere. What did not fit into the queue
-stands in the last job's own command, which submits it.
+finds them missing. Surprising: submitting, healing and continuing are one thing (`_there`, else `_submit`), because it
+asks the queue and the ledger what is there already; nothing about SLURM's jobs is written down anywhere. What did not
+fit into the queue stands in the last job's own command, which submits it.
 """
 
 from __future__ import annotations
@@ -62,12 +62,16 @@ def submit_all(
     for sweep in site.sweeps:
         if only and sweep.batch_id not in only:
             continue
+        progress = rows.progress(sweep.batch_id)
+        if there := _there(now, progress):
+            found.placed.append(there)
+            continue
         if found.left:
             found.left.append(sweep.batch_id)
             continue
         after = found.ends if sweep.phase is Phase.ROLLING else found.ends[-1:] if site.sequential else []
         try:
-            found.placed.append(_ensure(now, rows.progress(sweep.batch_id), site.n_jobs, after))
+            found.placed.append(_submit(now, progress, site.n_jobs, after))
         except LimitReachedError as error:
             found.left.append(sweep.batch_id)
             found.limit = str(error)
@@ -130,17 +134,23 @@ class _Now:
     """Of each sweep."""
 
 
-def _ensure(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[str]) -> Placed:
-    """Bring a sweep's array and finisher into the queue, unless they are there or there is nothing left to do.
+def _there(now: _Now, progress: SweepProgress) -> Placed | None:
+    """What is in the queue for a sweep that needs no submission: it has its finisher, or nothing is left to do."""
+    for job in of(now.jobs, progress.batch_id, "finish"):
+        if job.array_id != now.cluster.own_id:
+            return Placed(progress.batch_id, [], job.array_id)
+    over = progress.cancelled or not progress.open
+    return Placed(progress.batch_id, [], None) if over and not of(now.jobs, progress.batch_id, "work") else None
+
+
+def _submit(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[str]) -> Placed:
+    """Bring what is missing of a sweep's array, and its finisher, into the queue.
 
     Raises:
         LimitReachedError: there is no room for both.
         SlurmError: SLURM refused one of them. Neither is submitted.
     """
     site, cluster, batch_id = now.site, now.cluster, progress.batch_id
-    for job in of(now.jobs, batch_id, "finish"):
-        if job.array_id != cluster.own_id:
-            return Placed(batch_id, [], job.array_id)
     live = of(now.jobs, batch_id, "work")
     wanted = 0 if progress.cancelled else min(n_workers, progress.open)
     missing = wanted - sum(len(elements(job.job_id)) for job in live)
@@ -150,8 +160,6 @@ def _ensure(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[
         arrays = workers(site, batch_id, missing, after, cluster.largest_array()) if missing > 0 else []
         submitted.extend(map(cluster.submit, arrays))
         before = [*dict.fromkeys(job.array_id for job in live), *submitted]
-        if not before:
-            return Placed(batch_id, [], None)
         return Placed(batch_id, submitted, cluster.submit(finisher(site, name, end.words, before)))
     except SlurmAwayError:
         raise
@@ -220,7 +228,7 @@ def _check_names(now: _Now, found: Placement) -> None:
 def _heal(site: Site, cluster: Cluster, progress: SweepProgress, tries: int) -> int:
     """Send a sweep's missing work back to the queue, and let whoever waits for this job wait for the new finisher."""
     now = _Now(site, cluster, cluster.jobs(), tries)
-    placed = _ensure_what_fits(now, progress)
+    placed = _submit_what_fits(now, progress)
     if placed is None:
         say(f"{progress.batch_id}: no room in the queue for {progress.open} open trials: this job will try again")
         return NO_ROOM
@@ -232,12 +240,12 @@ def _heal(site: Site, cluster: Cluster, progress: SweepProgress, tries: int) -> 
     return 0
 
 
-def _ensure_what_fits(now: _Now, progress: SweepProgress) -> Placed | None:
-    """`_ensure` with ever fewer workers while there is no room, at last in the place of the plan's last sweep."""
+def _submit_what_fits(now: _Now, progress: SweepProgress) -> Placed | None:
+    """Bring a sweep into the queue with ever fewer workers while there is no room, at last in another's place."""
     n_workers = now.site.n_jobs
     while n_workers:
         try:
-            return _ensure(now, progress, n_workers, [])
+            return _there(now, progress) or _submit(now, progress, n_workers, [])
         except LimitReachedError as error:
             say(f"{progress.batch_id}: no room for {n_workers} workers: {error}")
         n_workers //= 2

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -105,7 +106,7 @@ def check(site: Site) -> list[str]:
     for what, submission in _kinds(site).items():
         script = submission.script(submission.jobs / "test")
         try:
-            answers.append(programs.patiently(lambda script=script: programs.would_take(script), arrays.PATIENCE_S))  # type: ignore[misc]
+            answers.append(programs.patiently(partial(programs.would_take, script), arrays.PATIENCE_S))
         except LimitReachedError as error:
             answers.append(str(error))  # for now: some of the plan may have room all the same
         except SlurmAwayError:

@@ -66,7 +66,10 @@ def test_the_profile_is_all_that_counts(project):
     assert (work["Partition"], work["TimeLimit"], work["ArrayTaskId"]) == ("normal", "00:10:00", "0-1%2")
     project.submit_sweep(BATCH, 4, 2)
     assert queued(project) == kinds
-    assert "expected start" in project.launcher("status")
+    starts = project.slurm.ask("squeue", "--start", "--noheader", "--format=%S", f"--jobs={kinds['work']}")
+    row = next(line for line in project.launcher("status").splitlines() if line.startswith(f"{kinds['work']} "))
+    assert "BeginTime" in row
+    assert starts.replace("T", " ") in row
     project.launcher("cancel", "--all")
     project.until(lambda: not project.slurm.queue(), 30, "an empty queue")
 

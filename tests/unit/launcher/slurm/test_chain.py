@@ -271,6 +271,19 @@ def test_what_has_no_room_is_left_to_the_last_job(site, rows):
     assert "AssocMaxSubmitJobLimit" in found.limit
 
 
+def test_what_is_there_or_done_needs_no_room(site, rows):
+    queue = Queue(limit=8)
+    submit(site, queue, rows)
+    queue.cancel([queue.id_of("a", "work"), queue.id_of("a", "finish")])
+    rows.set("r", done=6)
+    queue.limit = 5
+    found = submit(site, queue, rows)
+    assert found.left == ["a"]
+    assert [sweep.batch_id for sweep in found.placed] == ["b", "r"]
+    assert waits_for(of(queue.live, PLAN, "analysis")[0]) == [queue.id_of("b", "finish")]
+    assert queue.command(found.last) == ["--again", "--left", "a"]
+
+
 def test_a_sweep_gives_its_place_to_the_last_job(site, rows):
     queue = Queue(limit=6)
     found = submit(site, queue, rows)
