@@ -6,6 +6,7 @@ Both read what the jobs of a plan have in common from its file in `.cluster/plan
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,14 +40,15 @@ def finish(args: argparse.Namespace) -> int:
     if args.batch_id is not None and (args.again or args.left):
         raise ConfigError("--again and --left are of the plan's last job: leave out --batch-id")
     site = load(args.plan)
+    cluster = Slurm(site.token, os.environ.get("SLURM_JOB_ID"))
     left = tuple(_of_plan(site, name) for name in args.left)
     with _database(site.outputs) as url, Ledger(url) as ledger:
         if args.batch_id is None:
-            return finish_plan(site, Slurm(site.token), ledger, PlanEnd(args.again, left))
+            return finish_plan(site, cluster, ledger, PlanEnd(args.again, left))
         batch_id = _of_plan(site, args.batch_id)
         closed = ledger.progress(batch_id).closed if args.closed is None else args.closed
         tries = site.profile.max_tries + 1 if args.tries is None else args.tries
-        return finish_sweep(site, Slurm(site.token), ledger, SweepEnd(batch_id, tries, closed))
+        return finish_sweep(site, cluster, ledger, SweepEnd(batch_id, tries, closed))
 
 
 def _of_plan(site: Site, batch_id: str) -> str:

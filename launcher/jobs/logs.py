@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot, worker_logs
 
 FOLLOW_S = 0.5
 
@@ -37,11 +37,15 @@ def tail(path: Path, lines: int | None) -> str:
 
 
 def last_words(outputs: OutputsRoot, batch_id: str, lines: int = 6) -> tuple[Path, str] | None:
-    """The log of a worker of the newest array on SLURM that said anything, and its end; None when none did."""
-    for path in reversed(outputs.sweep(batch_id).array_logs()):
+    """A log of the newest array on SLURM, one that says something if any does, and its end; None: no array."""
+    array = outputs.sweep(batch_id).newest_array()
+    if array is None:
+        return None
+    logs = worker_logs(array)
+    for path in reversed(logs):
         if text := tail(path, lines).strip():
             return path, text
-    return None
+    return (logs[-1], "nothing: the log is empty") if logs else (array, "nothing: no job of it has written a log")
 
 
 def follow(ledger: Ledger, batch_id: str, outputs: OutputsRoot, worker: int | None = None) -> None:

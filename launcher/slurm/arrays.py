@@ -68,11 +68,8 @@ class Slurm:
 
     token: str
     """Of the outputs root whose jobs are seen."""
-
-    @property
-    def own_id(self) -> str | None:
-        """Of the job that this process is; None on a login node."""
-        return os.environ.get("SLURM_JOB_ID")
+    own_id: str | None = None
+    """Of the finisher that this process is; None for a command that a person started, be it inside a job."""
 
     @property
     def patience_s(self) -> float:

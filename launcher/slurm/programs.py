@@ -26,8 +26,8 @@ CALL_TIMEOUT_S = 60
 LONGEST_PAUSE_S = 20.0
 _READ_BY_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_")
 _KEPT = {"SLURM_CONF", "SLURM_CONF_SERVER"}
-_LIMIT = re.compile(r"\w*Max\w*Submit\w*|MaxJobCount", re.IGNORECASE)
-"""`AssocMaxSubmitJobLimit`, `QOSMaxSubmitJobPerUserLimit`, …: SLURM's names of limits on submitted jobs."""
+_LIMIT = re.compile(r"\w*Max\w*Submit\w*|temporarily unable to accept job", re.IGNORECASE)
+"""SLURM's words of limits on submitted jobs: `AssocMaxSubmitJobLimit` and its like, and the cluster's `MaxJobCount`."""
 _AT_WORK = {"idle", "mixed", "allocated", "completing"}
 _PASSING = (
     "unable to contact slurm controller",
@@ -216,7 +216,10 @@ def call(*command: str, given: str = "", wanted: Literal["stdout", "stderr"] = "
         raise SlurmError(
             f"{command[0]}: no such command: is this a machine of a SLURM cluster? --executor local needs none"
         ) from None
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
+        said = (error.stderr or b"").decode(errors="replace")
+        if _LIMIT.search(said):  # sbatch repeats it by itself, for minutes
+            raise _failure(command[0], said) from None
         raise SlurmAwayError(f"{command[0]}: no answer within {CALL_TIMEOUT_S} s") from None
     if done.returncode != 0:
         raise _failure(command[0], done.stderr)

@@ -58,7 +58,7 @@ def test_the_profile_is_all_that_counts(project):
         "SINFO_FORMAT": "%P", "SCANCEL_STATE": "RUNNING", "SCANCEL_INTERACTIVE": "true", "SACCT_FORMAT": "User",
         "SLURM_JOB_ID": "77", "SLURM_TIME_FORMAT": "%s",
     }  # fmt: skip
-    project.environment |= {name: value for name, value in before.items() if name != "SLURM_JOB_ID"}
+    project.environment |= before
     project.submit_sweep(BATCH, 4, 2)
     kinds = queued(project)
     assert set(kinds) == {"work", "finish", "analysis"}
@@ -192,8 +192,9 @@ def test_a_site_with_modules_and_an_odd_path(project, tmp_path):
         ({"setup": ["set -e", "false"]}, "setup failed with exit code 1: false"),
         ({"setup": ["module load no_such_module"]}, "module: command not found"),
         ({"python": "/opt/other/bin/python"}, "/opt/other/bin/python"),
+        ({"setup": ["exit 3"]}, "nothing: the log is empty"),
     ],
-    ids=["a setup that fails", "no module command", "no such python"],
+    ids=["a setup that fails", "no module command", "no such python", "without a word"],
 )
 def test_when_all_jobs_die_at_their_start_status_says_why(project, profile, said):
     project.profile(**profile, max_tries=1)

@@ -150,11 +150,10 @@ class SweepPaths:
         """What the workers submitted for this sweep said, the newest submission last. The names are as submitit's."""
         return sorted(self.jobs.glob("*/*_log.*"))
 
-    def array_logs(self) -> list[Path]:
-        """What the workers of the newest submission to SLURM said; none when the newest was to this machine."""
+    def newest_array(self) -> Path | None:
+        """The folder of the newest submission, if that was one to SLURM."""
         newest = max((folder for folder in self.jobs.glob("*") if folder.is_dir()), key=lambda f: f.name, default=None)
-        logs = [] if newest is None or not submission_script(newest).exists() else newest.glob("*_log.*")
-        return sorted(logs)
+        return newest if newest and submission_script(newest).exists() else None
 
     def run(self, run_id: int) -> RunPaths:
         """The folder of one of the sweep's runs."""
@@ -262,6 +261,11 @@ class ClusterPaths:
 def submission_folder(jobs: Path) -> Path:
     """A new folder for one submission, named so that the newest sorts last."""
     return jobs / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}_{secrets.token_hex(3)}"
+
+
+def worker_logs(submission: Path) -> list[Path]:
+    """What the workers of one submission said."""
+    return sorted(submission.glob("*_log.*"))
 
 
 def submission_script(folder: Path) -> Path:

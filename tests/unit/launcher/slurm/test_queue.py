@@ -225,6 +225,18 @@ def test_a_limit_on_submitted_jobs_is_told_from_a_refusal(command, tmp_path, sai
     assert not isinstance(refused.value, LimitReachedError)
 
 
+def test_a_cluster_that_is_full_is_told_from_one_that_does_not_answer(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "CALL_TIMEOUT_S", 0.5)
+    command("sbatch")
+    words = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying."
+    (tmp_path / "sbatch").write_text(f'#!/bin/sh\necho "{words}" >&2\nexec sleep 5\n')
+    with pytest.raises(LimitReachedError, match="temporarily unable to accept job"):
+        programs.sbatch(tmp_path / "x.sh")
+    (tmp_path / "sbatch").write_text("#!/bin/sh\nexec sleep 5\n")
+    with pytest.raises(SlurmAwayError, match="no answer within"):
+        programs.sbatch(tmp_path / "x.sh")
+
+
 def test_a_submission_whose_answer_has_no_id_is_found_by_its_comment(command, tmp_path):
     command("sbatch", "Submitted batch job 9 of 12")
     command("squeue")
