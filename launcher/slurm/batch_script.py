@@ -1,7 +1,8 @@
 """The text of a batch script: what it asks for, how its environment is made, what it runs. Pure functions.
 
 Surprising: in an `#SBATCH` line of `--output`, SLURM replaces `%j` and its like wherever they stand, also where they
-are part of a folder's name; `%%` is a plain percent sign.
+are part of a folder's name; `%%` is a plain percent sign. And sbatch takes a backslash for an escape also between
+single quotes, where no shell does.
 """
 
 from __future__ import annotations
@@ -77,4 +78,7 @@ def _directive(name: str, value: Option) -> list[str]:
     """
     if value is None or value is False:
         return []
-    return [f"#SBATCH --{name}" if value is True else f"#SBATCH --{name}={shlex.quote(str(value))}"]
+    if value is True:
+        return [f"#SBATCH --{name}"]
+    escaped = str(value).replace("\\", "\\\\")
+    return [f"#SBATCH --{name}={shlex.quote(escaped)}"]

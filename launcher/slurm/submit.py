@@ -62,6 +62,7 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
     """
     profile = _with_image(load_profile(_given(options.cluster)), options.image)
     _check_setup(profile)
+    _check_paths(plan.outputs.root.absolute(), Path(profile.shared_folder or "").absolute())
     if dry_run:
         settings = profile.container
         inside = None if settings.runtime == "none" else container(settings, plan.config.paths, PROJECT)
@@ -196,6 +197,20 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         share=options.share,
         whole=options.whole,
     )
+
+
+def _check_paths(*folders: Path) -> None:
+    """Refuse folders that SLURM cannot write logs into.
+
+    Raises:
+        ConfigError: the folder and what is wrong with its name.
+    """
+    for folder in folders:
+        if "\\" in str(folder) or not str(folder).isprintable():
+            raise ConfigError(
+                f"{str(folder)!r}: SLURM writes no log into a folder whose name has a backslash or a line break: choose "
+                "another (--set paths.outputs=FOLDER, shared_folder in the profile)"
+            )
 
 
 def _known_token(plan: Plan) -> str:

@@ -107,6 +107,10 @@ def test_a_workers_threads_are_its_jobs_cpus(site, monkeypatch):
     assert slurm_arrays.worker_job(site(cpus=3), "s").words[-2:] == ("--threads", "3")
 
 
+def test_sbatch_takes_a_backslash_for_an_escape(site):
+    assert "#SBATCH --comment='a\\\\b c'" in batch_script({"comment": "a\\b c"}).splitlines()
+
+
 # What the scripts do, run by the shell that SLURM would run them by
 
 
