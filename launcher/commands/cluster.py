@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from launcher.database import database_with_sweeps
+from launcher.jobs import devices
 from launcher.slurm.array_worker import run_worker
 from launcher.slurm.arrays import Slurm, worker_job
 from launcher.slurm.links import PlanEnd, SweepEnd
@@ -24,7 +25,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 def worker(args: argparse.Namespace) -> int:
     """`launcher worker`."""
     site = load(args.plan)
-    return run_worker(worker_job(site, _of_plan(site, args.batch_id)))
+    return run_worker(worker_job(site, _of_plan(site, args.batch_id), _gpu(site)))
 
 
 def finish(args: argparse.Namespace) -> int:
@@ -49,6 +50,20 @@ def finish(args: argparse.Namespace) -> int:
         closed = ledger.progress(batch_id).closed if args.closed is None else args.closed
         tries = site.profile.max_tries + 1 if args.tries is None else args.tries
         return finish_sweep(site, cluster, ledger, SweepEnd(batch_id, tries, closed))
+
+
+def _gpu(site: Site) -> dict[str, str | None]:
+    """Of the job's devices the one for this task, where several workers share them.
+
+    Raises:
+        ConfigError: the device has no room for all of them.
+    """
+    together = site.profile.workers_per_gpu
+    if together == 1:
+        return {}
+    found = devices.devices()
+    devices.check(found, together, together, devices.measured_peak_mb(site.outputs))
+    return {devices.VISIBLE: devices.deal(found, int(os.environ.get("SLURM_LOCALID", "0")), together)}
 
 
 def _of_plan(site: Site, batch_id: str) -> str:

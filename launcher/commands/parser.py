@@ -86,6 +86,7 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
     to.add_argument("--cluster", type=Path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
+    to.add_argument("--workers-per-gpu", type=count, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")

@@ -126,12 +126,18 @@ class Slurm:
 
 
 def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str], largest: int) -> list[Submission]:
-    """Arrays of `n_workers` workers in all (none for 0 or fewer), none larger than `largest`."""
-    sizes = [min(largest, n_workers - start) for start in range(0, n_workers, largest)]
-    at_once = site.profile.array_parallelism or n_workers
+    """Arrays of `n_workers` workers in all (none for 0 or fewer), none larger than `largest`.
+
+    An element has one worker, or all that share its GPU.
+    """
     profile = site.profile
-    # srun does not take this over from sbatch.
-    step = ["srun", "--unbuffered", *([f"--cpus-per-task={profile.cpus}"] if profile.cpus else [])]
+    together = profile.workers_per_gpu
+    n_elements = -(-n_workers // together)
+    sizes = [min(largest, n_elements - start) for start in range(0, n_elements, largest)]
+    at_once = -(-(profile.array_parallelism or n_workers) // together)
+    # srun does not take these over from sbatch.
+    step = ["srun", "--unbuffered", *([f"--ntasks={together}"] if together > 1 else [])]
+    step += [f"--cpus-per-task={profile.cpus}"] if profile.cpus else []
     command = _launcher(profile.python or site.python, "worker", site.file, "--batch-id", batch_id)
     parts = (
         environment_lines(site.outputs.cluster.environment),
@@ -142,7 +148,7 @@ def workers(site: Site, batch_id: str, n_workers: int, after: Sequence[str], lar
     options = {"job-name": str(name), **worker_options(profile), **_dependency(after)}
     jobs = site.outputs.sweep(batch_id).jobs
     return [
-        Submission(name, size, jobs, {**options, **_array(size, at_once * size // n_workers)}, parts, _shared(site))
+        Submission(name, size, jobs, {**options, **_array(size, at_once * size // n_elements)}, parts, _shared(site))
         for size in sizes
     ]
 
@@ -167,14 +173,20 @@ def finisher(site: Site, name: JobName, words: Sequence[str], after: Sequence[st
     return Submission(name, 1, site.outputs.cluster.jobs, options, parts, _shared(site))
 
 
-def worker_job(site: Site, batch_id: str) -> WorkerJob:
-    """The worker of a sweep, by the same command as on any machine; its threads are the CPUs of its job."""
+def worker_job(site: Site, batch_id: str, gpu: Mapping[str, str | None] | None = None) -> WorkerJob:
+    """The worker of a sweep, by the same command as on any machine; its threads are its share of its job's CPUs.
+
+    Args:
+        site: Of the plan.
+        batch_id: The sweep.
+        gpu: Variables that say which device it has, where SLURM does not say so itself.
+    """
     given = os.environ.get("SLURM_CPUS_ON_NODE", "")
-    threads = site.profile.cpus or (int(given) if given.isdigit() else 1)
+    threads = site.profile.cpus or max(1, (int(given) if given.isdigit() else 1) // site.profile.workers_per_gpu)
     words = work(batch_id, threads, share=site.share)
     grace_s = max(1, site.profile.signal_delay_s - GRACE_S)
     python = site.profile.python or site.python
-    return WorkerJob(words, thread_environment(threads), grace_s, site.container, python)
+    return WorkerJob(words, {**thread_environment(threads), **(gpu or {})}, grace_s, site.container, python)
 
 
 def worker_options(profile: ClusterProfile) -> dict[str, Option]:
@@ -187,7 +199,8 @@ def worker_options(profile: ClusterProfile) -> dict[str, Option]:
         "gres": profile.gres,
         "gpus-per-node": profile.gpus or None,
         "cpus-per-task": profile.cpus,
-        "mem": _megabytes(profile.mem_gb),
+        "mem": _megabytes(profile.mem_gb, profile.workers_per_gpu),
+        "ntasks-per-node": profile.workers_per_gpu,
         "time": profile.timeout_min,
         "signal": f"USR2@{profile.signal_delay_s}",
         **profile.options,
@@ -265,5 +278,5 @@ def _make_folder(submission: Submission) -> Path:
     return folder
 
 
-def _megabytes(gigabytes: float | None) -> str | None:
-    return None if gigabytes is None else f"{round(gigabytes * 1024)}M"
+def _megabytes(gigabytes: float | None, times: int = 1) -> str | None:
+    return None if gigabytes is None else f"{round(gigabytes * 1024) * times}M"

@@ -153,7 +153,7 @@ def _submit(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[
     site, cluster, batch_id = now.site, now.cluster, progress.batch_id
     live = of(now.jobs, batch_id, "work")
     wanted = 0 if progress.cancelled else min(n_workers, progress.open)
-    missing = wanted - sum(len(elements(job.job_id)) for job in live)
+    missing = wanted - sum(len(elements(job.job_id)) for job in live) * site.profile.workers_per_gpu
     name, end = JobName(batch_id, "finish", site.token), SweepEnd(batch_id, now.tries, progress.closed)
     submitted: list[str] = []
     try:

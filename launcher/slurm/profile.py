@@ -42,6 +42,8 @@ class ClusterProfile(Section, frozen=True):
     """GPUs of one worker (`--gpus-per-node`). For a type of GPU use `gres`."""
     gres: str | None = None
     """Generic resources of one worker, for example `gpu:a100:1`."""
+    workers_per_gpu: Count = 1
+    """Workers that share one GPU: so many tasks of one job."""
     cpus: Count | None = None
     """CPUs of one worker; its threads are as many as its job gets."""
     mem_gb: Positive | None = None
@@ -68,6 +70,10 @@ class ClusterProfile(Section, frozen=True):
         """Refuse what SLURM would take and do something else with."""
         if self.gpus and self.gres and "gpu" in self.gres:
             raise ValueError(f"gpus ({self.gpus}) and gres ({self.gres}) both ask for GPUs: keep one of them")
+        if self.workers_per_gpu > 1 and (self.gpus > 1 or not (self.gpus or "gpu" in (self.gres or ""))):
+            raise ValueError(
+                f"workers_per_gpu ({self.workers_per_gpu}) shares the GPU of a job: write gpus: 1, or gres with a type"
+            )
         if self.signal_delay_s + 60 >= self.timeout_min * 60:
             raise ValueError(
                 f"signal_delay_s ({self.signal_delay_s}) and SLURM's 60 s leave nothing of timeout_min "

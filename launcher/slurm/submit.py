@@ -208,8 +208,8 @@ def _check_paths(*folders: Path) -> None:
     for folder in folders:
         if "\\" in str(folder) or not str(folder).isprintable():
             raise ConfigError(
-                f"{str(folder)!r}: SLURM writes no log into a folder whose name has a backslash or a line break: choose "
-                "another (--set paths.outputs=FOLDER, shared_folder in the profile)"
+                f"{str(folder)!r}: SLURM writes no log into a folder whose name has a backslash or a line break: "
+                "choose another (--set paths.outputs=FOLDER, shared_folder in the profile)"
             )
 
 

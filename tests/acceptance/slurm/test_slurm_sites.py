@@ -237,6 +237,31 @@ def test_a_limit_that_not_even_one_sweep_keeps_says_so_and_leaves_nothing(projec
     assert set(queued(project)) == {"work", "finish", "analysis"}
 
 
+# Several workers on one GPU
+
+
+def test_workers_of_one_task_share_its_gpu(project, tmp_path):
+    """The cluster's GPU is a pretended one, and so is what nvidia-smi says of it."""
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text('#!/bin/sh\n[ "$1" = -L ] && echo "GPU 0: pretended (UUID: GPU-1)" || echo "GPU-1, 2000"\n')
+    smi.chmod(0o755)
+    project.environment["PATH"] = f"{tmp_path}:{os.environ['PATH']}"
+    project.profile(gpus=1, workers_per_gpu=2)
+    project.submit_sweep(BATCH, 4, 2)
+    project.wait_for_end()
+    project.check_budget(BATCH, 4)
+    workers = project.ledger.workers(BATCH)
+    assert len(workers) == 2
+    assert len({worker.job_id for worker in workers}) == 1
+
+    [record, *_] = project.outputs.provenance_files()
+    record.write_text(json.dumps({**json.loads(record.read_text()), "gpu_memory_mb": 900.0}))
+    project.profile(gpus=1, workers_per_gpu=2, max_tries=1)
+    project.submit_sweep("too_much", 2, 2)
+    project.wait_for_end()
+    assert "2 workers on 0: one has taken 900 MB of a GPU" in project.launcher("status")
+
+
 # An upgrade while a plan is in the queue
 
 

@@ -205,6 +205,10 @@ class OutputsRoot:
         found = self.sweeps.glob(f"*/jobs/*/{glob.escape(job_id)}_*_log.*")
         return sorted(found, key=lambda path: path.parent.name)
 
+    def provenance_files(self) -> list[Path]:
+        """Where the runs of the sweeps came from."""
+        return sorted(self.sweeps.glob("*/run_*/provenance.json"))
+
     def held_out_files(self) -> list[Path]:
         """What was read of the held-out season, by whichever run of a sweep."""
         return sorted(self.sweeps.glob("*/run_*/holdout.json"))

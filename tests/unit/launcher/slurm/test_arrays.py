@@ -76,6 +76,21 @@ def test_what_a_profile_says_is_asked_for(site):
     )
 
 
+def test_workers_that_share_a_gpu_are_tasks_of_one_job(site):
+    made = site(gpus=1, workers_per_gpu=3, mem_gb=2, cpus=4, array_parallelism=6)
+    first, second = slurm_arrays.workers(made, "s", 10, [], 3)
+    assert (first.size, second.size) == (3, 1)
+    assert first.options["array"] == "0-2%1"
+    assert {"--gpus-per-node=1", "--mem=6144M", "--cpus-per-task=4"} <= set(asked_of(first))
+    assert "--ntasks-per-node=3" in asked_of(first)
+    assert "srun --unbuffered --ntasks=3 --cpus-per-task=4 " in first.parts[-1][1]
+
+
+def asked_of(submission):
+    lines = submission.script(submission.jobs / "now").splitlines()
+    return [word for line in lines if line.startswith("#SBATCH ") for word in shlex.split(line)[1:]]
+
+
 @pytest.mark.parametrize("option", ["mem-per-cpu", "mem_per_cpu", "mem-per-gpu"])
 def test_memory_by_cpu_or_gpu_takes_the_place_of_the_nodes(site, option):
     named = f"--{option.replace('_', '-')}=1G"

@@ -195,6 +195,16 @@ def test_an_array_that_is_too_large_is_split_and_its_finisher_waits_for_all_part
     ]  # fmt: skip
 
 
+def test_workers_that_share_a_gpu_are_counted_as_workers(site, rows):
+    queue = Queue()
+    sharing = replace(site, n_jobs=6, profile=ClusterProfile(timeout_min=60, gpus=1, workers_per_gpu=3))
+    submit(sharing, queue, rows)
+    assert queue.shown()[0] == ("a.work", 2, [])
+    queue.cancel([queue.id_of("a", "finish")])
+    found = submit(sharing, queue, rows)
+    assert found.placed[0].arrays == []
+
+
 def test_no_more_workers_than_open_trials(site, rows):
     rows.set("a", done=5)
     queue = Queue()

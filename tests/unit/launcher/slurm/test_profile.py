@@ -26,6 +26,8 @@ def test_the_examples_are_all_there():
         ("timeout_min: 60\npartitoin: cpu", "did you mean 'partition'?"),
         ("timeout_min: 0", "timeout_min"),
         ("timeout_min: 60\ngpus: 1\ngres: gpu:1", "both ask for GPUs"),
+        ("timeout_min: 60\nworkers_per_gpu: 2", "workers_per_gpu (2) shares the GPU of a job: write gpus: 1"),
+        ("timeout_min: 60\ngpus: 2\nworkers_per_gpu: 2", "shares the GPU of a job"),
         ("timeout_min: 3", "leave nothing of timeout_min"),
         (
             "timeout_min: 60\nsbatch: {export: ALL}",
