@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import subprocess
 import sys
@@ -152,6 +153,11 @@ def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) ->
     worker = partial(work, share=args.share)
     if args.executor == "debug":
         return DebugExecutor(worker)
+    if re.search("%[jtAa]", str(plan.outputs.root.absolute())):
+        raise ConfigError(
+            f"paths.outputs: {plan.outputs.root.absolute()}: submitit replaces %j, %t, %A and %a in the names of its "
+            "jobs' files: choose a name without them"
+        )
     found = devices.devices()
     if args.workers_per_gpu:
         peak_mb = devices.measured_peak_mb(plan.outputs)

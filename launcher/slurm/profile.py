@@ -81,7 +81,9 @@ class ClusterProfile(Section, frozen=True):
             )
         for name, value in self.sbatch.items():
             _check_option(name, value)
-        if self.mem_gb and (named := sorted(MEMORY_OPTIONS & set(self.options))):
+        if self.mem_gb and (
+            named := sorted(name for name in MEMORY_OPTIONS if self.options.get(name, False) is not False)
+        ):
             raise ValueError(f"mem_gb ({self.mem_gb:g}) and sbatch: {named[0]} both ask for memory: keep one of them")
 
     @property

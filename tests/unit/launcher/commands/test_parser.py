@@ -164,6 +164,7 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         (["--batch-id", ""], "--batch-id ''"),
         (["--batch-id", "figures"], "choose another name"),
         (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
+        (["--set", "paths.outputs=50%acc"], "50%acc: submitit replaces %j, %t, %A and %a"),
         (["--n-trials", "100001"], "1 to 100000 are possible"),
         (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
     ],

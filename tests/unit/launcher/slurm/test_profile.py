@@ -70,6 +70,8 @@ def test_a_mistake_names_the_key_and_what_is_allowed(tmp_path, text, said):
 
 def test_options_have_the_names_that_sbatch_gives_them(tmp_path):
     path = tmp_path / "cluster.yaml"
-    path.write_text("timeout_min: 60\nsbatch: {gpus: 2, mem_per_gpu: 8G, --nice: 5, time-min: 10, exclusive: false}")
+    path.write_text(
+        "timeout_min: 60\nmem_gb: 4\nsbatch: {gpus: 2, mem_per_gpu: false, --nice: 5, time-min: 10, exclusive: false}"
+    )
     options = load_profile(path).options
-    assert options == {"gpus": 2, "mem-per-gpu": "8G", "nice": 5, "time-min": 10, "exclusive": False}
+    assert options == {"gpus": 2, "mem-per-gpu": False, "nice": 5, "time-min": 10, "exclusive": False}
