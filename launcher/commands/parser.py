@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_watching(commands)
     _add_database(commands)
+    _add_cluster_jobs(commands)
     return top
 
 
@@ -86,6 +87,7 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
     to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
+    to.add_argument("--workers-per-gpu", type=count, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
@@ -148,6 +150,23 @@ def _add_database(commands: Commands) -> None:
         "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
     )
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+
+
+def _add_cluster_jobs(commands: Commands) -> None:
+    file = "the plan's file, OUTPUTS/.cluster/plans/NAME.json"
+    worker = commands.add_parser("worker", help="in a SLURM array: one worker of a sweep")
+    worker.add_argument("plan", type=Path, metavar="PLAN", help=file)
+    worker.add_argument("--batch-id", required=True, metavar="ID", help="the sweep")
+    worker.set_defaults(handler=imported_when_called("launcher.commands.cluster", "worker"))
+
+    finish = commands.add_parser("finish", help="in SLURM, after an array: the sweep's tables, and what is missing")
+    finish.add_argument("plan", type=Path, metavar="PLAN", help=file)
+    finish.add_argument("--batch-id", metavar="ID", help="the sweep (default: the end of the plan)")
+    finish.add_argument("--tries", type=count, metavar="N", help="arrays that may still end without one more trial")
+    finish.add_argument("--closed", type=int, metavar="N", help="trials done or failed when its array was submitted")
+    finish.add_argument("--left", action="append", default=[], metavar="ID", help="a sweep that is yet to be submitted")
+    finish.add_argument("--again", action="store_true", help="submit once more what was lost with its whole chain")
+    finish.set_defaults(handler=imported_when_called("launcher.commands.cluster", "finish"))
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +20,10 @@ from trainer.contract.command_line import say
 from trainer.contract.config.settings import Config, load_config
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.process import thread_environment, threads_per_worker
+
+if TYPE_CHECKING:
+    from launcher.containers.settings import Container, ContainerSettings
+    from launcher.local.executors import Executor
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -86,10 +92,13 @@ def _budget(args: argparse.Namespace) -> Budget:
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     """Run a plan; a `whole` one (all of Phase I) ends with the held-out season."""
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
-    from launcher.containers.contained import preview  # noqa: PLC0415
-    from launcher.containers.settings import container, parse_container  # noqa: PLC0415
-    from launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
+    from launcher.containers.settings import parse_container  # noqa: PLC0415
 
+    if args.workers_per_gpu and args.executor != "local":
+        raise ConfigError(
+            f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
+            "the profile"
+        )
     if args.executor == "slurm":
         from launcher.slurm.submit import Options, run  # noqa: PLC0415
 
@@ -100,13 +109,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
         raise ConfigError(f"--cluster {args.cluster}: needs --executor slurm")
     settings = parse_container(args.container or "none")
     if args.dry_run:
-        first, *later = (spec.batch_id for spec in plan.sweeps)
-        threads = threads_per_worker(plan.n_jobs)
-        words = work(first, threads, later, share=args.share)
-        command = [sys.executable, *words]
-        if settings.runtime != "none":
-            command = preview(container(settings, plan.config.paths, Path()), words, thread_environment(threads))
-        say(f"{plan.table()}\n\neach worker runs: {shlex.join(command)}")
+        say(_preview(plan, settings, share=args.share))
         return 0
     inside = checked(settings, plan.config.paths, Path())
 
@@ -115,11 +118,48 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from launcher.local.run_plan import WrittenReports, run_plan  # noqa: PLC0415
     from trainer.contract.ledger import Ledger  # noqa: PLC0415
 
-    if args.executor == "debug" and inside:
-        raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
-    worker = partial(work, share=args.share)
-    executor = DebugExecutor(worker) if args.executor == "debug" else LocalExecutor(plan.n_jobs, worker, inside)
+    executor = _executor(plan, args, inside)
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
             return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))
+
+
+def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:
+    """The plan, and what its workers run."""
+    from launcher.containers.contained import preview  # noqa: PLC0415 - only for this
+    from launcher.containers.settings import container  # noqa: PLC0415
+
+    first, *later = (spec.batch_id for spec in plan.sweeps)
+    threads = threads_per_worker(plan.n_jobs)
+    words = work(first, threads, later, share=share)
+    command = [sys.executable, *words]
+    if settings.runtime != "none":
+        command = preview(container(settings, plan.config.paths, Path()), words, thread_environment(threads))
+    return f"{plan.table()}\n\neach worker runs: {shlex.join(command)}"
+
+
+def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) -> Executor:
+    """Where the workers run on this machine.
+
+    Raises:
+        ConfigError: the debugger's worker in a container, or more workers than the GPUs have room for.
+    """
+    from launcher.jobs import devices  # noqa: PLC0415 - only for this
+    from launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
+
+    if args.executor == "debug" and inside:
+        raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
+    worker = partial(work, share=args.share)
+    if args.executor == "debug":
+        return DebugExecutor(worker)
+    if re.search("%[jtAa]", str(plan.outputs.root.absolute())):
+        raise ConfigError(
+            f"paths.outputs: {plan.outputs.root.absolute()}: submitit replaces %j, %t, %A and %a in the names of its "
+            "jobs' files: choose a name without them"
+        )
+    found = devices.devices()
+    if args.workers_per_gpu:
+        peak_mb = devices.measured_peak_mb(plan.outputs)
+        devices.check(found, plan.n_jobs, args.workers_per_gpu, peak_mb)
+    return LocalExecutor(plan.n_jobs, worker, inside, args.workers_per_gpu, found)

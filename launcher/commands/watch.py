@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 
 from launcher.database import database_with_sweeps, named_root
-from launcher.jobs.logs import follow, logs_of, tail
+from launcher.jobs.logs import follow, last_words, logs_of, tail
 from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
@@ -68,6 +69,11 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
     table = f"outputs: {roots}\n{text_table(header, rows)}"
     if slurm:
         table += f"\n\n{slurm.problem or queue.table(jobs)}"
+        table += "".join(
+            f"\n\n{batch_id}: trials are open, and no job and no worker is left for them. The last array ended with "
+            f"this ({log}):\n{textwrap.indent(text, '  ')}\nThe command that started the plan submits it again."
+            for batch_id, (log, text) in _ended_early(ledger, slurm, sweeps).items()
+        )
     workers = live_workers(ledger, sweeps)
     if not workers:
         return f"{table}\n\nno workers"
@@ -160,6 +166,20 @@ def retry(args: argparse.Namespace) -> None:
             say("the command that started the sweep, run again, goes on with it")
 
 
+def _ended_early(ledger: Ledger, slurm: queue.SlurmWatch, sweeps: list[SweepProgress]) -> dict[str, tuple[Path, str]]:
+    """The last words, by sweep, where jobs on SLURM have ended before their work was done and none is to follow."""
+    if slurm.problem:
+        return {}
+    queued = {job.batch_id for job in slurm.look()}
+    found = {}
+    for sweep in sweeps:
+        if sweep.standing in {"waiting", "stopped"} and sweep.batch_id not in queued:
+            outputs = OutputsRoot(Path(ledger.spec(sweep.batch_id).config.paths.outputs))
+            if said := last_words(outputs, sweep.batch_id):
+                found[sweep.batch_id] = said
+    return found
+
+
 def _slurm(ledger: Ledger) -> queue.SlurmWatch | None:
     tokens = queue.tokens(ledger)
     return queue.SlurmWatch(tokens) if tokens else None
@@ -175,6 +195,10 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None) -> str:
         ],
         "jobs": [job._asdict() for job in jobs],
         "slurm_problem": slurm.problem if slurm else "",
+        "ended_early": {
+            batch_id: {"log": str(log), "end": text}
+            for batch_id, (log, text) in (_ended_early(ledger, slurm, sweeps) if slurm else {}).items()
+        },
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot, worker_logs
 
 FOLLOW_S = 0.5
 
@@ -35,6 +35,18 @@ def tail(path: Path, lines: int | None) -> str:
     """The last lines of a text file; all of them for None."""
     text = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(text if lines is None else text[-lines:])
+
+
+def last_words(outputs: OutputsRoot, batch_id: str, lines: int = 6) -> tuple[Path, str] | None:
+    """A log of the newest array on SLURM, one that says something if any does, and its end; None: no array."""
+    array = outputs.sweep(batch_id).newest_array()
+    if array is None:
+        return None
+    logs = worker_logs(array)
+    for path in reversed(logs):
+        if text := tail(path, lines).strip():
+            return path, text
+    return (logs[-1], "nothing: the log is empty") if logs else (array, "nothing: no job of it has written a log")
 
 
 def follow(ledger: Ledger, batch_id: str, outputs: OutputsRoot, worker: int | None = None) -> None:

@@ -21,6 +21,7 @@ import submitit
 from submitit.core.utils import pickle_load
 
 from launcher.containers.settings import Container
+from launcher.jobs.devices import VISIBLE, Device, deal, devices
 from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.signals import interrupts_ignored
 from launcher.trainer_commands import WorkerWords, work
@@ -71,6 +72,9 @@ class LocalExecutor:
     words: WorkerWords = work
     container: Container | None = None
     """What workers run in; None: plain processes."""
+    workers_per_gpu: int | None = None
+    """None: as many as there are, each GPU in turn."""
+    devices: Sequence[Device] = field(default_factory=devices)
     _numbered: list[tuple[int, submitit.Job[int]]] = field(default_factory=list, init=False, repr=False)
     """Every worker's number, which chooses its GPU."""
 
@@ -85,7 +89,7 @@ class LocalExecutor:
         calls = [
             WorkerJob(
                 self.words(batch_ids[0], threads, batch_ids[1:]),
-                {**thread_environment(threads), **gpu_environment(number)},
+                {**thread_environment(threads), **self._gpu(number)},
                 GRACE_S,
                 self.container,
             )
@@ -95,6 +99,12 @@ class LocalExecutor:
             array = LocalArray(executor.submit_array(calls))
             self._numbered.extend(zip(numbers, array.jobs, strict=True))
         return array
+
+    def _gpu(self, worker: int) -> dict[str, str | None]:
+        """Undo submitit's empty CUDA_VISIBLE_DEVICES: a worker sees the device that is dealt to it."""
+        if len(self.devices) < 2:
+            return {VISIBLE: os.environ.get(VISIBLE)}
+        return {VISIBLE: deal(self.devices, worker, self.workers_per_gpu)}
 
     def _free_numbers(self, n_workers: int) -> list[int]:
         """The lowest numbers that no living worker has: a replacement gets the GPU of the one that died."""
@@ -177,16 +187,6 @@ class DebugArray:
     def stop(self) -> None:
         """Tell the worker to stop."""
         self.process.terminate()
-
-
-def gpu_environment(worker: int) -> dict[str, str | None]:
-    """Undo submitit's empty CUDA_VISIBLE_DEVICES: worker i gets the i-th GPU in turn."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    here = [p.name.removeprefix("nvidia") for p in sorted(Path("/dev").glob("nvidia[0-9]*"))]
-    devices = here if named is None else [name for name in named.split(",") if name]
-    if len(devices) < 2:
-        return {"CUDA_VISIBLE_DEVICES": named}
-    return {"CUDA_VISIBLE_DEVICES": devices[worker % len(devices)]}
 
 
 def _exit_code(job: submitit.Job[int]) -> int | None:

@@ -1,222 +1,266 @@
-"""A plan on SLURM: everything is submitted at once, and from then on SLURM's dependencies and the ledger carry it.
+"""The chain of a plan's jobs: what is submitted behind what, and what each finisher does about what is missing.
 
-Each sweep is an array of workers and, after it (`afterany`), a finisher: a small job that writes the sweep's results
-and, when trials are missing, submits another array and another finisher and hands its own place in the chain to that
-one, before it ends. The next sweep waits for the finisher, so it starts after the sweep has ended, complete or not. The
-last job writes the analysis, and submits again what was lost with its whole chain.
+Each sweep is an array of workers and, after it (`afterany`), a finisher: a small job that, when trials are missing,
+submits another array and another finisher and hands its own place in the chain to that one, before it ends. The next
+sweep waits for the finisher, so it starts after the sweep has ended, complete or not. The last job ends the plan, and
+submits again what was lost with its whole chain.
 
 Why not one job that submits the next link? Then nothing of the plan would be in the queue but that link, and losing it
 would stop the plan. Here a lost finisher costs its own sweep's results until the last job, or a repeated command,
-finds them missing. Surprising: submitting, healing and continuing are all `_ensure`, because it asks the queue and
-the ledger what is there already; nothing about SLURM's jobs is written down anywhere.
+finds them missing. Surprising: submitting, healing and continuing are one thing (`_there`, else `_submit`), because it
+asks the queue and the ledger what is there already; nothing about SLURM's jobs is written down anywhere. What did not
+fit into the queue stands in the last job's own command, which submits it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from launcher.conclusion import analyse, conclude
-from launcher.plan import Plan
-from launcher.registration import exclusively, register, when_alone
-from launcher.report.reading import written
-from launcher.report.sweep_files import write_sweep_results
-from launcher.slurm import arrays as slurm_arrays
-from launcher.slurm import programs
-from launcher.slurm.array_worker import exit_with
-from launcher.slurm.names import JobName
-from launcher.slurm.programs import QueuedJob
-from launcher.slurm.queue import of, own_jobs
+from launcher.slurm.arrays import finisher, workers
+from launcher.slurm.links import Cluster, Placed, Placement, PlanEnd, Rows, SweepEnd
+from launcher.slurm.names import JobName, job_name
+from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
+from launcher.slurm.queue import of
 from launcher.slurm.site import Site
-from trainer.contract.command_line import print_anything, say
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.command_line import say
+from trainer.contract.ledger import SweepProgress
 from trainer.contract.words import Phase
 
+NO_ROOM = os.EX_TEMPFAIL
+"""Exit code of a finisher that has to go back into the queue, because nothing more may be submitted now."""
 UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
 """States that do not say why a worker is gone."""
 
 
-class Placed(NamedTuple):
-    """What is in the queue for a sweep after a submission."""
+def submit_all(
+    site: Site,
+    cluster: Cluster,
+    rows: Rows,
+    *,
+    tries: int,
+    again: bool,
+    only: Sequence[str] = (),
+) -> Placement:
+    """Bring what is not in the queue yet into it: each sweep's array and finisher, and the plan's last job.
 
-    batch_id: str
-    arrays: list[str]
-    """Ids of arrays submitted now."""
-    finisher: str | None
-    """The job that ends the sweep; None when there is nothing left to do."""
-
-
-def submit_plan(plan: Plan, site: Site, ledger: Ledger) -> tuple[list[Placed], str]:
-    """Register the plan's sweeps and submit what is not in the queue yet. Returns that, and the last job's id.
+    Args:
+        site: Of the plan.
+        cluster: Where to.
+        rows: The ledger.
+        tries: Of each sweep: how many arrays may end without one more trial done or failed.
+        again: Whether the last job may send what is missing back to the queue.
+        only: These sweeps; none: all of the plan.
 
     Raises:
-        SweepChangedError: a batch id is known with another configuration.
-        SlurmError: SLURM refused a job; what was submitted before stays, and repeating the command adds the rest.
-        UserError: another launcher is at one of the sweeps.
+        LimitReachedError: not even one sweep and the last job may be submitted; what was placed is kept.
+        SlurmError: SLURM refused a job; what was submitted before stays.
     """
-    with exclusively(plan, ledger):
-        for spec in plan.sweeps:
-            register(ledger, spec, plan.outputs)
-        return _submit_all(site, ledger, tries=site.profile.max_tries, again=True)
-
-
-def finish_sweep(job: SweepFinisher) -> int:
-    """What a sweep's finisher does. Returns its exit code; run a second time, it finds its work done."""
-    print_anything()
-    site, batch_id, code = job.site, job.batch_id, 0
-    with Ledger(database_url()) as ledger:
-        _explain_lost_workers(ledger, batch_id)
-        progress = ledger.progress(batch_id)
-        tries = site.profile.max_tries if progress.closed > job.closed else job.tries - 1
-        if not progress.open or progress.cancelled:
-            code = int(not progress.complete)
-        elif tries:
-            with when_alone(ledger, [batch_id]):
-                _heal(site, progress, tries)
-        else:
-            code = 1
-            say(f"{batch_id}: given up with {progress.open} trials open: array after array ended without doing one")
-            say(f"`python -m launcher logs {batch_id}` shows why; the command that started the plan tries again")
-        # Last, so that tables that cannot be written stop nothing.
-        write_sweep_results(ledger, batch_id, site.outputs)
-        analyse(site.outputs, site.batch_ids, ledger, say)
-    return code
-
-
-def finish_plan(job: PlanFinisher) -> int:
-    """What the last job of a plan does. Returns its exit code."""
-    print_anything()
-    site = job.site
-    with Ledger(database_url()) as ledger:
-        now = [ledger.progress(batch_id) for batch_id in site.batch_ids]
-        if job.again and any(progress.open and not progress.cancelled for progress in now):
-            with when_alone(ledger, site.batch_ids):
-                _submit_all(site, ledger, tries=1, again=False)
-            return 0
-        unwritten = [progress.batch_id for progress in now if not written(site.outputs, progress)]
-        for batch_id in unwritten:
-            write_sweep_results(ledger, batch_id, site.outputs)
-        incomplete = [progress.batch_id for progress in now if not progress.complete]
-        all_read = conclude(
-            site.outputs,
-            site.batch_ids,
-            ledger,
-            changed=bool(unwritten),
-            held_out=site.whole and not incomplete,
-            container=site.container,
-            say=say,
-        )
-    say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
-    return int(bool(incomplete) or not all_read)
-
-
-def _submit_all(site: Site, ledger: Ledger, *, tries: int, again: bool) -> tuple[list[Placed], str]:
-    jobs = programs.patiently(lambda: own_jobs({site.token}), slurm_arrays.patience_s())
-    placed: list[Placed] = []
+    now = _Now(site, cluster, cluster.jobs(), tries)
+    found = Placement()
     for sweep in site.sweeps:
-        ends = [earlier.finisher for earlier in placed if earlier.finisher]
-        after = ends if sweep.phase is Phase.ROLLING else ends[-1:] if site.sequential else []
-        placed.append(_ensure(site, ledger.progress(sweep.batch_id), jobs, after, tries))
-    return placed, _place_last(site, [sweep.finisher for sweep in placed if sweep.finisher], jobs, again=again)
+        if only and sweep.batch_id not in only:
+            continue
+        progress = rows.progress(sweep.batch_id)
+        if there := _there(now, progress):
+            found.placed.append(there)
+            continue
+        if found.left:
+            found.left.append(sweep.batch_id)
+            continue
+        after = found.ends if sweep.phase is Phase.ROLLING else found.ends[-1:] if site.sequential else []
+        try:
+            found.placed.append(_submit(now, progress, site.n_jobs, after))
+        except LimitReachedError as error:
+            found.left.append(sweep.batch_id)
+            found.limit = str(error)
+    _place_last(now, found, again=again)
+    _check_names(now, found)
+    return found
 
 
-def _place_last(site: Site, ends: list[str], jobs: list[QueuedJob], *, again: bool) -> str:
-    """Bring the plan's last job into the queue behind all finishers. Returns its id."""
-    name = JobName(site.plan, "analysis", site.token)
-    submission = slurm_arrays.finisher(site, name, PlanFinisher(site, again=again), ends)
-    waiting = [job for job in of(jobs, site.plan, "analysis") if job.state == "PENDING"]
-    if not waiting:
-        return slurm_arrays.submit(submission)
-    slurm_arrays.complete(submission, waiting[0])
-    if set(ends) - set(programs.waits_for(waiting[0])):
-        _let_wait(waiting[0], ends)
-    return waiting[0].array_id
+def end_sweep(site: Site, cluster: Cluster, rows: Rows, end: SweepEnd) -> int:
+    """What a sweep's finisher does about what is missing. Returns its exit code; run twice, it finds its work done."""
+    progress = rows.progress(end.batch_id)
+    tries = site.profile.max_tries if progress.closed > end.closed else end.tries - 1
+    if not progress.open or progress.cancelled:
+        return int(not progress.complete)
+    if tries < 1:
+        say(f"{end.batch_id}: given up with {progress.open} trials open: array after array ended without doing one")
+        say(f"`python -m launcher logs {end.batch_id}` shows why; the command that started the plan tries again")
+        return 1
+    return _heal(site, cluster, progress, tries)
 
 
-def _ensure(site: Site, progress: SweepProgress, jobs: list[QueuedJob], after: Sequence[str], tries: int) -> Placed:
-    """Bring a sweep's array and finisher into the queue, unless they are there or there is nothing left to do."""
-    batch_id = progress.batch_id
-    call = SweepFinisher(site, batch_id, tries, progress.closed)
-    name = JobName(batch_id, "finish", site.token)
-    finishers = [job for job in of(jobs, batch_id, "finish") if job.array_id != _own_id()]
-    if finishers:
-        slurm_arrays.complete(slurm_arrays.finisher(site, name, call, after), finishers[0])
-        return Placed(batch_id, [], finishers[0].array_id)
-    live = of(jobs, batch_id, "work")
-    for job in live:
-        slurm_arrays.complete(slurm_arrays.workers(site, batch_id, 1, after)[0], job)
-    wanted = 0 if progress.cancelled else min(site.n_jobs, progress.open)
-    missing = wanted - sum(len(programs.elements(job.job_id)) for job in live)
-    submitted = [slurm_arrays.submit(array) for array in slurm_arrays.workers(site, batch_id, missing, after)]
-    arrays = [*dict.fromkeys(job.array_id for job in live), *submitted]
-    if not arrays:
-        return Placed(batch_id, [], None)
-    return Placed(batch_id, submitted, slurm_arrays.submit(slurm_arrays.finisher(site, name, call, arrays)))
+def continue_plan(site: Site, cluster: Cluster, rows: Rows, end: PlanEnd) -> int | None:
+    """What the last job does about what is missing. Returns its exit code; None when the plan has come to its end."""
+    missing = [now for now in map(rows.progress, site.batch_ids) if now.open and not now.cancelled]
+    waiting = [now.batch_id for now in missing if now.batch_id in end.left]
+    if not waiting and not (end.again and missing):
+        return None
+    try:
+        if waiting:
+            found = submit_all(site, cluster, rows, tries=site.profile.max_tries, again=end.again, only=waiting)
+        else:
+            found = submit_all(site, cluster, rows, tries=1, again=False)
+    except LimitReachedError as error:
+        say(f"{error}\nno room in the queue for what is missing: this job goes back into the queue and tries again")
+        return NO_ROOM
+    say(f"submitted: {', '.join(sweep.batch_id for sweep in found.placed if sweep.arrays)}, then job {found.last}")
+    return 0
 
 
-def _heal(site: Site, progress: SweepProgress, tries: int) -> None:
-    """Send a sweep's missing work back to the queue, and let whoever waits for this job wait for the new finisher."""
-    jobs = programs.patiently(lambda: own_jobs({site.token}), slurm_arrays.patience_s())
-    placed = _ensure(site, progress, jobs, [], tries)
-    own = _own_id()
-    say(f"{progress.batch_id}: {progress.open} trials open: arrays {placed.arrays}, then job {placed.finisher}")
-    for job in jobs:
-        waits_for = programs.waits_for(job)
-        if own in waits_for and job.state == "PENDING" and placed.finisher:
-            _let_wait(job, [placed.finisher if job_id == own else job_id for job_id in waits_for])
-
-
-def _explain_lost_workers(ledger: Ledger, batch_id: str) -> None:
+def explain_lost_workers(cluster: Cluster, rows: Rows, batch_id: str) -> None:
     """Write down what SLURM says of workers that ended without a word."""
     lost = {
-        w.worker_id: w.job_id for w in ledger.workers(batch_id) if w.job_id and not (w.stopped_at or w.live or w.reason)
+        w.worker_id: w.job_id for w in rows.workers(batch_id) if w.job_id and not (w.stopped_at or w.live or w.reason)
     }
-    states = programs.ended(lost.values())
+    states = cluster.ended(list(lost.values()))
     for worker_id, job_id in lost.items():
         if bad := [state for state in states.get(job_id, []) if state not in UNTELLING]:
-            ledger.explain_worker(worker_id, f"SLURM: {', '.join(bad)}")
+            rows.explain_worker(worker_id, f"SLURM: {', '.join(bad)}")
 
 
-def _let_wait(job: QueuedJob, array_ids: Sequence[str]) -> None:
-    programs.patiently(lambda: programs.let_wait(job, array_ids), slurm_arrays.patience_s())
+@dataclass(frozen=True)
+class _Now:
+    """What one round of submissions starts from."""
+
+    site: Site
+    cluster: Cluster
+    jobs: list[QueuedJob]
+    """In the queue."""
+    tries: int
+    """Of each sweep."""
 
 
-def _own_id() -> str | None:
-    return os.environ.get("SLURM_JOB_ID")
+def _there(now: _Now, progress: SweepProgress) -> Placed | None:
+    """What is in the queue for a sweep that needs no submission: it has its finisher, or nothing is left to do."""
+    for job in of(now.jobs, progress.batch_id, "finish"):
+        if job.array_id != now.cluster.own_id:
+            return Placed(progress.batch_id, [], job.array_id)
+    over = progress.cancelled or not progress.open
+    return Placed(progress.batch_id, [], None) if over and not of(now.jobs, progress.batch_id, "work") else None
 
 
-class SweepFinisher:
-    """The job after a sweep's array: writes the results, and sends missing work back to the queue."""
+def _submit(now: _Now, progress: SweepProgress, n_workers: int, after: Sequence[str]) -> Placed:
+    """Bring what is missing of a sweep's array, and its finisher, into the queue.
 
-    def __init__(self, site: Site, batch_id: str, tries: int, closed: int) -> None:
-        """Remember what was left to do.
+    Raises:
+        LimitReachedError: there is no room for both.
+        SlurmError: SLURM refused one of them. Neither is submitted.
+    """
+    site, cluster, batch_id = now.site, now.cluster, progress.batch_id
+    live = of(now.jobs, batch_id, "work")
+    wanted = 0 if progress.cancelled else min(n_workers, progress.open)
+    missing = wanted - sum(len(elements(job.job_id)) for job in live) * site.profile.workers_per_gpu
+    name, end = JobName(batch_id, "finish", site.token), SweepEnd(batch_id, now.tries, progress.closed)
+    submitted: list[str] = []
+    try:
+        arrays = workers(site, batch_id, missing, after, cluster.largest_array()) if missing > 0 else []
+        submitted.extend(map(cluster.submit, arrays))
+        before = [*dict.fromkeys(job.array_id for job in live), *submitted]
+        return Placed(batch_id, submitted, cluster.submit(finisher(site, name, end.words, before)))
+    except SlurmAwayError:
+        raise
+    except SlurmError:
+        cluster.cancel(submitted)
+        raise
 
-        Args:
-            site: Of the plan.
-            batch_id: The sweep.
-            tries: How many arrays may still end without one more trial done or failed.
-            closed: Trials done or failed when its array was submitted.
-        """
-        self.site = site
-        self.batch_id = batch_id
-        self.tries = tries
-        self.closed = closed
 
-    def __call__(self) -> None:
-        """Finish the sweep; exit code 1 when it is given up incomplete."""
-        exit_with(finish_sweep(self))
+def _place_last(now: _Now, found: Placement, *, again: bool) -> None:
+    """Bring the plan's last job into the queue behind all finishers; without room, sweeps placed now make it."""
+    cluster, plan = now.cluster, now.site.plan
+    last = [job for job in of(now.jobs, plan, "analysis") if job.state == "PENDING" and job.array_id != cluster.own_id]
+    if last and not found.left:
+        found.last = last[0].array_id
+        if set(found.ends) - set(waits_for(last[0])):
+            cluster.let_wait(last[0], found.ends)
+        return
+    if found.left and not found.ends:
+        raise LimitReachedError(found.limit)
+    cluster.cancel([job.array_id for job in last])
+    while not found.last:
+        end = PlanEnd(again, tuple(found.left))
+        job = finisher(now.site, JobName(plan, "analysis", now.site.token), end.words, found.ends)
+        try:
+            found.last = cluster.submit(job)
+        except LimitReachedError as error:
+            found.limit = str(error)
+            _take_back(now, found)
 
 
-class PlanFinisher:
-    """The last job of a plan: the analysis over all sweeps, and whatever was lost on the way."""
+def _take_back(now: _Now, found: Placement) -> None:
+    """Take the last sweep that was placed now out of the queue, to be submitted later.
 
-    def __init__(self, site: Site, *, again: bool) -> None:
-        """Remember whether it may send what is missing back to the queue."""
-        self.site = site
-        self.again = again
+    Raises:
+        LimitReachedError: there is no other. In a job it stays, and the job that this is comes back for the rest.
+    """
+    new = [sweep for sweep in found.placed if sweep.arrays]
+    ids = [*new[-1].arrays, new[-1].finisher or ""] if new else []
+    if len(new) < 2 and now.cluster.own_id:
+        raise LimitReachedError(found.limit)
+    now.cluster.cancel(ids)
+    if len(new) < 2:
+        raise LimitReachedError(found.limit)
+    found.placed.remove(new[-1])
+    found.left.insert(0, new[-1].batch_id)
 
-    def __call__(self) -> None:
-        """Finish the plan; exit code 1 when a sweep is not complete."""
-        exit_with(finish_plan(self))
+
+def _check_names(now: _Now, found: Placement) -> None:
+    """Refuse a cluster that gives our jobs other names: nobody could find them again.
+
+    Raises:
+        SlurmError: what was submitted was ended again.
+    """
+    ours = [*(array_id for sweep in found.placed for array_id in sweep.arrays), *found.ends, found.last]
+    names = now.cluster.names()
+    for array_id in ours:
+        name = job_name(names[array_id]) if array_id in names else None
+        if array_id in names and (name is None or name.token != now.site.token):
+            now.cluster.cancel(ours)
+            raise SlurmError(
+                f"job {array_id} is in the queue as {names[array_id]!r}: something on this cluster (a job_submit "
+                "plugin?) renames jobs, and the launcher finds its own by their names. They were ended again."
+            )
+
+
+def _heal(site: Site, cluster: Cluster, progress: SweepProgress, tries: int) -> int:
+    """Send a sweep's missing work back to the queue, and let whoever waits for this job wait for the new finisher."""
+    now = _Now(site, cluster, cluster.jobs(), tries)
+    placed = _submit_what_fits(now, progress)
+    if placed is None:
+        say(f"{progress.batch_id}: no room in the queue for {progress.open} open trials: this job will try again")
+        return NO_ROOM
+    say(f"{progress.batch_id}: {progress.open} trials open: arrays {placed.arrays}, then job {placed.finisher}")
+    for job in now.jobs:
+        before = waits_for(job)
+        if cluster.own_id in before and job.state == "PENDING" and placed.finisher:
+            cluster.let_wait(job, [placed.finisher if job_id == cluster.own_id else job_id for job_id in before])
+    return 0
+
+
+def _submit_what_fits(now: _Now, progress: SweepProgress) -> Placed | None:
+    """Bring a sweep into the queue with ever fewer workers while there is no room, at last in another's place."""
+    n_workers = now.site.n_jobs
+    while n_workers:
+        try:
+            return _there(now, progress) or _submit(now, progress, n_workers, [])
+        except LimitReachedError as error:
+            say(f"{progress.batch_id}: no room for {n_workers} workers: {error}")
+        n_workers //= 2
+        if not n_workers and (freed := _free(now, progress.batch_id)):
+            say(f"{freed} leaves the queue to make room; the last job submits it again")
+            n_workers = 1
+    return None
+
+
+def _free(now: _Now, healed: str) -> str | None:
+    """Take the last sweep that has not begun out of the queue. Returns its batch id, if there is one."""
+    for batch_id in reversed(now.site.batch_ids):
+        own = [*of(now.jobs, batch_id, "work"), *of(now.jobs, batch_id, "finish")]
+        if batch_id != healed and own and all(job.state == "PENDING" for job in own):
+            now.cluster.cancel(list(dict.fromkeys(job.array_id for job in own)))
+            now.jobs[:] = [job for job in now.jobs if job not in own]
+            return batch_id
+    return None

@@ -7,6 +7,7 @@ Surprising: sbatch copies the submitter's whole environment into SLURM's state a
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 from pathlib import Path
@@ -20,11 +21,14 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import ClusterPaths
 
 PASSED_ON = (
-    "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "MODULEPATH", "PATH", "SHELL", "SLURM_CONF",
+    "BASH_ENV", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "MODULEPATH", "PATH", "SHELL", "SLURM_CONF",
     "SSL_CERT_FILE", "TMPDIR", "TZ", "USER",
 )  # fmt: skip
 """Variables of the submitter's that a job needs to find its programs; none of them is a secret."""
-OWN_PREFIX = "TRUESTRENGTH_"
+PREFIXES_PASSED_ON = ("TRUESTRENGTH_", "LMOD_", "MODULES", "MODULERCFILE")
+"""Beside our own: where a site's `module` command is and how it is set up; not what the submitter has loaded."""
+FUNCTION = re.compile(r"BASH_FUNC_(.+?)(%%|\(\))$")
+"""How bash exports a function, such as `module`: a variable of this name, its value beginning with `() {`."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1", ""}
 
 
@@ -38,22 +42,24 @@ def write(paths: ClusterPaths, more: tuple[str, ...] = ()) -> Path:
     Raises:
         DatabaseError: the environment names no database.
     """
-    wanted = {name for name in os.environ if name in PASSED_ON or name in more or name.startswith(OWN_PREFIX)}
+    wanted = {name for name in os.environ if name in PASSED_ON or name in more or name.startswith(PREFIXES_PASSED_ON)}
     # They complete a URL of the user's own; when the server is the embedded one, there are none left.
     wanted |= set(address.libpq_variables())
     values = {name: os.environ[name] for name in sorted(wanted - {address.URL_VARIABLE})}
     values[address.FILE_VARIABLE] = str(_database_file(paths))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-    files.write_secret(paths.environment, "\n".join(lines) + "\n")
+    files.write_secret(paths.environment, "\n".join([*lines, *_functions()]) + "\n")
     return paths.environment
 
 
-def setup_lines(environment: Path, own: tuple[str, ...]) -> list[str]:
-    """What the batch script does before it starts the job; `own` lines come from the profile.
-
-    Without the first, `srun` would give the step the empty environment that `--export=NIL` gave the script.
-    """
-    return ["unset SLURM_EXPORT_ENV", f". {shlex.quote(str(environment.absolute()))}", *own]
+def _functions() -> list[str]:
+    """The functions that the submitter's shell exports: on most clusters, `module` is one."""
+    found = {match.group(1): value for name, value in os.environ.items() if (match := FUNCTION.fullmatch(name))}
+    return [
+        f"{name} {value}\nexport -f {name}"
+        for name, value in sorted(found.items())
+        if value.startswith("() {") and re.fullmatch(r"[\w.:+-]+", name)
+    ]
 
 
 def check_reachable(url: str) -> None:

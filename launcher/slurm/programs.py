@@ -1,7 +1,9 @@
 """Asks SLURM: what is in the queue, how jobs ended, what the cluster allows. One call each, however many jobs.
 
-The surprising one: a job that `squeue` lists is alive, whatever its state says. NODE_FAIL and PREEMPTED are no ends,
-because SLURM puts such a job back into the queue under the same id; and `sacct` may not work at all.
+Surprising: SLURM's commands take options from variables of their own (`SBATCH_TIMELIMIT`, `SQUEUE_STATES`), so none of
+those reach them from here: the profile is all that counts. And a job that `squeue` lists is alive, whatever its state
+says. NODE_FAIL and PREEMPTED are no ends, because SLURM puts such a job back into the queue under the same id; and
+`sacct` may not work at all.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
@@ -21,6 +24,11 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_S = 60
 LONGEST_PAUSE_S = 20.0
+_READ_BY_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_")
+_KEPT = {"SLURM_CONF", "SLURM_CONF_SERVER"}
+_LIMIT = re.compile(r"\w*Max\w*Submit\w*|temporarily unable to accept job", re.IGNORECASE)
+"""SLURM's words of limits on submitted jobs: `AssocMaxSubmitJobLimit` and its like, and the cluster's `MaxJobCount`."""
+_AT_WORK = {"idle", "mixed", "allocated", "completing"}
 _PASSING = (
     "unable to contact slurm controller",
     "socket timed out",
@@ -43,6 +51,10 @@ class SlurmAwayError(SlurmError):
     """SLURM does not answer. Nothing is lost: repeat the command when `scontrol ping` says UP."""
 
 
+class LimitReachedError(SlurmError):
+    """So many jobs may be submitted at once, and no more. Some end, and then there is room."""
+
+
 class QueuedJob(NamedTuple):
     """A job, or one element of a job array, that waits or runs."""
 
@@ -56,10 +68,12 @@ class QueuedJob(NamedTuple):
     """Why it waits; `None` (SLURM's word) for a running job."""
     node: str
     dependency: str
+    starts: str
+    """When it started or, as far as the cluster can tell, is going to: local time; `N/A` when it cannot."""
     comment: str
 
 
-_COLUMNS = "%i|%F|%j|%T|%r|%N|%E|%k"
+_COLUMNS = "%i|%F|%j|%T|%r|%N|%E|%S|%k"
 
 
 def queue() -> list[QueuedJob]:
@@ -69,7 +83,7 @@ def queue() -> list[QueuedJob]:
         SlurmAwayError: the controller does not answer.
     """
     text = call("squeue", "--noheader", f"--user={os.getuid()}", f"--format={_COLUMNS}")
-    return [QueuedJob(*line.split("|", 7)) for line in text.splitlines() if line.count("|") >= 7]
+    return [QueuedJob(*line.split("|", 8)) for line in text.splitlines() if line.count("|") >= 8]
 
 
 def ended(job_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -105,6 +119,27 @@ def elements(job_id: str) -> list[str]:
     return [f"{found.group(1)}_{i}" for low, _, high in ranges for i in range(int(low), int(high or low) + 1)]
 
 
+def sbatch(script: Path) -> str | None:
+    """Submit a script. Returns the job's id; None when the answer has none and the queue has to be asked.
+
+    Raises:
+        LimitReachedError: the user's, the account's or the cluster's number of jobs is used up.
+        SlurmError: the cluster refuses the job, in its own words.
+    """
+    said = call("sbatch", "--parsable", str(script))
+    found = [match.group(1) for line in said.splitlines() if (match := re.fullmatch(r"\s*(\d+)(;\S*)?\s*", line))]
+    return found[-1] if found else None
+
+
+def would_take(script: str) -> str:
+    """What the cluster says of a script that is not submitted: when and where it would start.
+
+    Raises:
+        SlurmError: it would be refused, in the cluster's words.
+    """
+    return call("sbatch", "--test-only", given=script, wanted="stderr").strip()
+
+
 @cache
 def max_array_size() -> int:
     """The most elements that the cluster allows an array."""
@@ -115,6 +150,12 @@ def max_array_size() -> int:
 def node_addresses() -> set[str]:
     """Host names or addresses of the cluster's nodes."""
     return set(call("sinfo", "--noheader", "--Node", "--format=%o").split())
+
+
+def nodes_are_away() -> bool:
+    """Whether some node takes no jobs at present: what no node can run now may then only have to wait."""
+    states = call("sinfo", "--noheader", "--Node", "--format=%T").split()
+    return any(state.rstrip("*~#!%$@^-") not in _AT_WORK for state in states)
 
 
 def cancel(array_ids: Sequence[str]) -> None:
@@ -131,7 +172,7 @@ def let_wait(job: QueuedJob, array_ids: Sequence[str]) -> None:
 def waits_for(job: QueuedJob) -> list[str]:
     """The jobs that a job waits for.
 
-    >>> waits_for(QueuedJob("9", "9", "", "PENDING", "", "", "afterany:5_*(unfulfilled),afterany:7(unfulfilled)", ""))
+    >>> waits_for(QueuedJob("9", "9", "", "PENDING", "", "", "afterany:5_*(unfulfilled),afterany:7", "N/A", ""))
     ['5', '7']
     """
     return re.findall(r"afterany:(\d+)", job.dependency)
@@ -148,8 +189,13 @@ def patiently(task: Callable[[], T], patience_s: float) -> T:
     return attempts(task)
 
 
-def call(*command: str) -> str:
+def call(*command: str, given: str = "", wanted: Literal["stdout", "stderr"] = "stdout") -> str:
     """Run one of SLURM's commands and return what it prints.
+
+    Args:
+        command: Its name and arguments.
+        given: Its standard input.
+        wanted: Where it prints its answer.
 
     Raises:
         SlurmError: in the command's own words.
@@ -163,22 +209,39 @@ def call(*command: str) -> str:
             errors="replace",
             timeout=CALL_TIMEOUT_S,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
+            env=_environment(),
         )
     except FileNotFoundError:
         raise SlurmError(
             f"{command[0]}: no such command: is this a machine of a SLURM cluster? --executor local needs none"
         ) from None
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as error:
+        said = (error.stderr or b"").decode(errors="replace")
+        if _LIMIT.search(said):  # sbatch repeats it by itself, for minutes
+            raise _failure(command[0], said) from None
         raise SlurmAwayError(f"{command[0]}: no answer within {CALL_TIMEOUT_S} s") from None
     if done.returncode != 0:
-        raise failure(command[0], done.stderr)
-    return done.stdout
+        raise _failure(command[0], done.stderr)
+    return done.stdout if wanted == "stdout" else done.stderr
 
 
-def failure(command: str, said: str) -> SlurmError:
+def _environment() -> dict[str, str]:
+    """This process's environment without what would change SLURM's commands, be it the user's or an outer job's.
+
+    Which cluster is meant stays, for all commands alike.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_READ_BY_SLURM)}
+    if cluster := os.environ.get("SLURM_CLUSTERS") or os.environ.get("SBATCH_CLUSTERS"):
+        kept["SLURM_CLUSTERS"] = cluster
+    return {**kept, "SLURM_BITSTR_LEN": "0"}  # an array's elements in full, however many
+
+
+def _failure(command: str, said: str) -> SlurmError:
     """The error that stands for what a command of SLURM said."""
     words = " ".join(said.split())
+    if _LIMIT.search(words):
+        return LimitReachedError(f"{command}: {words}")
     if any(passing in words.lower() for passing in _PASSING):
         return SlurmAwayError(f"{command}: {words}. {SlurmAwayError.__doc__}")
     return SlurmError(f"{command}: {words}")

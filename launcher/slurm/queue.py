@@ -32,7 +32,9 @@ class SweepJobs(NamedTuple):
     states: dict[str, int]
     """How many elements are in which of SLURM's states."""
     reason: str
-    """Why it waits; empty when it runs."""
+    """Why it waits, in SLURM's words; empty when it runs."""
+    starts: str
+    """When the first of those that wait is expected to start, in local time; empty when SLURM cannot tell."""
     nodes: list[str]
 
 
@@ -111,6 +113,7 @@ def grouped(jobs: Iterable[QueuedJob]) -> list[SweepJobs]:
             array_id,
             _states(together),
             ", ".join(sorted({job.reason for job in together} - {"None"})),
+            min((job.starts for job in together if job.state == "PENDING" and job.starts[:1].isdigit()), default=""),
             sorted({job.node for job in together} - {""}),
         )
         for (name, array_id), together in members.items()
@@ -133,8 +136,13 @@ def table(jobs: Iterable[SweepJobs]) -> str:
             job.kind,
             ", ".join(f"{count} {state}" for state, count in job.states.items()),
             job.reason,
+            job.starts.replace("T", " "),
             ", ".join(job.nodes),
         ]
         for job in jobs
     ]
-    return text_table(["job", "sweep", "", "state", "waits for", "nodes"], rows) if rows else "no jobs in SLURM's queue"
+    return (
+        text_table(["job", "sweep", "", "state", "waits for", "expected start", "nodes"], rows)
+        if rows
+        else "no jobs in SLURM's queue"
+    )

@@ -1,11 +1,21 @@
-"""What the jobs of a plan have in common."""
+"""What the jobs of a plan have in common, and the file in `.cluster/plans/` that their commands read it from.
+
+Surprising: a later submission of the same plan writes the file anew, so a mended profile also counts for what the jobs
+that wait already are going to submit.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from launcher.containers.settings import Container
 from launcher.slurm.profile import ClusterProfile
+from trainer.contract import files
+from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Phase
 
@@ -20,7 +30,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Site:
-    """What the jobs of a plan have in common. It is pickled into each of them, so it holds no secret."""
+    """What the jobs of a plan have in common. It holds no secret."""
 
     profile: ClusterProfile
     outputs: OutputsRoot
@@ -29,9 +39,11 @@ class Site:
     """Of the outputs root; part of every job's name."""
     n_jobs: int
     plan: str
-    """`slurm_names.plan_name`."""
+    """`names.plan_name`."""
     sweeps: tuple[Sweep, ...]
     sequential: bool
+    python: str
+    """The interpreter of the launcher that submitted the plan."""
     container: Container | None = None
     """What workers run in; None: plain processes."""
     share: bool = True
@@ -43,3 +55,45 @@ class Site:
     def batch_ids(self) -> list[str]:
         """Of the sweeps, in the plan's order."""
         return [sweep.batch_id for sweep in self.sweeps]
+
+    @property
+    def file(self) -> Path:
+        """Where the jobs find all this."""
+        return self.outputs.cluster.plan(self.plan)
+
+
+def save(site: Site) -> None:
+    """Write what the jobs read; only their owner may, as with everything in `.cluster/`."""
+    text = msgspec.json.format(msgspec.json.encode(site, enc_hook=_as_text), indent=2).decode()
+    files.write_secret(site.file, f"{text}\n")
+
+
+def load(file: Path) -> Site:
+    """Read what `save` wrote.
+
+    Raises:
+        ConfigError: there is no such file, or it is none that this version of the launcher understands.
+    """
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Site, dec_hook=_from_text)
+    except OSError as error:
+        raise ConfigError(
+            f"{file}: {error.strerror}: expected the plan of a SLURM job, .cluster/plans/NAME.json"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise ConfigError(
+            f"{file}: {error}. It may be of another version of the launcher: the command that submitted the plan, run "
+            "again, writes it anew"
+        ) from None
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)

@@ -167,6 +167,9 @@ def _start_accounting(cluster: Cluster) -> None:
     programs.wait(30, "slurmdbd", lambda: _ask(cluster, "sacctmgr", "-n", "-P", "show", "cluster") is not None)
     if not _ask(cluster, "sacctmgr", "-n", "-P", "show", "cluster", "one"):
         _ask(cluster, "sacctmgr", "-i", "-Q", "add", "cluster", "one")
+        if cluster.max_submit:
+            limit = f"MaxSubmitJobs={cluster.max_submit}"
+            _ask(cluster, "sacctmgr", "-i", "-Q", "modify", "user", "root", "set", limit)
 
 
 def _environment(cluster: Cluster) -> dict[str, str]:
@@ -198,12 +201,17 @@ def main() -> int:
     parser.add_argument("action", choices=["install", "missing", *ACTIONS, *NODE_ACTIONS])
     parser.add_argument("node", nargs="?", choices=[f"n{i}" for i in range(1, 100)], metavar="NODE", default="n1")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/slurm1"), help="where everything lies")  # noqa: S108
-    parser.add_argument("--nodes", type=int, default=Cluster.nodes, help="at the first start, as the two below")
+    parser.add_argument("--nodes", type=int, default=Cluster.nodes, help="at the first start, as the three below")
     parser.add_argument("--max-array-size", type=int, default=Cluster.max_array_size, metavar="N")
+    parser.add_argument("--max-submit", type=int, default=Cluster.max_submit, metavar="N", help="jobs of a user")
     parser.add_argument("--no-accounting", action="store_true", help="without slurmdbd, so sacct fails")
     given = parser.parse_args()
     cluster = configuration.known(given.folder) or Cluster(
-        given.folder, nodes=given.nodes, accounting=not given.no_accounting, max_array_size=given.max_array_size
+        given.folder,
+        nodes=given.nodes,
+        accounting=not given.no_accounting,
+        max_array_size=given.max_array_size,
+        max_submit=given.max_submit,
     )
     try:
         if given.action == "install":

@@ -36,6 +36,8 @@ class Cluster:
     """Pretended GPUs of each node (null devices)."""
     accounting: bool = True
     """False: no slurmdbd, so `sacct` fails, as on many small clusters."""
+    max_submit: int = 0
+    """Jobs that a user may have in the queue, an array's elements each; 0: as many as they like."""
     max_array_size: int = 1001
     """SLURM's own default; an array's indices end below it."""
     grace_s: int = 30
@@ -101,6 +103,7 @@ def _accounting_lines(cluster: Cluster, port: int) -> str:
         "Port": port,
         "Pass": cluster.folder / "run" / "munge.sock",  # AuthInfo is not used for this connection
         "TRES": "gres/gpu",
+        **({"Enforce": "limits"} if cluster.max_submit else {}),
     }
     return "\n".join(f"AccountingStorage{key}={value}" for key, value in lines.items())
 

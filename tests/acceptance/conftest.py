@@ -265,9 +265,9 @@ class Project:
 
 @pytest.fixture
 def project(request: pytest.FixtureRequest, tmp_path: Path, league: Path, database_url: str) -> Iterator[Project]:
-    """A project on the session's cluster, which is as it was afterwards; or on one "without accounting"."""
-    if getattr(request, "param", "") == "without accounting":
-        with running_cluster("--no-accounting", "--nodes", "1") as own:
+    """A project on the session's cluster, which is as it was afterwards; or on one started with options of its own."""
+    if options := getattr(request, "param", ()):
+        with running_cluster(*options) as own:
             made = Project(tmp_path, own, league, database_url)
             yield made
             made.ledger.close()

@@ -7,6 +7,7 @@ must not ask torch either.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, assert_never
@@ -62,6 +63,14 @@ def cpu_has_bf16_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = next((line for line in lines if line.startswith("flags")), "")
     return bool(_BF16_UNITS & set(flags.split()))
+
+
+def gpu_memory_mb() -> float | None:
+    """The most GPU memory that PyTorch has held for this process, in MiB; None where it has used no GPU."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return round(float(torch.cuda.max_memory_reserved()) / 2**20, 1)
 
 
 def _has_cuda() -> bool:

@@ -25,6 +25,7 @@ from trainer.contract.paths.outputs import RunPaths
 from trainer.contract.records import provenance
 from trainer.contract.records.metrics import RunMetrics
 from trainer.contract.records.provenance import Provenance, RunState
+from trainer.models.precision import gpu_memory_mb
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C takes a tenth of the time; not every build of PyYAML has it."""
@@ -66,6 +67,7 @@ class RunFolder:
             reason=reason,
             finished_at=provenance.utc_now(),
             seconds=round(time.monotonic() - self._begun, 3),
+            gpu_memory_mb=gpu_memory_mb(),
         )
         write_json(self.paths.provenance, self._record)
 

@@ -141,10 +141,10 @@ def test_cancel_and_continue(project):
     assert not project.ledger.progress(BATCH).cancelled
     assert "complete" in project.launcher("status")
     assert "run " in project.launcher("logs", BATCH)
-    assert len(list((project.folder / "shared").glob("*/*/*_submission.sh"))) >= 5
+    assert len(list((project.folder / "shared").glob("*/*/submission.sh"))) >= 5
 
 
-@pytest.mark.parametrize("project", ["without accounting"], indirect=True)
+@pytest.mark.parametrize("project", [("--no-accounting", "--nodes", "1")], indirect=True, ids=["one node"])
 def test_a_sweep_whose_only_worker_dies_heals_itself_without_accounting(project):
     [(_, (pid, _))] = frozen_workers(project, 3, 1).items()
     last = next(job for job in project.slurm.queue() if ".analysis." in job["name"])

@@ -67,7 +67,8 @@ def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project,
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(
-        f'#!/bin/sh\necho call >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -lt 4 ] && exec {real} "$@"\n'
+        f'#!/bin/sh\ncase "$*" in *test-only*) exec {real} "$@";; esac\n'
+        f'echo call >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -lt 4 ] && exec {real} "$@"\n'
         f'{real} "$@" > /dev/null\nkill -KILL $PPID\n'
     )
     (programs / "sbatch").chmod(0o755)
@@ -86,9 +87,6 @@ def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project,
     assert set(workers.values()) == {6}
     rolling = next(job for job in queue if job["name"].startswith("phase1_rolling") and ".work." in job["name"])
     assert rolling["after"].count("afterany") == 12
-    for job in queue:
-        assert list(project.outputs.root.glob(f"**/{job['id']}_submitted.pkl")), f"{job} has nothing to run"
-
     seen = json.loads(project.launcher("status", "--json"))
     assert {sweep["state"] for sweep in seen["sweeps"]} <= {"queued", "running"}
     assert len(seen["jobs"]) == 40
@@ -104,7 +102,7 @@ def check_no_process_knows_the_password(project):
         seen += 1
         assert password not in command
         assert not [variable for variable in variables if password in variable]
-    assert seen >= 3  # batch script, submitit, trainer
+    assert seen >= 3  # batch script, launcher, trainer
 
 
 def check_the_password_is_in_one_file(project):

@@ -10,7 +10,9 @@ import pytest
 from launcher import held_out
 from launcher.conclusion import analyse, conclude
 from launcher.containers.contained import contained
-from launcher.slurm.chain import PlanFinisher, finish_plan
+from launcher.slurm.arrays import Slurm
+from launcher.slurm.finish import finish_plan
+from launcher.slurm.links import PlanEnd
 from launcher.slurm.profile import ClusterProfile
 from launcher.slurm.site import Site, Sweep
 from trainer.contract.config.settings import load_config
@@ -126,10 +128,11 @@ def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read
         plan="plan",
         sweeps=(Sweep(BATCH, Phase.PHASE1),),
         sequential=True,
+        python=sys.executable,
         whole=True,
     )
     Path("league").rename("elsewhere")
-    assert finish_plan(PlanFinisher(site, again=False)) == 1
+    assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 1
     Path("elsewhere").rename("league")
-    assert finish_plan(PlanFinisher(site, again=False)) == 0
+    assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 0
     assert len(outputs.held_out_files()) == 1

@@ -143,12 +143,17 @@ class SweepPaths:
 
     @property
     def jobs(self) -> Path:
-        """Job files and logs, a folder per submission."""
+        """Scripts and logs of jobs, a folder per submission."""
         return self.folder / "jobs"
 
     def worker_logs(self) -> list[Path]:
-        """What the workers submitted for this sweep said, the newest submission last. The names are submitit's."""
+        """What the workers submitted for this sweep said, the newest submission last. The names are as submitit's."""
         return sorted(self.jobs.glob("*/*_log.*"))
+
+    def newest_array(self) -> Path | None:
+        """The folder of the newest submission, if that was one to SLURM."""
+        newest = max((folder for folder in self.jobs.glob("*") if folder.is_dir()), key=lambda f: f.name, default=None)
+        return newest if newest and submission_script(newest).exists() else None
 
     def run(self, run_id: int) -> RunPaths:
         """The folder of one of the sweep's runs."""
@@ -200,6 +205,10 @@ class OutputsRoot:
         found = self.sweeps.glob(f"*/jobs/*/{glob.escape(job_id)}_*_log.*")
         return sorted(found, key=lambda path: path.parent.name)
 
+    def provenance_files(self) -> list[Path]:
+        """Where the runs of the sweeps came from."""
+        return sorted(self.sweeps.glob("*/run_*/provenance.json"))
+
     def held_out_files(self) -> list[Path]:
         """What was read of the held-out season, by whichever run of a sweep."""
         return sorted(self.sweeps.glob("*/run_*/holdout.json"))
@@ -243,12 +252,26 @@ class ClusterPaths:
         """The database's URL, when the submitter had it in an environment variable."""
         return self.folder / "database_url"
 
+    def plan(self, name: str) -> Path:
+        """What the jobs of a plan have in common, as JSON; each of their commands names this file."""
+        return self.folder / "plans" / f"{name}.json"
+
     @property
     def jobs(self) -> Path:
-        """Job files and logs of jobs that serve a whole plan, a folder per submission."""
+        """Scripts and logs of jobs that serve a whole plan, a folder per submission."""
         return self.folder / "jobs"
 
 
 def submission_folder(jobs: Path) -> Path:
     """A new folder for one submission, named so that the newest sorts last."""
     return jobs / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}_{secrets.token_hex(3)}"
+
+
+def worker_logs(submission: Path) -> list[Path]:
+    """What the workers of one submission said."""
+    return sorted(submission.glob("*_log.*"))
+
+
+def submission_script(folder: Path) -> Path:
+    """The batch script of a submission to SLURM."""
+    return folder / "submission.sh"

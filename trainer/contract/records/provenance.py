@@ -56,6 +56,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """SLURM's or the local executor's id of the job that the worker ran in."""
     device: str
     threads: int
+    gpu_memory_mb: float | None = None
+    """The most GPU memory that PyTorch held for the worker up to the run's end, in MiB; None without a GPU in use."""
     versions: dict[str, str]
 
 
@@ -71,6 +73,14 @@ def mark_ended(path: Path, state: RunState, reason: str) -> None:
     not_counted = {"superseded": {"complete", "dead"}, "dead": {"complete"}}
     if record.state in {"running", *not_counted.get(state, ())}:
         write_json(path, msgspec.structs.replace(record, state=state, reason=reason))
+
+
+def gpu_memory_mb(path: Path) -> float | None:
+    """The field of that name in a record; None also where it cannot be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Provenance).gpu_memory_mb
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def utc_now() -> str:

@@ -164,6 +164,7 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         (["--batch-id", ""], "--batch-id ''"),
         (["--batch-id", "figures"], "choose another name"),
         (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
+        (["--set", "paths.outputs=50%acc"], "50%acc: submitit replaces %j, %t, %A and %a"),
         (["--n-trials", "100001"], "1 to 100000 are possible"),
         (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
     ],
@@ -173,3 +174,41 @@ def test_what_no_worker_could_run_is_refused_by_the_launcher(words, expected, pr
     assert launcher("sweep", "--config", "c.yaml", *words) == 2
     assert expected in capsys.readouterr().err
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("profile", "more", "expected"),
+    [
+        ("timeout_min: 60", ["--set", "paths.outputs=a\\b"], "a backslash or a line break"),
+        ("timeout_min: 60\nshared_folder: 'x\\y'", [], "a backslash or a line break"),
+        ("timeout_min: 60\nsetup: ['if true; then', 'fi']", [], "setup[0]: 'if true; then' is no whole shell command"),
+        ('timeout_min: 60\nsetup: ["echo \'a"]', [], "lines that belong together are one entry"),
+    ],
+)
+def test_what_no_job_on_slurm_could_do_is_refused(profile, more, expected, project, capsys):
+    (project / "cluster.yaml").write_text(profile)
+    words = ["--executor", "slurm", "--cluster", "cluster.yaml", "--dry-run", *more]
+    assert launcher("sweep", "--config", "c.yaml", *words) == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("finish no/such.json", "no/such.json: No such file or directory: expected the plan of a SLURM job"),
+        ("worker no/such.json --batch-id a", "no/such.json: No such file or directory"),
+        ("finish no/such.json --tries 3", "--tries and --closed are of one sweep: they need --batch-id"),
+        ("finish no/such.json --batch-id a --left b", "--again and --left are of the plan's last job"),
+    ],
+)
+def test_the_commands_of_jobs_explain_what_they_are_given(words, expected, project, capsys):
+    assert launcher(*words.split()) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_the_commands_of_jobs_are_in_the_help(capsys):
+    with pytest.raises(SystemExit):
+        launcher("--help")
+    shown = capsys.readouterr().out
+    assert "in a SLURM array: one worker of a sweep" in shown
+    assert "in SLURM, after an array" in shown

@@ -2,25 +2,11 @@
 
 import pytest
 
-from launcher.slurm import arrays as slurm_arrays
-from launcher.slurm import programs
-from launcher.slurm.profile import ClusterProfile, load_profile
-from launcher.slurm.site import Site, Sweep
+from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
 from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 PROFILES = REPOSITORY / "slurm" / "profiles"
-
-
-@pytest.fixture
-def site(tmp_path):
-    def make(**keys):
-        profile = ClusterProfile(**{"timeout_min": 60, **keys})
-        return Site(profile, OutputsRoot(tmp_path), "3fa9c21b", 4, "plan-1", (Sweep("s", Phase.PHASE1),), True)
-
-    return make
 
 
 @pytest.mark.parametrize("path", sorted(PROFILES.glob("*.yaml")), ids=lambda path: path.stem)
@@ -40,8 +26,35 @@ def test_the_examples_are_all_there():
         ("timeout_min: 60\npartitoin: cpu", "did you mean 'partition'?"),
         ("timeout_min: 0", "timeout_min"),
         ("timeout_min: 60\ngpus: 1\ngres: gpu:1", "both ask for GPUs"),
+        ("timeout_min: 60\nworkers_per_gpu: 2", "workers_per_gpu (2) shares the GPU of a job: write gpus: 1"),
+        ("timeout_min: 60\ngpus: 2\nworkers_per_gpu: 2", "shares the GPU of a job"),
         ("timeout_min: 3", "leave nothing of timeout_min"),
-        ("timeout_min: 60\nsbatch: {export: ALL}", "sbatch: export"),
+        (
+            "timeout_min: 60\nsbatch: {export: ALL}",
+            "sbatch: export: to sbatch this is --export; the launcher sets this",
+        ),
+        ("timeout_min: 60\nsbatch: {job_name: mine}", "sbatch: job_name: to sbatch this is --job-name"),
+        (
+            "timeout_min: 60\nsbatch: {Job-Name: mine, --job-name: x}",
+            "sbatch: --job-name: to sbatch this is --job-name",
+        ),
+        ("timeout_min: 60\nsbatch: {part: gpu}", "sbatch: part: to sbatch this is --partition"),
+        ("timeout_min: 60\nsbatch: {export_file: x}", "sbatch: export_file"),
+        (
+            "timeout_min: 60\nsbatch: {parsable: true}",
+            "sbatch: parsable: to sbatch this is --parsable; it changes what",
+        ),
+        ("timeout_min: 60\nsbatch: {test_only: true}", "sbatch: test_only: to sbatch this is --test-only"),
+        ("timeout_min: 60\nsbatch: {quiet: false}", "sbatch: quiet"),
+        ("timeout_min: 60\nsbatch: {verb: true}", "sbatch: verb: to sbatch this is --verbose"),
+        ("timeout_min: 60\nsbatch: {wait: true}", "sbatch: wait"),
+        ("timeout_min: 60\nsbatch: {clusters: west}", "set SLURM_CLUSTERS instead"),
+        ("timeout_min: 60\nsbatch: {'nice=1': true}", "'nice=1' is no option's name"),
+        (
+            'timeout_min: 60\nsbatch: {reservation: "a\\n#SBATCH --export=ALL"}',
+            "expected a value that stands on one line",
+        ),
+        ("timeout_min: 60\nmem_gb: 4\nsbatch: {mem_per_cpu: 1G}", "both ask for memory: keep one of them"),
         ("timeout_min: 60\ncontainer: {runtime: dockr, image: x}", "did you mean 'docker'?"),
         ("timeout_min: 60\nfinisher: {gpus: 1}", "finisher.gpus"),
     ],
@@ -55,28 +68,10 @@ def test_a_mistake_names_the_key_and_what_is_allowed(tmp_path, text, said):
     assert said in str(error.value)
 
 
-def test_an_array_over_the_clusters_limit_is_split(site, monkeypatch):
-    monkeypatch.setattr(programs, "max_array_size", lambda: 4)
-    arrays = slurm_arrays.workers(site(array_parallelism=5), "s", 10, ["7", "8"])
-    assert [len(array.calls) for array in arrays] == [4, 4, 2]
-    assert [array.parameters["array_parallelism"] for array in arrays] == [2, 2, 1]
-    assert {array.parameters["dependency"] for array in arrays} == {"afterany:7:8"}
-    assert slurm_arrays.workers(site(), "s", 0, []) == []
-
-
-def test_jobs_get_no_environment_and_go_back_into_the_queue(site, monkeypatch):
-    monkeypatch.setattr(programs, "max_array_size", lambda: 4)
-    [array] = slurm_arrays.workers(site(cpus=3, sbatch={"exclusive": True}, setup=("module load x",)), "s", 1, [])
-    options = array.parameters["additional_parameters"]
-    assert options == {"export": "NIL", "requeue": True, "kill-on-invalid-dep": "yes", "exclusive": True}
-    assert array.parameters["setup"][0] == "unset SLURM_EXPORT_ENV"
-    assert array.parameters["setup"][-1] == "module load x"
-    assert array.parameters["srun_args"] == ["--cpus-per-task=3"]
-    assert "dependency" not in array.parameters
-
-
-def test_a_finisher_needs_no_gpu_and_takes_what_is_not_said_from_the_workers(site):
-    profile = site(gpus=2, partition="gpu", qos="short", mem_gb=64).profile
-    wanted = slurm_arrays.finisher_parameters(profile)
-    assert (wanted["partition"], wanted["qos"], wanted["mem"]) == ("gpu", "short", "4096M")
-    assert not [key for key in wanted if "gpu" in key or key == "gres"]
+def test_options_have_the_names_that_sbatch_gives_them(tmp_path):
+    path = tmp_path / "cluster.yaml"
+    path.write_text(
+        "timeout_min: 60\nmem_gb: 4\nsbatch: {gpus: 2, mem_per_gpu: false, --nice: 5, time-min: 10, exclusive: false}"
+    )
+    options = load_profile(path).options
+    assert options == {"gpus": 2, "mem-per-gpu": False, "nice": 5, "time-min": 10, "exclusive": False}

@@ -7,19 +7,21 @@ import pytest
 
 from launcher.slurm import environment, programs, queue
 from launcher.slurm.array_worker import requeue_lines
-from launcher.slurm.programs import QueuedJob, SlurmAwayError, SlurmError
+from launcher.slurm.arrays import Slurm, Submission
+from launcher.slurm.names import JobName
+from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError
 from launcher.slurm.queue import SlurmWatch
 from trainer.contract.database import address
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import ClusterPaths
 
 QUEUE = """\
-12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||x
-12_0|12|a.work.3fa9c21b|RUNNING|None|n1||x
-12_1|12|a.work.3fa9c21b|RUNNING|None|n2||x
-15|15|a.finish.3fa9c21b|PENDING|Dependency||afterany:12_*(unfulfilled)|y
-16|16|a.finish.00000000|PENDING|Dependency||(null)|somebody else's root
-17|17|a notebook|RUNNING|None|n3||with | in it
+12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||2026-11-28T09:30:00|x
+12_0|12|a.work.3fa9c21b|RUNNING|None|n1||2026-11-28T08:00:00|x
+12_1|12|a.work.3fa9c21b|RUNNING|None|n2||2026-11-28T08:00:00|x
+15|15|a.finish.3fa9c21b|PENDING|Dependency||afterany:12_*(unfulfilled)|N/A|y
+16|16|a.finish.00000000|PENDING|Dependency||(null)|N/A|somebody else's root
+17|17|a notebook|RUNNING|None|n3||2026-11-28T08:00:00|with | in it
 """
 
 
@@ -31,7 +33,8 @@ def command(tmp_path, monkeypatch):
     def make(name, prints="", code=0):
         (tmp_path / f"{name}.txt").write_text(prints)
         stream = "" if code == 0 else ">&2"
-        script = f'#!/bin/sh\necho "$*" >> {tmp_path}/{name}.calls\ncat {tmp_path}/{name}.txt {stream}\nexit {code}\n'
+        seen = f'echo "$*" >> {tmp_path}/{name}.calls\nenv > {tmp_path}/{name}.env\n'
+        script = f"#!/bin/sh\n{seen}cat {tmp_path}/{name}.txt {stream}\nexit {code}\n"
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
         calls = tmp_path / f"{name}.calls"
@@ -46,7 +49,8 @@ def test_one_call_for_all_jobs_and_only_our_own(command):
     work, finish = queue.grouped(jobs)
     assert work.states == {"PENDING": 3, "RUNNING": 2}
     assert [job.job_id for job in queue.of(jobs, "a", "finish")] == ["15"]
-    assert finish.reason == "Dependency"
+    assert (work.reason, finish.reason) == ("Resources", "Dependency")
+    assert (work.starts, finish.starts) == ("2026-11-28T09:30:00", "")
     assert programs.waits_for(jobs[-1]) == ["12"]
     assert len(calls()) == 1
 
@@ -106,7 +110,9 @@ def test_what_may_pass_is_told_from_what_will_not(command):
 
 def test_an_array_is_let_wait_as_a_whole(command):
     calls = command("scontrol")
-    job = QueuedJob("20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "")
+    job = QueuedJob(
+        "20_[0-3]", "20", "b.work.3fa9c21b", "PENDING", "", "", "afterany:5(unfulfilled),afterany:7_*", "N/A", ""
+    )
     assert programs.waits_for(job) == ["5", "7"]
     programs.let_wait(job, ["5", "9"])
     assert calls() == ["update JobId=20 Dependency=afterany:5:9"]
@@ -129,7 +135,7 @@ def test_an_array_is_let_wait_as_a_whole(command):
 def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts, state, requeued):
     command("squeue", state)
     calls = command("scontrol")
-    script = "\n".join([f"(exit {code})", *requeue_lines(3)])
+    script = "\n".join(["set -e", *requeue_lines(f"(exit {code})", 3)])
     ids = {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
     variables = {**ids, "SLURM_RESTART_COUNT": str(restarts), "PATH": os.environ["PATH"]}
     done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
@@ -140,7 +146,7 @@ def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts,
 def test_a_job_that_is_no_array_is_requeued_by_its_id(command):
     command("squeue", "RUNNING")
     calls = command("scontrol")
-    script = "\n".join(["(exit 85)", *requeue_lines(3)])
+    script = "\n".join(requeue_lines("(exit 85)", 3))
     variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "14"}
     subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
     assert calls() == ["requeue 14"]
@@ -183,3 +189,93 @@ def test_a_database_on_the_loopback_is_no_use_to_other_nodes(command):
     environment.check_reachable("postgresql://me:secret@login1:5432/sweeps")
     command("sinfo", "127.0.0.1\nlocalhost\n")
     environment.check_reachable("postgresql://me:secret@127.0.0.1:5432/sweeps")
+
+
+def test_nothing_of_the_user_or_of_an_outer_job_reaches_slurms_commands(command, tmp_path, monkeypatch):
+    command("squeue", QUEUE)
+    hidden = {"SBATCH_TIMELIMIT": "1", "SQUEUE_STATES": "RUNNING", "SCANCEL_USER": "x", "SLURM_JOB_ID": "7"}
+    for name, value in {**hidden, "SBATCH_CLUSTERS": "west", "SLURM_CONF": "/c", "TZ": "UTC"}.items():
+        monkeypatch.setenv(name, value)
+    programs.queue()
+    seen = dict(line.split("=", 1) for line in (tmp_path / "squeue.env").read_text().splitlines())
+    slurms = {name: value for name, value in seen.items() if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCAN"))}
+    assert slurms == {"SLURM_CONF": "/c", "SLURM_CLUSTERS": "west", "SLURM_BITSTR_LEN": "0"}
+    assert seen["TZ"] == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("answer", "job_id"),
+    [
+        ("12\n", "12"),
+        ("12;west\n", "12"),
+        ("sbatch: 3 jobs of yours wait\n12\n", "12"),
+        ("12\nsee https://site/help\n", "12"),
+        ("Submitted batch job 12\n", None),
+        ("", None),
+    ],
+)
+def test_a_jobs_id_stands_on_a_line_of_its_own(command, tmp_path, answer, job_id):
+    command("sbatch", answer)
+    assert programs.sbatch(tmp_path / "x.sh") == job_id
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates "
+        "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates …",
+    ],
+)
+def test_a_limit_on_submitted_jobs_is_told_from_a_refusal(command, tmp_path, said):
+    command("sbatch", said, 1)
+    with pytest.raises(LimitReachedError, match="MaxSubmit"):
+        programs.sbatch(tmp_path / "x.sh")
+    command("sbatch", "sbatch: error: QOSMaxWallDurationPerJobLimit\nsbatch: error: … (job submit limit, …)", 1)
+    with pytest.raises(SlurmError) as refused:
+        programs.sbatch(tmp_path / "x.sh")
+    assert not isinstance(refused.value, LimitReachedError)
+
+
+def test_a_cluster_that_is_full_is_told_from_one_that_does_not_answer(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(programs, "CALL_TIMEOUT_S", 0.5)
+    command("sbatch")
+    words = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying."
+    (tmp_path / "sbatch").write_text(f'#!/bin/sh\necho "{words}" >&2\nexec sleep 5\n')
+    with pytest.raises(LimitReachedError, match="temporarily unable to accept job"):
+        programs.sbatch(tmp_path / "x.sh")
+    (tmp_path / "sbatch").write_text("#!/bin/sh\nexec sleep 5\n")
+    with pytest.raises(SlurmAwayError, match="no answer within"):
+        programs.sbatch(tmp_path / "x.sh")
+
+
+def test_a_submission_whose_answer_has_no_id_is_found_by_its_comment(command, tmp_path):
+    command("sbatch", "Submitted batch job 9 of 12")
+    command("squeue")
+    script = tmp_path / "jobs"
+    submission = Submission(JobName("a", "work", "3fa9c21b"), 1, script, {"time": 1}, [["true"]])
+    with pytest.raises(SlurmError, match="no job with its comment"):
+        Slurm("3fa9c21b").submit(submission)
+    (tmp_path / "squeue").write_text(
+        f'#!/bin/sh\necho "12_[0-1]|12|a.work.3fa9c21b|PENDING|Priority|||N/A|$(ls {script} | tail -n 1)"\n'
+    )
+    (tmp_path / "squeue").chmod(0o755)
+    assert Slurm("3fa9c21b").submit(submission) == "12"
+
+
+def test_the_functions_and_the_module_settings_of_the_shell_are_passed_on_but_not_what_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv(address.URL_VARIABLE, "postgresql://me:secret@db/sweeps")
+    for name, value in {
+        "BASH_FUNC_module%%": '() {  echo "loaded $2"\n}',
+        "BASH_FUNC_odd name%%": "() {  :\n}",
+        "LMOD_PKG": "/opt/it's lmod",
+        "MODULESHOME": "/opt/modules",
+        "LOADEDMODULES": "gcc/12",
+        "BASH_ENV": "/etc/site.sh",
+    }.items():
+        monkeypatch.setenv(name, value)
+    written = environment.write(ClusterPaths(tmp_path))
+    script = f'. {written}; module load cuda; bash -c "module load gcc"; echo "$LMOD_PKG $MODULESHOME $BASH_ENV"'
+    done = subprocess.run(["bash", "-c", script], env={}, capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded cuda\nloaded gcc\n/opt/it's lmod /opt/modules /etc/site.sh\n"
+    assert "LOADEDMODULES" not in written.read_text()
