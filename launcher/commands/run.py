@@ -100,7 +100,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
             "the profile"
         )
     if args.executor == "slurm":
-        from launcher.slurm.submit import Options, run  # noqa: PLC0415
+        from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
         options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
         say(run(plan, options, dry_run=args.dry_run))

@@ -35,13 +35,7 @@ UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
 
 
 def submit_all(
-    site: Site,
-    cluster: Cluster,
-    rows: Rows,
-    *,
-    tries: int,
-    again: bool,
-    only: Sequence[str] = (),
+    site: Site, cluster: Cluster, rows: Rows, *, tries: int, again: bool, only: Sequence[str] = ()
 ) -> Placement:
     """Bring what is not in the queue yet into it: each sweep's array and finisher, and the plan's last job.
 

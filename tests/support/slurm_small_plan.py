@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from launcher.plan import Budget, Cell, Plan, expand_sweep
-from launcher.slurm.submit import Options, run
+from launcher.slurm.run_plan import Options, run
 from trainer.contract.config.settings import load_config
 from trainer.contract.words import Objective, Phase, Target
 

@@ -71,8 +71,7 @@ def train(
     Raises:
         UserError: for seasons, folds or data that the configuration cannot be used with, or a loss that diverges.
     """
-    watch = Watch(dict(store.counts), proceed)
-    target = config.training.listmle_target
+    watch, target = Watch(dict(store.counts), proceed), config.training.listmle_target
     with watch.stage("batches"):
         split = usable_split(config.evaluation, read_manifest(league_folder), {target})
         batches = batches_stage.fetch(config, league_folder, store, proceed)

@@ -81,12 +81,11 @@ def train_into(
     Raises:
         UserError: as `pipeline.train` does; the folder says so.
     """
-    data = Path(config.paths.data)
-    record = _record(run_id, config, data, threads, trial)
+    record = _record(run_id, config, threads, trial)
     with run_folder.opened(paths, config, record) as folder:
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
         go_on = partial(proceed, folder)
-        found = _results(config, data, store, share=share, train_to=train_to, proceed=go_on)
+        found = _results(config, store, share=share, train_to=train_to, proceed=go_on)
         log.info("spearman %.4f on %s", found.metrics.objectives.spearman, ", ".join(found.metrics.seasons))
         if explain:
             _explain(paths, config, store, found, go_on)
@@ -103,10 +102,11 @@ def _explain(
 
 
 def _results(
-    config: Config, data: Path, store: Store, *, share: bool, train_to: Depths | None, proceed: Callable[[], None]
+    config: Config, store: Store, *, share: bool, train_to: Depths | None, proceed: Callable[[], None]
 ) -> run_folder.Results:
     """From the store or from a training; the metrics say what that cost this run."""
     watch = Watch(dict(store.counts), proceed)
+    data = Path(config.paths.data)
     spent: dict[str, float] = {}
 
     def build(_: Contents | None) -> Contents:
@@ -130,7 +130,7 @@ def _results(
     return replace(found, metrics=metrics)
 
 
-def _record(run_id: int, config: Config, data: Path, threads: int, trial: Trial | None) -> Provenance:
+def _record(run_id: int, config: Config, threads: int, trial: Trial | None) -> Provenance:
     commit, dirty = provenance.git_state()
     image, image_digest = provenance.image()
     return Provenance(
@@ -141,7 +141,7 @@ def _record(run_id: int, config: Config, data: Path, threads: int, trial: Trial 
         attempt=trial.attempt if trial else None,
         started_at=provenance.utc_now(),
         seed=config.training.seed,
-        data_fingerprint=read_manifest(data).fingerprint,
+        data_fingerprint=read_manifest(Path(config.paths.data)).fingerprint,
         git_commit=commit,
         git_dirty=dirty,
         image=image,

@@ -50,6 +50,19 @@ def test_a_small_plan_runs_in_order_and_leaves_its_files(project):
     assert {job["name"].split(".")[1] for job in project.slurm.queue()} <= {"analysis"}
 
 
+def deadly_sbatch(real, folder):
+    """A folder with an sbatch that works, but on its fourth call the launcher dies before it hears of it."""
+    programs = folder / "bin"
+    programs.mkdir()
+    (programs / "sbatch").write_text(
+        f'#!/bin/sh\ncase "$*" in *test-only*) exec {real} "$@";; esac\n'
+        f'echo call >> {folder}/calls\n[ "$(wc -l < {folder}/calls)" -lt 4 ] && exec {real} "$@"\n'
+        f'{real} "$@" > /dev/null\nkill -KILL $PPID\n'
+    )
+    (programs / "sbatch").chmod(0o755)
+    return programs
+
+
 def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project, tmp_path):
     everything = [
         "phase1", "--config", "cheap.yaml", "--n-trials", "6", "--n-jobs", "6", "--order", "parallel",
@@ -62,16 +75,7 @@ def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project,
     assert "Traceback" not in refused.stderr
     project.profile()
 
-    # An sbatch that works, but on its fourth call the launcher dies before it hears of it.
-    real = project.slurm.ask("which", "sbatch")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "sbatch").write_text(
-        f'#!/bin/sh\ncase "$*" in *test-only*) exec {real} "$@";; esac\n'
-        f'echo call >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -lt 4 ] && exec {real} "$@"\n'
-        f'{real} "$@" > /dev/null\nkill -KILL $PPID\n'
-    )
-    (programs / "sbatch").chmod(0o755)
+    programs = deadly_sbatch(project.slurm.ask("which", "sbatch"), tmp_path)
     killed = project.try_launcher(*everything, PATH=f"{programs}:{os.environ['PATH']}")
     assert killed.returncode == -9
     left = {job["array"] for job in project.slurm.queue()}

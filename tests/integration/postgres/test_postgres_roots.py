@@ -18,7 +18,7 @@ from launcher.database import database_for_command
 from launcher.plan import Plan
 from launcher.postgres import databases
 from launcher.postgres import server as embedded_postgres
-from launcher.slurm import environment, submit
+from launcher.slurm import environment, run_plan
 from launcher.slurm.links import Placement
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG, REPOSITORY, SUPPORT
@@ -199,11 +199,11 @@ def test_a_root_that_was_copied_removed_or_moved(registered, root, project):
 def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, sweep_spec, monkeypatch):
     demo, submitted = root("demo"), []
     monkeypatch.setattr(environment, "check_reachable", lambda _: None)
-    monkeypatch.setattr(submit, "check", lambda _: [])
-    monkeypatch.setattr(submit, "submit_plan", lambda *given: submitted.append(given) or Placement(last="7"))
+    monkeypatch.setattr(run_plan, "check", lambda _: [])
+    monkeypatch.setattr(run_plan, "submit_plan", lambda *given: submitted.append(given) or Placement(last="7"))
     spec = sweep_spec({"paths.outputs": str(demo.root)})
-    options = submit.Options(REPOSITORY / "slurm" / "profiles" / "one_machine.yaml")
-    assert "job 7, the analysis" in submit.run(Plan((spec,), 1, spec.config), options)
+    options = run_plan.Options(REPOSITORY / "slurm" / "profiles" / "one_machine.yaml")
+    assert "job 7, the analysis" in run_plan.run(Plan((spec,), 1, spec.config), options)
     registered("nba")
     own = paths.root_url(f"outputs_{outputs_id(demo)}")
     assert f"export DATABASE_URL_FILE={own}\n" in demo.cluster.environment.read_text()

@@ -133,6 +133,7 @@ def sweep(batch_id, *, done=0, failed=0, running=0, cancelled=False, n_trials=6)
         best_run_id=None,
         mean_seconds=None,
         started_at=None,
+        ended=done + failed,
         last_finished_at=None,
         live_workers=0,
         cancelled=cancelled,
