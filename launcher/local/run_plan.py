@@ -166,7 +166,7 @@ def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> 
         UserError: the ledger cannot be read, so nothing else can go on either.
     """
     try:
-        report()
+        undone = report()
     except UserError:
         raise
     except OSError as error:
@@ -174,7 +174,7 @@ def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> 
     except Exception:
         problem = f"{what} could not be written:\n{traceback.format_exc().rstrip()}"
     else:
-        return outcome
+        return replace(outcome, problem=undone) if undone else outcome
     hint = "`python -m launcher report` writes everything from the ledger and the run folders."
     return replace(outcome, problem="\n".join([*filter(None, [outcome.problem]), problem, hint]))
 
