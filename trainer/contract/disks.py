@@ -50,8 +50,8 @@ def described(fault: OSError, otherwise: Path) -> str:
 def stopping(fault: OSError, otherwise: Path) -> DiskError:
     """The error that ends a command which met it, and what to do."""
     return DiskError(
-        f"{described(fault, otherwise)}. Nothing that was finished is lost: make room (or make the file system writable "
-        "again), and run the same command again"
+        f"{described(fault, otherwise)}. Nothing that was finished is lost: make room, or make it writable "
+        "again, and run the same command again"
     )
 
 

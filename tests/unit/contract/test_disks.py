@@ -32,13 +32,15 @@ def test_every_kind_is_found_and_described(tmp_path, number):
 
 
 def test_a_hidden_cause_is_found_and_other_errors_are_not():
-    try:
+    def hide():
         try:
             raise failing(errno.EIO)
         except OSError:
             raise DataError("league: cannot be read") from None
-    except DataError as error:
-        assert disks.fault(error).errno == errno.EIO
+
+    with pytest.raises(DataError) as hidden:
+        hide()
+    assert disks.fault(hidden.value).errno == errno.EIO
     assert disks.fault(failing(errno.EACCES)) is None
     assert disks.fault(DataError("wrong column")) is None
     again = failing(errno.ENOENT)
@@ -52,7 +54,7 @@ def test_a_write_that_fails_says_where(tmp_path):
             temporary.write_bytes(b"")
             raise failing(errno.ENOSPC)
 
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match="No space left") as raised:
         write()
     assert raised.value.filename == str(tmp_path / "a")
 
