@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.setting import CONFIG
 from launcher.text_table import text_table
 from trainer.contract import command_line
-from trainer.contract.config.settings import load_config, replace
+from trainer.contract.config.settings import Config, load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.records.metrics import RunMetrics, Scores
@@ -52,9 +52,11 @@ def parser() -> argparse.ArgumentParser:
 
 def handler(args: argparse.Namespace) -> None:
     """Print the tables."""
-    seasons = [season.season for season in read_manifest(Path(args.data)).seasons]
+    seasons = [season.season for season in read_manifest(Path(args.data)).seasons if season.champion]
     if len(seasons) <= FEWEST_BEFORE:
-        raise UserError(f"--data {args.data}: has {len(seasons)} seasons; a backtest needs more than {FEWEST_BEFORE}")
+        raise UserError(
+            f"--data {args.data}: has {len(seasons)} seasons that are over; a backtest needs more than {FEWEST_BEFORE}"
+        )
     found = {}
     for target in Target:
         found[target] = dict(held_out(args, target, seasons))
@@ -64,19 +66,24 @@ def handler(args: argparse.Namespace) -> None:
 
 def held_out(args: argparse.Namespace, target: Target, seasons: list[str]) -> Iterator[tuple[str, RunMetrics]]:
     """Each season, and the figures of a run that was trained before it."""
-    config = load_config(args.config, args.set)
+    config = replace(load_config(args.config, args.set), {"paths.data": args.data})
     store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
     for i in range(FEWEST_BEFORE, len(seasons)):
-        changes = {
-            "training.listmle_target": target,
-            "training.n_folds": min(config.training.n_folds, i - 1),
-            "evaluation.validation": [seasons[i - 1]],
-            "evaluation.holdout": seasons[i:],
-            "paths.data": args.data,
-        }
-        trained = pipeline.train(replace(config, changes), Path(args.data), store)
-        only = replace(config, {**changes, "evaluation.holdout": [seasons[i]]})
-        yield seasons[i], holdout.holdout(only, Path(args.data), store, trained.models)[0]
+        yield seasons[i], held_out_season(config, target, seasons, i, store)
+
+
+def held_out_season(config: Config, target: Target, seasons: Sequence[str], i: int, store: Store) -> RunMetrics:
+    """The figures on the season of index `i` of a run that was trained before it."""
+    data = Path(config.paths.data)
+    changes = {
+        "training.listmle_target": target,
+        "training.n_folds": min(config.training.n_folds, i - 1),
+        "evaluation.validation": [seasons[i - 1]],
+        "evaluation.holdout": list(seasons[i:]),
+    }
+    trained = pipeline.train(replace(config, changes), data, store)
+    only = replace(config, {**changes, "evaluation.holdout": [seasons[i]]})
+    return holdout.holdout(only, data, store, trained.models)[0]
 
 
 def by_season(found: Mapping[str, RunMetrics]) -> str:

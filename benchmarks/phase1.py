@@ -7,11 +7,15 @@ How to read it: the ratio of the CPU seconds says how much work was not done twi
 splits the wall time: what the workers' runs say of their stages, divided by the number of workers, and what is left:
 `start` (launcher, database, registration, imports, to the first run), `between runs` (ledger, search, idle workers) and
 `end` (after the last run). Stages of workers that share a core take longer than alone; their sum is right.
+
+`--against REV` measures another state of the repository and this one in turn, each with a league that it made itself
+from `--logs` (or the demo league): figures of one machine in one hour, whose ratio means something.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +26,8 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.process_tree import Usage, measure
-from benchmarks.setting import CONFIG, fresh_folder, heading, own_database, show
+from benchmarks.setting import CONFIG, Checkout, checkout, fresh_folder, heading, here, own_database, show
+from launcher.commands.parser import count
 from trainer.contract import command_line
 from trainer.contract.errors import UserError
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
@@ -66,6 +71,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--n-jobs", type=int, default=4, metavar="N", help="workers (4)")
     top.add_argument("--alone", action=argparse.BooleanOptionalAction, default=True, help="also with --no-share (yes)")
     top.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    top.add_argument("--against", metavar="REV", help="another state of this repository, in turn with this one")
+    top.add_argument("--logs", type=Path, metavar="DIR", help="with --against: game logs that each state imports")
+    top.add_argument("--times", type=count, default=1, metavar="N", help="with --against: how often each (1)")
     top.add_argument("--keep", action="store_true", help="keep the outputs")
     top.set_defaults(handler=run)
     return top
@@ -76,6 +84,9 @@ def run(args: argparse.Namespace) -> None:
     print(
         heading(f"Phase I on {args.data}, {SWEEPS} sweeps of {args.n_trials} trials, {args.n_jobs} workers"), flush=True
     )
+    if args.against:
+        _compare(args)
+        return
     with fresh_folder(keep=args.keep) as folder:
         found = [_measured("shared", folder / "shared", args)]
         if args.alone:
@@ -90,16 +101,52 @@ def run(args: argparse.Namespace) -> None:
         _show_parts(one)
 
 
-def _measured(name: str, folder: Path, args: argparse.Namespace, *flags: str) -> Measured:
+def _compare(args: argparse.Namespace) -> None:
+    """Measure another state and this one in turn."""
+    states = [checkout(args.against), here()]
+    found: dict[str, list[Measured]] = {state.name: [] for state in states}
+    with fresh_folder(keep=args.keep) as folder:
+        leagues = {state.name: _league(state, folder / f"league_{state.name}", args.logs) for state in states}
+        for i in range(args.times):
+            for state in states:
+                given = argparse.Namespace(**{**vars(args), "data": leagues[state.name]})
+                found[state.name].append(_measured(state.name, folder / f"{state.name}_{i}", given, state=state))
+    header = ["state", "trials", "wall s", "CPU s", "CPU s/trial"]
+    show("All of Phase I", header, [one.row() for pair in zip(*found.values(), strict=True) for one in pair])
+    theirs, ours = found.values()
+    for what in ("wall_s", "cpu_s"):
+        ratio = sum(getattr(one.usage, what) for one in ours) / sum(getattr(one.usage, what) for one in theirs)
+        print(f"{what}: this takes {ratio:.2f} of {states[0].name}")
+    _show_parts(theirs[-1])
+    _show_parts(ours[-1])
+
+
+def _league(state: Checkout, folder: Path, logs: Path | None) -> Path:
+    """A league as this state makes it."""
+    words = ["demo"]
+    if logs:
+        names = ("team_logs", "player_logs")
+        files = [word for name in names for word in (f"--{name.replace('_', '-')}", str(logs / f"{name}.parquet"))]
+        words = ["import", *[str(Path(word).absolute()) if word.endswith(".parquet") else word for word in files]]
+    command = [state.python, "-m", "trainer", "data", *words, "--into", str(folder)]
+    subprocess.run(command, cwd=state.folder, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def _measured(
+    name: str, folder: Path, args: argparse.Namespace, *flags: str, state: Checkout | None = None
+) -> Measured:
     folder.mkdir()
+    state = state or here()
     outputs = OutputsRoot(folder / "outputs")
     settings = [f"paths.data={args.data}", f"paths.outputs={outputs.root}", f"paths.batch_cache={folder / 'cache'}"]
     words = [word for text in [*settings, *args.set] for word in ("--set", text)]
-    command = [sys.executable, "-m", "launcher", "phase1", "--config", str(CONFIG), "--n-trials", str(args.n_trials)]
+    command = [state.python, "-m", "launcher", "phase1", "--config", str(CONFIG), "--n-trials", str(args.n_trials)]
     usage = measure(
         [*command, "--n-jobs", str(args.n_jobs), *words, *flags],
         own_database(folder / "postgres"),
         folder / "log.txt",
+        state.folder,
     )
     runs = [_read(paths) for paths in run_folders(outputs)]
     wanted = SWEEPS * args.n_trials

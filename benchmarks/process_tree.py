@@ -66,7 +66,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str | None], log: 
         UserError: the command failed; with the end of its log.
     """
     merged = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
-    merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), merged.get("PYTHONPATH")]))
+    merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder.absolute()), merged.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as scratch, log.open("ab") as sink:
         result = Path(scratch) / "usage.json"
         helper = [sys.executable, "-m", "benchmarks.process_tree", str(result), *command]

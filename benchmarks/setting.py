@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.postgres import server
 from launcher.text_table import text_table
 from trainer.contract.database import address
+from trainer.contract.errors import UserError
 from trainer.contract.process import cores
 from trainer.contract.records.provenance import git_state
 
@@ -34,6 +37,42 @@ def fresh_folder(*, keep: bool = False) -> Iterator[Path]:
             print(f"kept: {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A state of the code, with the Python that has what it needs."""
+
+    name: str
+    folder: Path
+    python: str
+
+
+def here() -> Checkout:
+    """The code that measures."""
+    return Checkout("this", Path.cwd(), sys.executable)
+
+
+def checkout(revision: str) -> Checkout:
+    """Another state of this repository, in a work tree of its own that is kept for the next time, with its environment.
+
+    Raises:
+        UserError: there is no such revision, or it cannot be installed.
+    """
+    commit = _done(["git", "rev-parse", "--verify", f"{revision}^{{commit}}"], Path.cwd())
+    folder = (CACHE / commit[:12]).absolute()
+    if not folder.exists():
+        _done(["git", "worktree", "add", "--detach", str(folder), commit], Path.cwd())
+    print(f"installing {revision} into {folder}, unless that was done", file=sys.stderr)
+    _done(["make", "install", f"PYTHON={os.path.realpath(sys.executable)}"], folder)
+    return Checkout(commit[:10], folder, str(folder / ".venv/bin/python"))
+
+
+def _done(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def own_database(folder: Path) -> dict[str, str | None]:

@@ -43,7 +43,7 @@ def conclude(
     held_out: bool,
     container: Container | None,
     say: Callable[[str], None],
-) -> None:
+) -> bool:
     """Bring the analysis and all plots up to date; costs little where they are.
 
     Args:
@@ -54,7 +54,26 @@ def conclude(
         held_out: Read the held-out season for the best runs, unless that was done.
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
+
+    Returns:
+        Whether all that was to be read of the held-out season could be.
     """
+    write = partial(analyse, outputs, batch_ids, ledger, _once(say))
+    unread = 0
+    if held_out:
+        from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
+
+        found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
+        unread, changed = found.unread, changed or found.read > 0
+    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
+
+    if changed or not up_to_date(ledger, outputs):
+        write()
+    return not unread
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Like `say`, but what was said is not repeated."""
     said: set[str] = set()
 
     def say_once(text: str) -> None:
@@ -62,13 +81,4 @@ def conclude(
             said.add(text)
             say(text)
 
-    write = partial(analyse, outputs, batch_ids, ledger, say_once)
-    if held_out:
-        from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
-
-        if read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write):
-            changed = True
-    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
-
-    if changed or not up_to_date(ledger, outputs):
-        write()
+    return say_once

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from launcher.containers.contained import contained
 from launcher.containers.settings import Container
@@ -22,6 +23,13 @@ from trainer.contract.paths.outputs import OutputsRoot, RunPaths
 from trainer.contract.words import Target
 
 
+class HeldOut(NamedTuple):
+    """What came of the runs that were to be evaluated."""
+
+    read: int
+    unread: int
+
+
 def read_held_out(
     ledger: Ledger,
     outputs: OutputsRoot,
@@ -30,7 +38,7 @@ def read_held_out(
     container: Container | None,
     say: Callable[[str], None],
     meanwhile: Callable[[], None],
-) -> int:
+) -> HeldOut:
     """Leave `holdout.json` in the folder of the best run of each target.
 
     Args:
@@ -42,19 +50,11 @@ def read_held_out(
         meanwhile: Called while the trainer reads, if there is anything to read.
 
     Returns:
-        How many runs were evaluated. What goes wrong is said and stops nothing.
+        How many runs were evaluated now, and how many could not be. What goes wrong is said and stops nothing.
     """
-    chosen: list[RunPaths] = []
-    known, _ = read_sweeps(ledger, outputs)
-    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
-    for target in Target:
-        best = best_of_target(sweeps, target)
-        if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
-            continue
-        chosen.append(outputs.sweep(best.batch_id).run(best.run_id))
-        say(f"reading the held-out season for {best.run}, the best run for {target}")
+    chosen = list(_unread(ledger, outputs, batch_ids, say))
     if not chosen:
-        return 0
+        return HeldOut(0, 0)
     beside = _Beside(meanwhile)
     problem = _evaluate([run.folder for run in chosen], container)
     read = [run for run in chosen if run.holdout.exists()]
@@ -62,7 +62,21 @@ def read_held_out(
         unread = ", ".join(run.folder.name for run in chosen if run not in read)
         say(f"the held-out season could not be read for {unread}:\n{problem}")
     beside.result()
-    return len(read)
+    return HeldOut(len(read), len(chosen) - len(read))
+
+
+def _unread(
+    ledger: Ledger, outputs: OutputsRoot, batch_ids: Sequence[str], say: Callable[[str], None]
+) -> Iterator[RunPaths]:
+    """The best run of each target of which the held-out season has not been read, for no run."""
+    known, _ = read_sweeps(ledger, outputs)
+    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
+    for target in Target:
+        best = best_of_target(sweeps, target)
+        if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):
+            continue
+        say(f"reading the held-out season for {best.run}, the best run for {target}")
+        yield outputs.sweep(best.batch_id).run(best.run_id)
 
 
 class _Beside(threading.Thread):

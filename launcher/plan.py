@@ -14,7 +14,7 @@ from trainer.contract.config.settings import Config, Paths, replace
 from trainer.contract.digests import digest
 from trainer.contract.league.list_checks import check_lists
 from trainer.contract.league.manifest import Manifest, read_manifest
-from trainer.contract.league.seasons import split_seasons
+from trainer.contract.league.season_checks import usable_split
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.rungs import fidelity
@@ -133,7 +133,8 @@ def expand_phase1(config: Config, budget: Budget) -> Plan:
     """The twelve sweeps of Phase I (each objective with each target) and then the rolling sweep.
 
     Raises:
-        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks.
+        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks, or that
+            are not over.
         DataError: when there is no league at `paths.data`.
     """
     cells = [Cell(Phase.PHASE1, objective, target) for objective in Objective for target in Target]
@@ -178,5 +179,5 @@ def _refuse_now(spec: SweepSpec, manifest: Manifest | None) -> None:
     """Refuse what would otherwise be found out by workers, one after the other."""
     for config in spec.corners():
         if manifest is not None:
-            split = split_seasons(config.evaluation, manifest)
+            split = usable_split(config.evaluation, manifest, {spec.target})
             check_lists(config, split, manifest, fidelity(spec.method, spec.n_trials, 0))

@@ -25,9 +25,10 @@ from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress
-from trainer.contract.paths.outputs import run_name
+from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
+UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
 FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
@@ -38,8 +39,12 @@ class Reports(Protocol):
     def sweep(self, batch_id: str) -> None:
         """A sweep has ended that is not yet in the tables."""
 
-    def end(self, *, changed: bool, complete: bool) -> None:
-        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are."""
+    def end(self, *, changed: bool, complete: bool) -> str | None:
+        """All sweeps have ended; `changed` says whether one of them is new, `complete` whether all are.
+
+        Returns:
+            What could not be done, and so keeps the plan from being whole.
+        """
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ class WrittenReports:
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
             analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
 
-    def end(self, *, changed: bool, complete: bool) -> None:
+    def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
-        conclude(
+        all_read = conclude(
             self.plan.outputs,
             self.plan.batch_ids,
             self.ledger,
@@ -75,15 +80,10 @@ class WrittenReports:
             container=self.container,
             say=self.say,
         )
+        return None if all_read else UNREAD
 
 
-def run_plan(
-    plan: Plan,
-    ledger: Ledger,
-    executor: Executor,
-    display: Display,
-    reports: Reports,
-) -> int:
+def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, reports: Reports) -> int:
     """Bring every sweep of the plan to its end; a sweep that fails does not stop the others.
 
     Args:
@@ -94,15 +94,14 @@ def run_plan(
         reports: Told of the end of each sweep that is not yet in the tables, and of the end of the plan.
 
     Returns:
-        0, or 1 when a sweep is not complete.
+        0, or 1 when a sweep is not complete, or something that ends the plan could not be done.
 
     Raises:
         SweepChangedError: a batch id is known with another configuration.
         UserError: another launcher is running one of the sweeps.
     """
-    seen = PlanProgress(plan.sweeps)
+    seen, changed = PlanProgress(plan.sweeps), False
     outcomes: list[Outcome] = []
-    changed = False
 
     def show(progress: SweepProgress, at_work: int) -> None:
         seen.see(progress)
@@ -115,8 +114,7 @@ def run_plan(
             seen.see(ledger.progress(spec.batch_id))
         for i, name in enumerate(plan.batch_ids):
             outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
-            if outcome.progress.failed and not outcome.problem:
-                outcome = replace(outcome, problem=failed_slots(ledger, outcome.progress, plan.outputs))
+            outcome = _with_failures(outcome, ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
                 changed = True
@@ -124,6 +122,13 @@ def run_plan(
                 display.say(outcome.problem)
             outcomes.append(outcome)
     return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:
+    """The outcome with what is to be said of slots that failed."""
+    if not outcome.progress.failed or outcome.problem:
+        return outcome
+    return replace(outcome, problem=failed_slots(ledger, outcome.progress, outputs))
 
 
 def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:
@@ -154,8 +159,8 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     crew.leave()
 
 
-def _reported(outcome: Outcome, what: str, report: Callable[[], None]) -> Outcome:
-    """Write something; whatever fails costs just that and not the sweeps that follow.
+def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> Outcome:
+    """Write something; whatever fails costs just that and not the sweeps that follow. `report` may return a problem.
 
     Raises:
         UserError: the ledger cannot be read, so nothing else can go on either.

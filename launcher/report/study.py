@@ -1,7 +1,8 @@
 """An Optuna study as plain data, and its parameter importances.
 
-Optuna's estimator (PED-ANOVA) answers even where there is nothing to say, with equal shares and a warning; here the
-warning is the answer, and the shares are left out.
+Optuna's estimator (PED-ANOVA) answers even where there is nothing to say: with equal shares and a warning; here the
+warning is the answer, and the shares are left out. And a parameter that had one value in all trials although it might
+have had others gets a share as if it mattered (findings/optuna_importance_of_a_constant.sh): it is not asked about.
 """
 
 from __future__ import annotations
@@ -47,13 +48,19 @@ def importances(study: Study, numbers: Collection[int]) -> Importances:
     """
     trials = [t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if t.number in numbers]
     found = Importances(batch_id=study.study_name, n_trials=len(trials))
-    varied = sorted({name for trial in trials for name, space in trial.distributions.items() if not space.single()})
+    varied = _varied(trials)
     if reason := _cannot_say([trial.value for trial in trials], varied):
         return replace(found, reason=reason)
     shares, warned = _shares(trials, study.direction, varied)
     if warned or not all(math.isfinite(share) for share in shares.values()):
         return replace(found, reason=warned or "the estimate is not a number")
     return replace(found, importances=dict(sorted(shares.items(), key=lambda item: (-item[1], item[0]))))
+
+
+def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
+    """The parameters that had more than one value."""
+    names = {name for trial in trials for name in trial.params}
+    return sorted(name for name in names if len({trial.params.get(name) for trial in trials}) > 1)
 
 
 def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | None:

@@ -99,7 +99,7 @@ def finish_plan(job: PlanFinisher) -> int:
         for batch_id in unwritten:
             write_sweep_results(ledger, batch_id, site.outputs)
         incomplete = [progress.batch_id for progress in now if not progress.complete]
-        conclude(
+        all_read = conclude(
             site.outputs,
             site.batch_ids,
             ledger,
@@ -109,7 +109,7 @@ def finish_plan(job: PlanFinisher) -> int:
             say=say,
         )
     say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
-    return int(bool(incomplete))
+    return int(bool(incomplete) or not all_read)
 
 
 def _submit_all(site: Site, ledger: Ledger, *, tries: int, again: bool) -> tuple[list[Placed], str]:

@@ -75,28 +75,33 @@ def drain(batch_id: str, *, wait: bool) -> int:
                         return OTHERS_AT_WORK
                     time.sleep(0.1)
                     continue
-                run_id = ledger.new_run_id(outputs, spec.config.inference.run_id_base)
-                outputs.sweep(batch_id).run(run_id).folder.mkdir(parents=True)
-                ledger.begin(claim, {"max_depth": 3 + claim.slot % 3}, trial_number=claim.slot, run_id=run_id)
-                print(f"slot {claim.slot} attempt {claim.attempt} run {run_id}", flush=True)
-                if mode == "die" and _first(outputs.root / "died"):
-                    os.kill(os.getpid(), signal.SIGKILL)
-                end = time.monotonic() + float(os.environ.get("STUB_SECONDS", "0.05"))
-                while time.monotonic() < end:
-                    time.sleep(0.02)
-                    stop_where_told()
-                    ledger.renew(claim, LEASE_S)
-                if mode == "fail" and claim.slot == 1:
-                    ledger.fail(claim, "slot 1 never works")
-                else:
-                    ledger.finish(claim, 0.5 + claim.slot / 100, 0.1, {"spearman": 0.5})
-                    ledger.settle(claim)
+                run_slot(ledger, spec, outputs, claim, mode)
                 claim = None
         except ToldError:
             if claim is not None:
                 ledger.release(claim, "told to stop")
             ledger.stop_worker(worker, "told to stop")
             return 85
+
+
+def run_slot(ledger, spec, outputs, claim, mode):
+    """One attempt, as the mode has it."""
+    run_id = ledger.new_run_id(outputs, spec.config.inference.run_id_base)
+    outputs.sweep(claim.batch_id).run(run_id).folder.mkdir(parents=True)
+    ledger.begin(claim, {"max_depth": 3 + claim.slot % 3}, trial_number=claim.slot, run_id=run_id)
+    print(f"slot {claim.slot} attempt {claim.attempt} run {run_id}", flush=True)
+    if mode == "die" and _first(outputs.root / "died"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    end = time.monotonic() + float(os.environ.get("STUB_SECONDS", "0.05"))
+    while time.monotonic() < end:
+        time.sleep(0.02)
+        stop_where_told()
+        ledger.renew(claim, LEASE_S)
+    if mode == "fail" and claim.slot == 1:
+        ledger.fail(claim, "slot 1 never works")
+    else:
+        ledger.finish(claim, 0.5 + claim.slot / 100, 0.1, {"spearman": 0.5})
+        ledger.settle(claim)
 
 
 def _first(path: Path) -> bool:

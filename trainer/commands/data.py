@@ -21,7 +21,7 @@ def demo(args: argparse.Namespace) -> None:
 
 def import_(args: argparse.Namespace) -> None:
     """`trainer data import`."""
-    _say(args.into, import_logs(args.team_logs, args.player_logs, args.into, args.teams))
+    _say(args.into, import_logs(args.team_logs, args.player_logs, args.into, args.teams, say=say))
 
 
 def describe(args: argparse.Namespace) -> None:

@@ -1,69 +1,75 @@
-"""Says what a league folder holds, as plain text.
-
-Surprising: a champion is named only when the playoffs are over: all other teams have lost their last game, and the
-last series was won by as many games as any other.
-"""
+"""Says what a league folder holds, as plain text; all of it stands in the manifest, so no game is read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
+from trainer.contract.league.manifest import read_manifest
+from trainer.data.league import Manifest, SeasonCount
 
-from trainer.data.league import League, Manifest, load_league
-
-HEADER = ("season", "games", "playoffs", "teams", "player rows", "no minutes", "first game", "last game", "champion")
+HEADER = (
+    "season",
+    "games",
+    "a team",
+    "playoffs",
+    "champion",
+    "neutral",
+    "teams",
+    "player rows",
+    "lost",
+    "games without",
+    "no minutes",
+    "first game",
+    "last game",
+)
+LEGEND = (
+    "a team: regular-season games of a team, the fewest and the most. champion: - while the playoffs are not over.",
+    "neutral: games at a neutral site. lost: share of the player rows that belong to no team row, and were dropped.",
+    "games without: games without any player row. no minutes: player rows without minutes.",
+)
 
 
 def describe(folder: Path) -> str:
-    """A table with a line per season, then what was repaired, the source and the fingerprint.
+    """What the league in a folder holds.
 
     Raises:
         DataError: when the folder holds no complete league.
     """
-    league = load_league(folder)
-    lines = [HEADER, *(_season(league, count.season) for count in league.manifest.seasons)]
-    return f"{_table(lines)}\n{describe_manifest(league.manifest)}"
+    return describe_manifest(read_manifest(folder))
 
 
 def describe_manifest(manifest: Manifest) -> str:
-    """The source, the repairs (a line each) and the fingerprint."""
+    """A table with a line per season, then what was repaired (a line each), the source and the fingerprint."""
+    table = _table([HEADER, *(_season(count) for count in manifest.seasons)])
     repairs = [f"  {line}" for line in manifest.repairs] or ["  nothing"]
     found = ["Repaired, set aside or missing:", *repairs]
-    return "\n".join([f"Source: {manifest.source}", *found, f"Fingerprint: {manifest.fingerprint}"])
+    return "\n".join([table, *LEGEND, f"Source: {manifest.source}", *found, f"Fingerprint: {manifest.fingerprint}"])
 
 
-def champion(playoffs: pl.DataFrame) -> int | None:
-    """The team id of the champion of one season's playoff rows; None when there is none yet."""
-    if playoffs.is_empty():
-        return None
-    games = playoffs.sort("date", "game_id")
-    last = games.group_by("team_id").last()
-    standing = last.filter("won")
-    if standing.height != 1:
-        return None
-    wins = games.filter("won").group_by("team_id", "opponent_id").agg(pl.len().alias("wins"))
-    of_last_series = wins.join(standing, on=["team_id", "opponent_id"], how="semi")["wins"]
-    return int(standing["team_id"][0]) if of_last_series[0] == wins["wins"].max() else None
-
-
-def _season(league: League, season: str) -> tuple[str, ...]:
-    games = league.team_games.filter(pl.col("season") == season)
-    players = league.player_games.filter(pl.col("season") == season)
-    playoffs = games.filter(pl.col("season_type") == "playoffs")
-    winner = champion(playoffs)
-    name = league.teams.filter(pl.col("team_id") == winner)["abbreviation"] if winner else ["-"]
+def _season(count: SeasonCount) -> tuple[str, ...]:
+    games = (count.fewest_games, count.most_games)
     return (
-        season,
-        str((games.height - playoffs.height) // 2),
-        str(playoffs.height // 2),
-        str(games["team_id"].n_unique()),
-        str(players.height),
-        str(players["minutes"].null_count()),
-        str(games["date"].min()),
-        str(games["date"].max()),
-        str(name[0]),
+        count.season,
+        str(count.regular_games),
+        "-".join(str(number) for number in dict.fromkeys(games)),
+        str(count.playoff_games),
+        count.champion or "-",
+        str(count.neutral_games),
+        str(count.teams),
+        str(count.player_rows),
+        _share(count.player_rows_lost, count.player_rows + count.player_rows_lost),
+        str(count.games_without_players),
+        str(count.rows_without_minutes),
+        count.first_date,
+        count.last_date,
     )
+
+
+def _share(part: int, whole: int) -> str:
+    """A share in percent, never 0.0 for something."""
+    if not part:
+        return "0"
+    return f"{max(100 * part / whole, 0.1):.1f}%"
 
 
 def _table(lines: list[tuple[str, ...]]) -> str:

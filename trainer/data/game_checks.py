@@ -6,22 +6,36 @@ Every check answers for the whole table, so a file with one kind of fault gives 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 from trainer.contract.errors import DataError
+from trainer.data.empty_cells import fill_player_cells, fill_team_cells
+from trainer.data.game_kinds import set_aside
 from trainer.data.league import BOX
+from trainer.data.limits import too_many
+from trainer.data.neutral_games import home_and_neutral
+from trainer.data.season_dates import check_dates
 
-KEPT = ("regular", "playoffs")
-MOST_REPAIRED = 0.05
-"""A larger share of wrong rows is not a slip but a column with another meaning, and an error."""
+
+class PlayerRows(NamedTuple):
+    """What is left of a player log."""
+
+    rows: pl.DataFrame
+    """The columns of `league.PLAYER_GAMES`, sorted by date, game_id, team_id and player_id."""
+    lost: dict[str, int]
+    """Rows of each season that were dropped because no team row is theirs; a season without any is not in it."""
 
 
-def check_team_rows(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
+def check_team_rows(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list[str], *, nba: bool) -> pl.DataFrame:
     """Reduce team rows to two a game, regular season and playoffs, that agree with each other.
 
     Args:
         rows: as `log_files.read_team_logs` gives them.
+        player_rows: as `log_files.read_player_logs` gives them, for what team rows lack.
         repairs: gets a line for everything that was repaired or left out.
+        nba: the league is the NBA.
 
     Returns:
         The columns of `league.TEAM_GAMES`, sorted by date, game_id and team_id.
@@ -29,65 +43,54 @@ def check_team_rows(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     Raises:
         DataError: naming the game and what is wrong with it.
     """
-    rows = _set_aside(rows, "team", repairs)
+    rows = set_aside(rows, "team", repairs, nba=nba)
     rows = _unique(rows, ("game_id", "team_id"), "team", repairs)
     rows = _under_one_id(rows, rows["game_id"], "team", repairs)
     rows = _with_result(rows, repairs)
     if rows.is_empty():
         raise DataError(f"team rows: no finished regular-season or playoff game is left ({'; '.join(repairs)})")
+    rows = fill_team_cells(rows, player_rows, repairs)
     _two_rows_a_game(rows)
-    for column in BOX:
-        _refuse_null(rows, column)
     rows, repaired_points = _sums(rows, "team", repairs)
     rows = _opponents(rows.sort("date", "game_id", "team_id"))
     _one_date_a_game(rows)
+    check_dates(rows, nba=nba)
     rows = _result_from_points(rows, repaired_points, repairs)
     rows = _plus_minus(rows, repairs)
-    rows = _home(rows, repairs)
+    rows = home_and_neutral(rows, repairs, nba=nba)
     _one_game_a_day(rows)
     return rows
 
 
-def check_player_rows(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
+def check_player_rows(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str], *, nba: bool) -> PlayerRows:
     """Reduce player rows to those of the games in `team_games`; dates and seasons are taken from there.
 
     Args:
         rows: as `log_files.read_player_logs` gives them.
         team_games: checked team rows.
         repairs: gets a line for everything that was repaired or left out.
-
-    Returns:
-        The columns of `league.PLAYER_GAMES`, sorted by date, game_id, team_id and player_id.
+        nba: the league is the NBA.
 
     Raises:
         DataError: naming the game and what is wrong with it.
     """
-    rows = _set_aside(rows, "player", repairs)
+    rows = set_aside(rows, "player", repairs, nba=nba)
     rows = _played(rows, repairs)
     if rows.is_empty():
         raise DataError(f"player rows: none of a regular-season or playoff game is left ({'; '.join(repairs)})")
     rows = _unique(rows, ("game_id", "player_id"), "player", repairs)
+    dates = team_games.select("game_id", game_date="date").unique()
+    rows = rows.join(dates, on="game_id", how="left", maintain_order="left")
+    rows = rows.with_columns(date=pl.coalesce("date", "game_date")).drop("game_date")
     rows = _under_one_id(rows, team_games["game_id"], "player", repairs)
-    for column in BOX:
-        _refuse_null(rows, column)
-    rows = _of_known_games(rows, team_games, repairs)
+    rows, lost = _of_known_games(rows, team_games, repairs)
+    rows = fill_player_cells(rows, team_games, repairs)
     rows, _ = _sums(rows, "player", repairs)
-    unknown = rows["plus_minus"].null_count()
-    if unknown:
-        repairs.append(f"player rows: {unknown} have no PLUS_MINUS; it is taken as 0")
     missing = rows["minutes"].null_count()
     if missing:
         repairs.append(f"player rows: {missing} have no minutes; they are kept without")
-    rows = rows.with_columns(pl.col("plus_minus").fill_null(0))
     _say_incomplete_games(rows, team_games, repairs)
-    return rows.sort("date", "game_id", "team_id", "player_id")
-
-
-def _set_aside(rows: pl.DataFrame, kind: str, repairs: list[str]) -> pl.DataFrame:
-    others = rows.filter(~pl.col("season_type").is_in(KEPT))
-    for (name,), part in sorted(others.group_by("season_type")):
-        repairs.append(f"{kind} rows: {part.height} of {part['game_id'].n_unique()} {name} games set aside")
-    return rows.filter(pl.col("season_type").is_in(KEPT))
+    return PlayerRows(rows.sort("date", "game_id", "team_id", "player_id"), lost)
 
 
 def _unique(rows: pl.DataFrame, key: tuple[str, ...], kind: str, repairs: list[str]) -> pl.DataFrame:
@@ -109,7 +112,11 @@ def _under_one_id(rows: pl.DataFrame, known: pl.Series, kind: str, repairs: list
     """Drop rows that differ by their game id alone, those of `known` games last."""
     before = rows.height
     rows = rows.sort(~pl.col("game_id").is_in(known.implode()), "game_id")
-    rows = rows.unique(subset=[c for c in rows.columns if c != "game_id"], keep="first", maintain_order=True)
+    own = ("game_id", "season", "season_type")  # the last two are told by the first
+    subset = [c for c in rows.columns if c not in own]
+    undated = pl.when(pl.col("date").is_null()).then("game_id")  # two games may well have one box score
+    rows = rows.with_columns(undated=undated)
+    rows = rows.unique(subset=[*subset, "undated"], keep="first", maintain_order=True).drop("undated")
     if rows.height < before:
         repairs.append(f"{kind} rows: {before - rows.height} rows dropped that repeat a game under another game id")
     return rows
@@ -139,15 +146,6 @@ def _two_rows_a_game(rows: pl.DataFrame) -> None:
         )
 
 
-def _refuse_null(rows: pl.DataFrame, column: str) -> None:
-    bad = rows.filter(pl.col(column).is_null())
-    if bad.height:
-        raise DataError(
-            f"column {column.upper()} is empty in {bad.height} of {rows.height} rows, first in game "
-            f"{bad['game_id'][0]}, team {bad['team_id'][0]}"
-        )
-
-
 def _sums(rows: pl.DataFrame, kind: str, repairs: list[str]) -> tuple[pl.DataFrame, pl.Series]:
     """Make REB and PTS the sums of their parts. Also returns the games whose points were repaired."""
     rebounds = pl.col("oreb") + pl.col("dreb")
@@ -160,10 +158,11 @@ def _sums(rows: pl.DataFrame, kind: str, repairs: list[str]) -> tuple[pl.DataFra
 
 def _few_wrong(rows: pl.DataFrame, wrong: pl.DataFrame, label: str, formula: str, repairs: list[str]) -> None:
     """Say in how many rows a column is not the sum of its parts; too many are an error."""
-    if wrong.height > max(1, MOST_REPAIRED * rows.height):
+    if over := too_many(rows, wrong):
+        first = wrong.filter(pl.col("season") == over.season).row(0, named=True)
         raise DataError(
-            f"{label} is not {formula} in {wrong.height} of {rows.height} rows, first in game {wrong['game_id'][0]}, "
-            f"team {wrong['team_id'][0]}: is one of these columns something else?"
+            f"{label} is not {formula} in {over}, first in game {first['game_id']}, team {first['team_id']}: is one of "
+            "these columns something else?"
         )
     if wrong.height:
         repairs.append(f"{label} set to {formula} in {wrong.height} rows")
@@ -184,13 +183,6 @@ def _one_date_a_game(rows: pl.DataFrame) -> None:
     bad = rows.filter(pl.col("date") != pl.col("other_date"))
     if bad.height:
         raise DataError(f"team rows: game {bad['game_id'][0]} has two dates: {bad['date'][0]} and {bad['date'][1]}")
-    start = pl.col("season").str.slice(0, 4).cast(pl.Int32)
-    bad = rows.filter(~(pl.col("date").dt.year() - start).is_in([0, 1]))
-    if bad.height:
-        raise DataError(
-            f"team rows: game {bad['game_id'][0]} of season {bad['season'][0]} is dated {bad['date'][0]}; "
-            f"{bad.height} such rows"
-        )
 
 
 def _result_from_points(rows: pl.DataFrame, repaired_points: pl.Series, repairs: list[str]) -> pl.DataFrame:
@@ -218,27 +210,6 @@ def _plus_minus(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     return rows.with_columns(plus_minus=difference)
 
 
-def _home(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
-    """`home` from MATCHUP: "BOS vs. MIA" is at Boston, "BOS @ MIA" at Miami, whichever team's row it stands in."""
-    sides = pl.col("matchup").str.extract_groups(r"^\s*(\S+)\s+(vs\.?|@)\s+(\S+)\s*$").struct
-    rows = rows.with_columns(sign=sides.field("2"), second=sides.field("3"))
-    bad = rows.filter(pl.col("sign").is_null())
-    if bad.height:
-        raise DataError(
-            f"team rows: game {bad['game_id'][0]}: MATCHUP {bad['matchup'][0]!r} is not written like 'BOS vs. MIA' or "
-            f"'BOS @ MIA'; {bad.height} such rows"
-        )
-    is_first = pl.col("second") != pl.col("abbreviation")
-    rows = rows.with_columns(home=is_first == (pl.col("sign") != "@"))
-    neutral = rows.filter(pl.col("home").sum().over("game_id") != 1)
-    if neutral.height:
-        games = neutral["game_id"].n_unique()
-        repairs.append(f"team rows: {games} games name no single home team; the lower team id is taken as at home")
-    lowest = pl.col("team_id") == pl.col("team_id").min().over("game_id")
-    one_home = pl.col("home").sum().over("game_id") == 1
-    return rows.with_columns(home=pl.when(one_home).then("home").otherwise(lowest))
-
-
 def _one_game_a_day(rows: pl.DataFrame) -> None:
     bad = rows.filter(pl.struct("date", "team_id").is_duplicated())
     if bad.height:
@@ -256,24 +227,30 @@ def _played(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
     return rows.filter(~blank)
 
 
-def _of_known_games(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
+def _of_known_games(
+    rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The rows that have a team row, and how many of each season have none."""
     known = team_games.select("game_id", "team_id", "season", "season_type", "date")
-    joined = rows.drop("season", "season_type").join(known, on=["game_id", "team_id"], how="left", suffix="_game")
-    lost = joined.filter(pl.col("season").is_null())
-    if lost.height > max(1, MOST_REPAIRED * rows.height):
+    others = rows.join(known, on=["game_id", "team_id"], how="anti", maintain_order="left")
+    if over := too_many(rows, others):
+        first = others.filter(pl.col("season") == over.season).row(0, named=True)
         raise DataError(
-            f"player rows: {lost.height} of {rows.height} belong to no team row, first game {lost['game_id'][0]}, team "
-            f"{lost['team_id'][0]}: do both files hold the same seasons?"
+            f"player rows: {over} belong to no team row, first game {first['game_id']}, team {first['team_id']}, "
+            f"player {first['player_id']}: do both files hold the same seasons? Is TEAM_ID the team of that game?"
         )
-    if lost.height:
+    if others.height:
         repairs.append(
-            f"player rows: {lost.height} rows without a team row dropped, first in game {lost['game_id'][0]}"
+            f"player rows: {others.height} rows without a team row dropped, first in game {others['game_id'][0]}"
         )
-    joined = joined.filter(pl.col("season").is_not_null())
+    joined = rows.drop("season", "season_type").join(
+        known, on=["game_id", "team_id"], suffix="_game", maintain_order="left"
+    )
     other = joined.filter(pl.col("date") != pl.col("date_game")).height
     if other:
         repairs.append(f"player rows: GAME_DATE taken from the team rows in {other} rows")
-    return joined.with_columns(date="date_game")
+    lost = dict(others.group_by("season").len().sort("season").iter_rows())
+    return joined.with_columns(date="date_game").drop("date_game"), lost
 
 
 def _say_incomplete_games(rows: pl.DataFrame, team_games: pl.DataFrame, repairs: list[str]) -> None:

@@ -6,7 +6,7 @@ folder is touched, and the manifest is taken away first and put back last, so no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,44 +16,65 @@ import polars as pl
 from trainer.contract.digests import file_digest
 from trainer.contract.errors import DataError
 from trainer.contract.files import replacing, write_json
+from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.league import LeaguePaths
+from trainer.data.changes import league_before, what_is_new
 from trainer.data.fingerprint import fingerprint
 from trainer.data.game_checks import check_player_rows, check_team_rows
-from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest, SeasonCount
-from trainer.data.list_days import list_days
+from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
 from trainer.data.log_files import read_player_logs, read_team_logs
+from trainer.data.season_counts import count_seasons, unfinished
 from trainer.data.teams import teams_of
 
 
 def import_logs(
-    team_logs: Path, player_logs: Path, into: Path, teams: Path | None = None, source: str | None = None
+    team_logs: Path,
+    player_logs: Path,
+    into: Path,
+    teams: Path | None = None,
+    source: str | None = None,
+    *,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Read LeagueGameLog-shaped logs, check and repair them, and write the league folder `into`.
 
     Args:
         team_logs: Parquet or CSV with one row per team and game.
         player_logs: Parquet or CSV with one row per player and game.
-        into: a new folder, an empty one, or a league folder, which is replaced.
+        into: a new folder, an empty one, or a league folder, which is replaced; tables that hold the same already are
+            left alone, so that whoever reads them is not disturbed.
         teams: CSV of another league's teams; None: the NBA's.
         source: what the manifest says about where the data came from; None: the names of the files.
+        say: told what is new, when the folder holds a league already.
 
     Raises:
         DataError: saying what is wrong, where, and what to do.
     """
     refuse_foreign_folder(into)
     league = read_league(team_logs, player_logs, teams, source or f"{team_logs.name}, {player_logs.name}")
-    return write_league(league, into)
+    before = league_before(into)
+    if before is None:
+        return write_league(league, into)
+    said = what_is_new(before, league)
+    same = before.manifest.fingerprint == league.manifest.fingerprint and not LeaguePaths(into).truth.exists()
+    manifest = _write_manifest(league, into, before.manifest.files) if same else write_league(league, into)
+    say(said)
+    return manifest
 
 
 def read_league(team_logs: Path, player_logs: Path, teams: Path | None, source: str) -> League:
     """Read and check logs without writing anything; see `import_logs`."""
     repairs: list[str] = []
-    team_rows = check_team_rows(read_team_logs(team_logs, repairs), repairs)
+    nba = teams is None
+    team_file = read_team_logs(team_logs, repairs, nba=nba)
+    player_file = read_player_logs(player_logs, repairs, nba=nba)
+    team_rows = check_team_rows(team_file, player_file, repairs, nba=nba)
     league_teams = teams_of(team_rows, teams)
-    player_rows = check_player_rows(read_player_logs(player_logs, repairs), team_rows, repairs)
+    player_rows = check_player_rows(player_file, team_rows, repairs, nba=nba)
     team_games = team_rows.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
-    player_games = player_rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
-    seasons = _count_seasons(team_games, player_games, repairs)
+    player_games = player_rows.rows.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
+    seasons = count_seasons(team_games, player_games, league_teams, player_rows.lost)
+    repairs += unfinished(seasons)
     manifest = Manifest(
         source=source,
         fingerprint=fingerprint(team_games, player_games, league_teams),
@@ -84,9 +105,16 @@ def write_league(league: League, into: Path, truth: pl.DataFrame | None = None) 
         paths.manifest.unlink(missing_ok=True)
         if truth is None:
             paths.truth.unlink(missing_ok=True)
+    return _write_manifest(league, into, files)
+
+
+def _write_manifest(league: League, into: Path, files: dict[str, str]) -> Manifest:
+    """Write the manifest of tables that are there, unless it is there, too."""
     manifest = msgspec.structs.replace(league.manifest, files=files)
+    path = LeaguePaths(into).manifest
     with writing(into):
-        write_json(paths.manifest, manifest)
+        if not path.exists() or read_manifest(into) != manifest:
+            write_json(path, manifest)
     return manifest
 
 
@@ -114,33 +142,3 @@ def refuse_foreign_folder(into: Path) -> None:
 def _torn(path: Path) -> bool:
     """Whether this is what an earlier write left when it was killed."""
     return path.name.startswith(".") and path.name.endswith(".tmp")
-
-
-def _count_seasons(team_games: pl.DataFrame, player_games: pl.DataFrame, repairs: list[str]) -> tuple[SeasonCount, ...]:
-    counts = []
-    for (season,), games in team_games.group_by("season", maintain_order=True):
-        regular = games.filter(pl.col("season_type") == "regular")
-        playoffs = games.height - regular.height
-        if regular.is_empty():
-            raise DataError(
-                f"season {season}: has {playoffs // 2} playoff games and no regular-season game. Add them, or take the "
-                "season out"
-            )
-        if playoffs == 0:
-            repairs.append(f"season {season}: no playoffs; it cannot serve the target playoff_outcome")
-        players = player_games.filter(pl.col("season") == season)
-        earliest, last_days = list_days(regular, players.filter(pl.col("season_type") == "regular"))
-        counts.append(
-            SeasonCount(
-                season=str(season),
-                regular_games=regular.height // 2,
-                playoff_games=playoffs // 2,
-                player_rows=players.height,
-                first_date=str(games["date"].min()),
-                last_regular_date=str(regular["date"].max()),
-                most_games=int(regular.group_by("team_id").len()["len"].to_numpy().max()),
-                earliest_list=earliest,
-                last_days=last_days,
-            )
-        )
-    return tuple(sorted(counts, key=lambda count: count.season))

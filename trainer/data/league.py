@@ -41,7 +41,8 @@ TEAM_GAMES = {
     "date": pl.Date,
     "team_id": pl.Int64,
     "opponent_id": pl.Int64,
-    "home": pl.Boolean,
+    "home": pl.Boolean,  # in one row of each game, also of a neutral one
+    "neutral": pl.Boolean,  # at a neutral site: nobody has the advantage of being at home
     "won": pl.Boolean,
     **dict.fromkeys(BOX, pl.Int32),
     "plus_minus": pl.Int32,  # own points - opponent's points

@@ -1,28 +1,20 @@
-"""Reads game logs in the columns of nba_api's LeagueGameLog, from Parquet or CSV, into typed columns.
+"""Reads game logs in the forms that the league's API and usual tools write them in, into typed columns.
 
 CSV cells are read as text and converted here, by the same code as Parquet columns, so that both give the same tables
-and the same errors. A row number in a message counts rows of data from 1, the header not included.
+and the same errors. A row number in a message counts rows of data from 1, the header not included. Surprising: a date
+such as 11/05/2023 is no date by itself; which of its numbers is the day is told by the other rows of the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError, suggest
+from trainer.contract.errors import DataError
+from trainer.data.game_kinds import KINDS, SAID, season_name, told
 from trainer.data.league import BOX
-
-SEASON_TYPES = {
-    "1": "preseason",
-    "2": "regular",
-    "3": "all-star",
-    "4": "playoffs",
-    "5": "play-in",
-    "6": "cup final",
-}
-"""By the first digit of SEASON_ID, and of a game id after its league's two digits."""
+from trainer.data.table_files import read_table
 
 SEASON_TYPE_NAMES = {
     "preseason": "preseason",
@@ -30,93 +22,95 @@ SEASON_TYPE_NAMES = {
     "regular": "regular",
     "allstar": "all-star",
     "playoffs": "playoffs",
+    "postseason": "playoffs",
     "playin": "play-in",
     "cupfinal": "cup final",
     "istchampionship": "cup final",
 }
-"""By the `season_type` column, in lower case and without blanks and hyphens."""
+"""By the column SEASON_TYPE, in lower case and without blanks and hyphens."""
+UNTELLING = ("ist", "inseasontournament", "cup", "nbacup", "emiratesnbacup")
+"""Words that stand for both: all games of the cup count for the regular season but its final."""
 
-DATE_FORMATS = ("%Y-%m-%d", "%b %d, %Y", "%m/%d/%Y", "%Y%m%d")
+EMPTY = ("", "NULL", "null", "None", "NaN", "nan", "NA", "<NA>", "N/A")
+"""What databases, Python and R write for a cell that holds nothing."""
+DATE_FORMATS = ("%Y-%m-%d", "%b %d, %Y", "%Y%m%d")
 TIMESTAMP = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.*$"
+TWO_NUMBERS = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$"
+CLOCK = r"^\s*(\d+)(?:\.0+)?:(\d{1,2})(?:\.\d+)?\s*$"
+DURATION = r"^\s*PT(\d+)M(\d{1,2})(?:\.\d+)?S\s*$"
 
 STATISTICS = tuple(name.upper() for name in BOX)
-TEAM_COLUMNS = ("TEAM_ID", "TEAM_ABBREVIATION", "GAME_ID", "GAME_DATE", "MATCHUP", "WL", *STATISTICS)
-PLAYER_COLUMNS = ("PLAYER_ID", "PLAYER_NAME", "TEAM_ID", "GAME_ID", "GAME_DATE", "MIN", *STATISTICS)
+TEAM_COLUMNS = ("TEAM_ID", "GAME_ID", "GAME_DATE", "MATCHUP", "WL", *STATISTICS)
+PLAYER_COLUMNS = ("PLAYER_ID", "PLAYER_NAME", "TEAM_ID", "GAME_ID", "MIN", *STATISTICS)
 
 
-def read_team_logs(path: Path, repairs: list[str]) -> pl.DataFrame:
+def read_team_logs(path: Path, repairs: list[str], *, nba: bool) -> pl.DataFrame:
     """Read one row per team and game.
 
+    Args:
+        path: a file as `table_files.read_table` takes it.
+        repairs: gets a line for what was repaired.
+        nba: the league is the NBA.
+
     Returns:
-        season, season_type, game_id, date, team_id, abbreviation, matchup, won (null: no result), the box columns
-        and plus_minus, both nullable; in the file's order. What was repaired is added to `repairs`.
+        league, season, season_type, game_id, date, team_id, abbreviation, matchup, won (null: no result), the box
+        columns and plus_minus, in the file's order. All but league, season, season_type and the ids are nullable.
 
     Raises:
         DataError: naming the file, the column, the first bad row and its value.
     """
-    raw = read_table(path, TEAM_COLUMNS)
+    raw = read_table(path, TEAM_COLUMNS, repairs)
     if "PLAYER_ID" in raw.columns:
         raise DataError(f"{path}: has a column PLAYER_ID, so it is no list of team rows. Are the two files swapped?")
+    matchup = _words(raw, "MATCHUP")
+    own = _words(raw, "TEAM_ABBREVIATION") if "TEAM_ABBREVIATION" in raw.columns else matchup.str.extract(r"^(\S+)")
     columns = [
         *_game_columns(raw, path, repairs),
-        text(raw, "TEAM_ABBREVIATION", path).alias("abbreviation"),
-        text(raw, "MATCHUP", path).alias("matchup"),
+        own.alias("abbreviation"),
+        matchup.alias("matchup"),
         _won(raw, path),
         *_statistics(raw, path),
     ]
-    return pl.DataFrame(columns)
+    return told(pl.DataFrame(columns), path, repairs, nba=nba)
 
 
-def read_player_logs(path: Path, repairs: list[str]) -> pl.DataFrame:
+def read_player_logs(path: Path, repairs: list[str], *, nba: bool) -> pl.DataFrame:
     """Read one row per player and game.
 
+    Args:
+        path: a file as `table_files.read_table` takes it.
+        repairs: gets a line for what was repaired.
+        nba: the league is the NBA.
+
     Returns:
-        season, season_type, game_id, date, team_id, player_id, player_name, minutes, the box columns and plus_minus,
-        the last three nullable; in the file's order. What was repaired is added to `repairs`.
+        league, season, season_type, game_id, date, team_id, player_id, player_name, minutes, the box columns and
+        plus_minus, in the file's order. All but league, season, season_type and the ids are nullable.
 
     Raises:
         DataError: naming the file, the column, the first bad row and its value.
     """
-    raw = read_table(path, PLAYER_COLUMNS)
+    raw = read_table(path, PLAYER_COLUMNS, repairs)
     columns = [
         *_game_columns(raw, path, repairs),
         whole_numbers(raw, "PLAYER_ID", path, required=True).alias("player_id"),
-        text(raw, "PLAYER_NAME", path).alias("player_name"),
+        _words(raw, "PLAYER_NAME").alias("player_name"),
         _minutes(raw, path),
         *_statistics(raw, path),
     ]
-    return pl.DataFrame(columns)
-
-
-def read_table(path: Path, required: Sequence[str]) -> pl.DataFrame:
-    """Read Parquet (told by its content) or CSV as text.
-
-    Raises:
-        DataError: when the file cannot be read, is empty or lacks one of the `required` columns.
-    """
-    try:
-        with path.open("rb") as file:
-            parquet = file.read(4) == b"PAR1"
-        table = pl.read_parquet(path) if parquet else pl.read_csv(path, infer_schema=False)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path}: is neither Parquet nor CSV with a header line: {error}") from None
-    for column in required:
-        if column not in table.columns:
-            close = suggest(column, table.columns).partition("Allowed:")[0].strip()
-            found = ", ".join(table.columns)
-            raise DataError(f"{path}: column {column} is missing{': ' + close if close else ''}. Found: {found}")
-    if table.is_empty():
-        raise DataError(f"{path}: has a header and no rows")
-    return table
+    return told(pl.DataFrame(columns), path, repairs, nba=nba)
 
 
 def text(raw: pl.DataFrame, column: str, path: Path) -> pl.Series:
     """A column as text without blanks around it; a missing value is an error."""
-    values = raw[column].cast(pl.String).str.strip_chars()
-    _refuse(raw[column], values.is_null() | (values == ""), path, "is empty")
+    values = _words(raw, column)
+    _refuse(raw[column], values.is_null(), path, "is empty")
     return values
+
+
+def _words(raw: pl.DataFrame, column: str) -> pl.Series:
+    """A column as text without blanks around it; null where nothing is left."""
+    values = raw[column].cast(pl.String).str.strip_chars()
+    return pl.select(pl.when(~values.is_in(EMPTY)).then(values)).to_series().alias(column)
 
 
 def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = False) -> pl.Series:
@@ -131,33 +125,45 @@ def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = F
 
 def _game_columns(raw: pl.DataFrame, path: Path, repairs: list[str]) -> list[pl.Series]:
     return [
-        *_seasons(raw, path),
+        *_said(raw, path),
         _game_ids(raw, path, repairs),
         _dates(raw, path, repairs),
         whole_numbers(raw, "TEAM_ID", path, required=True).alias("team_id"),
     ]
 
 
-def _seasons(raw: pl.DataFrame, path: Path) -> list[pl.Series]:
-    """`season` and `season_type`, from SEASON_ID ("22015") or else from the columns of these names."""
-    if "SEASON_ID" not in raw.columns:
-        missing = [c for c in ("season", "season_type") if c not in raw.columns]
-        if missing:
-            raise DataError(f"{path}: column SEASON_ID is missing (or else: {', '.join(missing)})")
-        kinds = text(raw, "season_type", path)
-        keys = kinds.str.to_lowercase().str.replace_all(r"[\s_-]", "")
-        season_type = keys.replace_strict(SEASON_TYPE_NAMES, default=None, return_dtype=pl.String)
-        _refuse(raw["season_type"], season_type.is_null(), path, f"is none of {', '.join(SEASON_TYPE_NAMES)}")
-        season = text(raw, "season", path)
-        _refuse(raw["season"], ~season.str.contains(r"^\d{4}-\d{2}$"), path, "is not a season such as 2015-16")
-        return [season.alias("season"), season_type.alias("season_type")]
-    ids = text(raw, "SEASON_ID", path).str.replace(r"\.0$", "")
-    _refuse(raw["SEASON_ID"], ~ids.str.contains(r"^[1-6]\d{4}$"), path, "is not a season id such as 22015")
-    start = ids.str.slice(1).cast(pl.Int32)
-    season = start.cast(pl.String) + "-" + ((start + 1) % 100).cast(pl.String).str.zfill(2)
-    if "season" in raw.columns:
-        _refuse(raw["season"], raw["season"].cast(pl.String) != season, path, "is not the season of its SEASON_ID")
-    return [season.alias("season"), ids.str.slice(0, 1).replace_strict(SEASON_TYPES).alias("season_type")]
+def _said(raw: pl.DataFrame, path: Path) -> list[pl.Series]:
+    """What SEASON_ID ("22015"), SEASON and SEASON_TYPE say: the columns of `game_kinds.SAID`; null for nothing."""
+    nothing = pl.Series([None] * raw.height, dtype=pl.String)
+    said = dict.fromkeys((*SAID["season"], *SAID["season_type"]), nothing)
+    if "SEASON_ID" in raw.columns:
+        ids = _words(raw, "SEASON_ID").str.replace(r"\.0$", "")
+        _refuse(raw["SEASON_ID"], ~ids.str.contains(r"^[1-6]\d{4}$"), path, "is not a season id such as 22015")
+        start = ids.str.slice(1).cast(pl.Int32)
+        said["season by SEASON_ID"] = pl.select(season_name(pl.lit(start))).to_series()
+        said["type by SEASON_ID"] = ids.str.slice(0, 1).replace_strict(KINDS, default=None, return_dtype=pl.String)
+    if "SEASON" in raw.columns:
+        said["season by SEASON"] = _season_column(raw, path)
+    if "SEASON_TYPE" in raw.columns:
+        said["type by SEASON_TYPE"] = _season_types(raw, path)
+    return [values.alias(name) for name, values in said.items()]
+
+
+def _season_column(raw: pl.DataFrame, path: Path) -> pl.Series:
+    """Seasons by name; a bare year says nothing, because some mean the first one by it and others the second."""
+    found = _words(raw, "SEASON")
+    names = found.str.replace(r"^(\d{4})-\d{2}(\d{2})$", "$1-$2")
+    names = pl.select(pl.when(~names.str.contains(r"^\d{4}$")).then(names)).to_series()
+    _refuse(raw["SEASON"], ~names.str.contains(r"^\d{4}-\d{2}$"), path, "is not a season such as 2015-16")
+    return names
+
+
+def _season_types(raw: pl.DataFrame, path: Path) -> pl.Series:
+    keys = _words(raw, "SEASON_TYPE").str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    kinds = keys.replace_strict(SEASON_TYPE_NAMES, default=None, return_dtype=pl.String)
+    unknown = kinds.is_null() & keys.is_not_null() & ~keys.is_in(UNTELLING)
+    _refuse(raw["SEASON_TYPE"], unknown, path, f"is none of {', '.join((*SEASON_TYPE_NAMES, *UNTELLING))}")
+    return kinds
 
 
 def _game_ids(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
@@ -169,37 +175,68 @@ def _game_ids(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
 
 
 def _dates(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
+    """`date`, null where a cell is empty or the file has no such column."""
+    if "GAME_DATE" not in raw.columns:
+        return pl.Series("date", [None] * raw.height, dtype=pl.Date)
     column = raw["GAME_DATE"]
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
-        _refuse(column, column.is_null(), path, "is empty")
         return column.dt.date().alias("date")
-    cells = text(raw, "GAME_DATE", path)
+    cells = _words(raw, "GAME_DATE")
     days = cells.str.replace(TIMESTAMP, "$1").str.to_titlecase()
     tries = [days.str.to_date(form, strict=False) for form in DATE_FORMATS]
-    dates = pl.select(pl.coalesce(tries)).to_series().alias("date")
-    _refuse(column, dates.is_null(), path, "is not a date such as 2015-10-27")
-    other = (~cells.str.contains(r"^\d{4}-\d{2}-\d{2}$")).sum()
-    if other:
-        repairs.append(f"{path.name}: GAME_DATE: {other} rows are not written YYYY-MM-DD, e.g. {cells[0]}")
+    dates = pl.select(pl.coalesce(*tries, _day_and_month(column, cells, path))).to_series().alias("date")
+    _refuse(column, dates.is_null() & cells.is_not_null(), path, "is not a date such as 2015-10-27")
+    other = cells.filter(~cells.str.contains(r"^\d{4}-\d{2}-\d{2}$"))
+    if other.len():
+        repairs.append(f"{path.name}: GAME_DATE: {other.len()} rows are not written YYYY-MM-DD, e.g. {other[0]}")
     return dates
 
 
+def _day_and_month(column: pl.Series, cells: pl.Series, path: Path) -> pl.Series:
+    """Dates such as 11/05/2023, in the order of day and month that the file's other rows show; null for other cells.
+
+    Raises:
+        DataError: when no row shows the order, or two rows show different ones.
+    """
+    parts = cells.str.extract_groups(TWO_NUMBERS).struct.unnest()
+    one, other, year = parts.get_columns()
+    day_first = (one.cast(pl.Int32) > 12).fill_null(value=False)
+    day_second = (other.cast(pl.Int32) > 12).fill_null(value=False)
+    if not day_first.any() and not day_second.any():
+        _refuse(
+            column,
+            one.is_not_null(),
+            path,
+            "may be the day or the month first, and no row written so has a number above 12 that would tell. Write "
+            "dates as 2015-10-27",
+        )
+    if day_first.any():
+        _refuse(column, day_second, path, "has the month first, and other rows have the day first")
+        one, other = other, one
+    month, day = one.str.zfill(2), other.str.zfill(2)
+    return (year + "-" + month + "-" + day).str.to_date("%Y-%m-%d", strict=False)
+
+
 def _won(raw: pl.DataFrame, path: Path) -> pl.Series:
-    cells = raw["WL"].cast(pl.String).str.strip_chars().str.to_uppercase()
-    cells = pl.select(pl.when(cells != "").then(cells)).to_series()
+    cells = _words(raw, "WL").str.to_uppercase()
     _refuse(raw["WL"], ~cells.is_in(["W", "L"]), path, "is neither W nor L")
     return (cells == "W").alias("won")
 
 
 def _minutes(raw: pl.DataFrame, path: Path) -> pl.Series:
-    """Minutes as Float32, from numbers or from "34:12"."""
+    """Minutes as Float32, from numbers, from "34:12", from "34.000000:12" or from "PT34M12.00S"."""
     column = raw["MIN"]
-    if column.dtype == pl.String and column.str.contains(":", literal=True).any():
-        clock = column.str.extract_groups(r"^\s*(\d+):(\d{2})\s*$").struct.unnest()
-        seconds = clock.to_series(0).cast(pl.Int32) * 60 + clock.to_series(1).cast(pl.Int32)
-        column = pl.select(pl.coalesce((seconds / 60).cast(pl.String), column)).to_series().alias("MIN")
-    minutes = _numbers(column.to_frame(), "MIN", path)
-    _refuse(raw["MIN"], (minutes < 0) | (minutes > 120), path, "is not a number of minutes")
+    if column.dtype == pl.String:
+        seconds = pl.Series("MIN", [None] * raw.height, dtype=pl.Float64)
+        for form in (CLOCK, DURATION):
+            whole, rest = column.str.extract_groups(form).struct.unnest().cast(pl.Int32).get_columns()
+            seconds = seconds.fill_null((whole * 60 + rest).cast(pl.Float64))
+        timed = seconds.is_not_null()
+        others = pl.select(pl.when(~timed).then(column).alias("MIN"))
+        minutes = (seconds / 60).fill_null(_numbers(others, "MIN", path))
+    else:
+        minutes = _numbers(raw, "MIN", path)
+    _refuse(column, (minutes < 0) | (minutes > 120), path, "is not a number of minutes")
     return minutes.cast(pl.Float32).alias("minutes")
 
 
@@ -222,10 +259,10 @@ def _numbers(raw: pl.DataFrame, column: str, path: Path) -> pl.Series:
         return cells.cast(pl.Float64).fill_nan(None)
     if cells.dtype not in (pl.String, pl.Null):
         raise DataError(f"{path}: column {column}: expected numbers, found type {cells.dtype}")
-    stripped = cells.cast(pl.String).str.strip_chars()
-    numbers = stripped.cast(pl.Float64, strict=False)
-    _refuse(cells, numbers.is_null() & (stripped != "") & stripped.is_not_null(), path, "is not a number")
-    return numbers.fill_nan(None)
+    found = _words(raw, column)
+    numbers = found.str.replace(r"^(-?\d+),(\d+)$", "$1.$2").cast(pl.Float64, strict=False)
+    _refuse(cells, numbers.is_null() & found.is_not_null(), path, "is not a number")
+    return numbers
 
 
 def _refuse(column: pl.Series, bad: pl.Series, path: Path, why: str) -> None:

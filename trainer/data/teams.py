@@ -8,11 +8,12 @@ import polars as pl
 
 from trainer.contract.errors import DataError
 from trainer.data.league import TEAMS
-from trainer.data.log_files import read_table, text, whole_numbers
+from trainer.data.log_files import text, whole_numbers
+from trainer.data.table_files import read_table
 
 NBA_TEAMS = Path(__file__).with_name("nba_teams.csv")
 CONFERENCES = ("East", "West")
-COLUMNS = ("TEAM_ID", "TEAM_ABBREVIATION", "TEAM_NAME", "conference")
+COLUMNS = ("TEAM_ID", "TEAM_ABBREVIATION", "TEAM_NAME", "CONFERENCE")
 
 
 def read_teams(path: Path | None) -> pl.DataFrame:
@@ -22,13 +23,13 @@ def read_teams(path: Path | None) -> pl.DataFrame:
         DataError: naming the file, column, row and value.
     """
     path = path or NBA_TEAMS
-    raw = read_table(path, COLUMNS)
+    raw = read_table(path, COLUMNS, [])
     teams = pl.DataFrame(
         {
             "team_id": whole_numbers(raw, "TEAM_ID", path, required=True),
             "abbreviation": text(raw, "TEAM_ABBREVIATION", path),
             "name": text(raw, "TEAM_NAME", path),
-            "conference": text(raw, "conference", path),
+            "conference": text(raw, "CONFERENCE", path),
         },
         schema=TEAMS,
     )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from trainer.features.outlook import SEED, brackets, play_out, series_chance, standing
+from trainer.features.outlook import SEED, SERIES_HOME, brackets, play_out, series_chance, series_home, standing
 from trainer.features.ratings import HOME_POINTS
 from trainer.features.season_games import Floats, Ints, SeasonGames
 
@@ -48,7 +48,7 @@ def rest_of_season(games: SeasonGames) -> RestOfSeason:
     sign = np.eye(n_teams)[games.home] - np.eye(n_teams)[games.away]
     ahead = (games.date >= games.days[:, None]).astype(np.float64)
     pairs = (sign[:, :, None] * sign[:, None, :]).reshape(len(sign), -1)
-    margins = ahead @ (sign * (games.margin - HOME_POINTS)[:, None])
+    margins = ahead @ (sign * (games.margin - HOME_POINTS * games.advantage)[:, None])
     return RestOfSeason(games.days, (ahead @ pairs).reshape(-1, n_teams, n_teams), margins)
 
 
@@ -81,9 +81,11 @@ def title_odds(games: SeasonGames, days: Ints, strength: Floats) -> Floats:
         strength: [S, T] points by which each team beats an average one, as known before each of those days.
     """
     n_days, n_teams = strength.shape
-    known = standing(games, np.searchsorted(games.days, days), strength)
+    asked = np.searchsorted(games.days, days)
+    known = standing(games, asked, strength)
     played, rate = (values.reshape(-1, n_teams) for values in play_out(known, *_draws(n_teams)))
-    odds: Floats = bracket_odds(games.conference, played, rate).reshape(n_days, SIMULATIONS, n_teams).mean(axis=1)
+    home = np.repeat(series_home(games, asked), SIMULATIONS).astype(np.float32)
+    odds: Floats = bracket_odds(games.conference, played, rate, home).reshape(n_days, SIMULATIONS, n_teams).mean(axis=1)
     return odds
 
 
@@ -95,22 +97,25 @@ def _draws(n_teams: int) -> Floats:
     return draws
 
 
-def bracket_odds(conference: npt.NDArray[np.str_], strength: Floats, rate: Floats) -> Floats:
+def bracket_odds(
+    conference: npt.NDArray[np.str_], strength: Floats, rate: Floats, home: Singles | float = SERIES_HOME
+) -> Floats:
     """[N, T] the probability of each team winning the title, in seasons that end with these win rates.
 
     Args:
         conference: [T] of each team.
         strength: [N, T] in points.
         rate: [N, T] win rates at the end of the regular season, without ties: they seed, and give home advantage.
+        home: [N] what that advantage is worth in a series.
     """
     rows = np.arange(len(rate))
     parts = []
     for seeded in brackets(conference, -rate):
         teams = seeded.T
         points, record = (values[rows, teams].astype(np.float32) for values in (strength, rate))
-        parts.append(_champion(_Part(teams, points, record, np.ones(teams.shape, dtype=np.float32))))
+        parts.append(_champion(_Part(teams, points, record, np.ones(teams.shape, dtype=np.float32)), home))
     while len(parts) > 1:  # an odd conference waits, as in `outlook`
-        met = [_met(*pair) for pair in zip(parts[::2], parts[1::2], strict=False)]
+        met = [_met(*pair, home) for pair in zip(parts[::2], parts[1::2], strict=False)]
         parts = [*met, *parts[2 * len(met) :]]
     odds = np.zeros(rate.shape)
     odds[rows, parts[0].teams] = parts[0].chance
@@ -137,20 +142,20 @@ class _Part:
         return self.each(lambda values: values.reshape(-1, 2, size, values.shape[-1])[:, which])
 
 
-def _champion(part: _Part) -> _Part:
+def _champion(part: _Part, home: Singles | float) -> _Part:
     """The same part when all of its series have been played."""
     shape = part.teams.shape
     size = 1
     while size < shape[0]:
-        part = _met(part.half(size, 0), part.half(size, 1)).each(lambda values: values.reshape(shape))
+        part = _met(part.half(size, 0), part.half(size, 1), home).each(lambda values: values.reshape(shape))
         size *= 2
     return part
 
 
-def _met(one: _Part, other: _Part) -> _Part:
+def _met(one: _Part, other: _Part, home: Singles | float) -> _Part:
     """Both parts when the two teams that come out of them have played each other."""
     lead = one.strength[..., :, None, :] - other.strength[..., None, :, :]
-    wins = series_chance(lead, one.rate[..., :, None, :] > other.rate[..., None, :, :])
+    wins = series_chance(lead, one.rate[..., :, None, :] > other.rate[..., None, :, :], home)
     of_one = one.chance * (wins * other.chance[..., None, :, :]).sum(axis=-2)
     of_other = other.chance * (1 - (wins * one.chance[..., :, None, :]).sum(axis=-3))  # one's chances sum to 1
     return _Part(

@@ -62,6 +62,8 @@ def build_batches(
 ) -> Batches:
     """All lists of all seasons: every regular-season game day from `first_day` days after the season's first game on.
 
+    A season that has only begun may have none yet, so that the seasons before it can be ranked meanwhile.
+
     Args:
         league: the tables.
         windows: lengths of the rolling windows, in games.
@@ -73,28 +75,26 @@ def build_batches(
         Arrays as `Batches` says. A season without playoffs has NaN as its playoff outcome.
 
     Raises:
-        DataError: when a season has no game day from `first_day` on, or a team has no player before a date.
+        DataError: when a season, other than one that has only begun, has no game day from `first_day` on, or a team has
+            no player before a date.
     """
     seasons = season_games(league)
     truth = target_ranks(league)
     log = player_log(league, [games.season for games in seasons])
-    parts = []
+    parts: list[_SeasonArrays] = []
     for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
         roster = season_roster(log, i, games, games.days)
+        try:
+            listed = _listed(games, first_day)
+            players, mask = player_features(log, roster.since(listed), windows, roster_size)
+            _check_rosters(games, games.days[listed:], mask)
+        except DataError:
+            if parts and games is seasons[-1] and games.regular.all():
+                break  # it has only begun
+            raise
         context = team_context(games, rating, roster_worth(roster), windows, foresight)
-        listed = _listed(games, first_day)
-        players, mask = player_features(log, roster.since(listed), windows, roster_size)
-        _check_rosters(games, games.days[listed:], mask)
-        parts.append(
-            _SeasonArrays(
-                games=games,
-                days=games.days[listed:],
-                context={name: values[listed:] for name, values in context.items()},
-                players=players,
-                player_mask=mask,
-                ranks=_ranks(truth, games),
-            )
-        )
+        context = {name: values[listed:] for name, values in context.items()}
+        parts.append(_SeasonArrays(games, games.days[listed:], context, players, mask, _ranks(truth, games)))
     return _assemble(parts, player_columns(windows))
 
 

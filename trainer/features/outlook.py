@@ -96,7 +96,8 @@ def outlook(games: SeasonGames, strength: Floats, playoff_strength: Floats) -> O
         playoff_strength: [D, T] the same for the playoffs, in which the best players play more.
     """
     known = standing(games, np.arange(len(games.days)), strength)
-    rank, place, in_playoffs, champion = _simulate(games, known, playoff_strength - strength)
+    home = series_home(games, np.arange(len(games.days)))
+    rank, place, in_playoffs, champion = _simulate(games, known, playoff_strength - strength, home)
     return Outlook(
         win_rate=(known.won + known.left.wins) / known.total,
         rank=rank,
@@ -120,6 +121,19 @@ def standing(games: SeasonGames, days: Ints, strength: Floats) -> Standing:
     left = remaining(games, days, strength, uncertainty)
     total = np.maximum(played + left.games, 1)
     return Standing(strength, uncertainty, sums[days, :, COLUMNS.index("won")], left, total)
+
+
+def series_home(games: SeasonGames, days: Ints) -> Floats:
+    """[D] what a series gives the better record: nothing once it is known that all the playoffs are at a neutral site.
+
+    Args:
+        games: the season.
+        days: [D] indices into `games.days`.
+    """
+    playoffs = ~games.regular
+    elsewhere = bool(playoffs.any() and games.neutral[playoffs].all())
+    known = _known_until(games.days)[days] == np.iinfo(np.int64).max
+    return np.where(elsewhere & known, 0.0, SERIES_HOME)
 
 
 def play_out(known: Standing, form: Floats, luck: Floats) -> tuple[Floats, Floats]:
@@ -156,7 +170,7 @@ def remaining(games: SeasonGames, days: Ints, strength: Floats, uncertainty: Flo
     day, game = np.nonzero(ahead)  # only games ahead are looked at: on average every second one
     n_teams = len(games.team_id)
     home, away = day * n_teams + games.home[regular][game], day * n_teams + games.away[regular][game]
-    lead = strength.ravel()[home] - strength.ravel()[away] + HOME_POINTS
+    lead = strength.ravel()[home] - strength.ravel()[away] + HOME_POINTS * games.advantage[regular][game]
     wins = ndtr(lead / np.sqrt(GAME_DEVIATION**2 + uncertainty.ravel()[home] + uncertainty.ravel()[away]))
 
     def of_teams(at_home: Floats, visiting: Floats) -> Floats:
@@ -176,10 +190,12 @@ def _known_until(days: Ints) -> Ints:
     return ends[np.searchsorted(resumed, days, side="right")]
 
 
-def _simulate(games: SeasonGames, known: Standing, surplus: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _simulate(
+    games: SeasonGames, known: Standing, surplus: Floats, home: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
     """[D, T] mean final rank, mean playoff outcome, probability of the playoffs, and of the title.
 
-    `surplus` [D, T] is what is added to the strengths in the playoffs.
+    `surplus` [D, T] is what is added to the strengths in the playoffs, `home` [D] the better record's advantage there.
     """
     generator = np.random.default_rng(SEED)
     half = generator.standard_normal((2, SIMULATIONS // 2, known.strength.shape[1]))
@@ -191,7 +207,8 @@ def _simulate(games: SeasonGames, known: Standing, surplus: Floats) -> tuple[Flo
         days = slice(first, first + _DAYS_AT_ONCE)
         strength, rate = play_out(known.on(days), form, luck)
         rows = (strength + surplus[days, None]).reshape(-1, n_teams), rate.reshape(-1, n_teams)
-        depth, record, champion = _playoffs(games.conference, *rows, fortune[: len(rows[0])])
+        advantage = np.repeat(home[days], SIMULATIONS)[:, None]
+        depth, record, champion = _playoffs(games.conference, *rows, fortune[: len(rows[0])], advantage)
         place = _ranks(record - 1000.0 * depth)
         won = champion[:, None] == np.arange(n_teams)
         for means, found in ((ranks, record), (places, place), (playoffs, depth > 0), (titles, won)):
@@ -199,8 +216,10 @@ def _simulate(games: SeasonGames, known: Standing, surplus: Floats) -> tuple[Flo
     return ranks, places, playoffs, titles
 
 
-def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats) -> tuple[Ints, Ints, Ints]:
-    """How the playoffs end.
+def _playoffs(
+    conference: np.ndarray, strength: Floats, rate: Floats, fortune: Floats, home: Floats | float = SERIES_HOME
+) -> tuple[Ints, Ints, Ints]:
+    """How the playoffs end; `home` [N, 1] is the better record's advantage.
 
     Returns:
         [N, T] rounds reached (0: missed the playoffs, 1: lost the first series), [N, T] places by record, and [N] the
@@ -218,7 +237,7 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
             pairs = alive.shape[1] // 2
             one, other = alive[:, 0 : 2 * pairs : 2], alive[:, 1 : 2 * pairs : 2]
             at_home = record[rows, one] < record[rows, other]
-            chance = series_chance(strength[rows, one] - strength[rows, other], at_home)
+            chance = series_chance(strength[rows, one] - strength[rows, other], at_home, home)
             winner = np.where(fortune[:, used : used + pairs] < chance, one, other)
             used += pairs
             depth[rows, winner] += 1
@@ -232,11 +251,19 @@ def _playoffs(conference: np.ndarray, strength: Floats, rate: Floats, fortune: F
     return depth, record, play(np.concatenate(champions, axis=1))[:, 0]
 
 
-def series_chance(lead: npt.NDArray[Any], at_home: Bools) -> npt.NDArray[Any]:
-    """The probability of winning a series by `lead`, in points; `at_home` is whether one has the better record."""
+def series_chance(
+    lead: npt.NDArray[Any], at_home: Bools, home: npt.NDArray[Any] | float = SERIES_HOME
+) -> npt.NDArray[Any]:
+    """The probability of winning a series by `lead`, in points.
+
+    Args:
+        lead: in points.
+        at_home: whether one has the better record.
+        home: what that is worth, as `series_home` gives it.
+    """
     # Written so that single precision stays single.
-    home = SERIES_HOME * (2 * at_home.astype(lead.dtype) - 1)
-    chance: npt.NDArray[Any] = ndtr(SERIES_PER_POINT * lead + home)
+    advantage = home * (2 * at_home.astype(lead.dtype) - 1)
+    chance: npt.NDArray[Any] = ndtr(SERIES_PER_POINT * lead + advantage)
     return chance
 
 

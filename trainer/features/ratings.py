@@ -21,7 +21,7 @@ ELO_PER_POINT = 28.0
 """Elo points that are worth one point of expected margin."""
 
 HOME_POINTS = 2.5
-"""Points by which the home team is expected to win more."""
+"""Points by which the home team is expected to win more; nobody at a neutral site."""
 PRIOR_GAMES = 16.0
 """Games that the prior opinion counts for in `point_rating`."""
 GAME_HALF_LIFE = 50.0
@@ -80,7 +80,7 @@ def point_rating(games: SeasonGames, prior: Floats) -> Floats:
 def _add_day(games: SeasonGames, day: int, matrix: Floats, margins: Floats) -> None:
     """Add a day's games to the normal equations, in place."""
     today = np.flatnonzero((games.date == day) & games.regular)
-    home, away, lead = games.home[today], games.away[today], games.margin[today] - HOME_POINTS
+    home, away, lead = games.home[today], games.away[today], games.margin[today] - HOME_POINTS * games.advantage[today]
     np.add.at(matrix, (home, home), 1.0)
     np.add.at(matrix, (away, away), 1.0)
     np.add.at(matrix, (home, away), -1.0)
@@ -94,11 +94,12 @@ def _elo_season(games: SeasonGames, rating: Floats) -> Floats:
     before = np.empty((len(games.days), len(rating)))
     first_game = np.searchsorted(games.date, games.days, side="left")
     day = 0
+    at_home = ELO_HOME * games.advantage
     for game, (home, away, margin) in enumerate(zip(games.home, games.away, games.margin, strict=True)):
         while day < len(first_game) and first_game[day] == game:
             before[day] = rating
             day += 1
-        lead = rating[home] + ELO_HOME - rating[away]
+        lead = rating[home] + at_home[game] - rating[away]
         expected = 1 / (1 + 10 ** (-lead / 400))
         winners_lead = lead if margin > 0 else -lead
         step = ELO_STEP * (abs(margin) + 3) ** 0.8 / (7.5 + 0.006 * winners_lead)

@@ -43,6 +43,8 @@ class SeasonGames:
     """[G] index of the home team."""
     away: Ints
     """[G] index of the visiting team."""
+    neutral: Bools
+    """[G] True at a neutral site, where the home team is at home by name only."""
     box: Floats
     """[G, 2, K] `COLUMNS` of the home team and of the visiting team."""
 
@@ -55,6 +57,11 @@ class SeasonGames:
     def margin(self) -> Floats:
         """[G] points of the home team minus points of the visiting team."""
         return self.box[:, 0, COLUMNS.index("plus_minus")]
+
+    @cached_property
+    def advantage(self) -> Floats:
+        """[G] how much of the advantage of being at home the home team has: 0 at a neutral site, else 1."""
+        return np.where(self.neutral, 0.0, 1.0)
 
     @cached_property
     def regular_log(self) -> TeamLog:
@@ -127,7 +134,7 @@ def _seasons(league: League) -> list[str]:
 
 def _paired(team_games: pl.DataFrame) -> pl.DataFrame:
     """One row a game: the home team's columns, then the visiting team's with the suffix `_away`."""
-    wanted = team_games.select("season", "season_type", "game_id", "date", "team_id", "home", *COLUMNS)
+    wanted = team_games.select("season", "season_type", "game_id", "date", "team_id", "home", "neutral", *COLUMNS)
     home = wanted.filter("home").drop("home")
     away = wanted.filter(~pl.col("home")).select("game_id", "team_id", *COLUMNS)
     return home.join(away, on="game_id", suffix="_away", validate="1:1").sort("date", "game_id")
@@ -150,6 +157,7 @@ def _season(season: str, games: pl.DataFrame, conference: dict[int, str]) -> Sea
         regular=regular,
         home=np.searchsorted(team_id, games["team_id"].to_numpy()),
         away=np.searchsorted(team_id, games["team_id_away"].to_numpy()),
+        neutral=games["neutral"].to_numpy(),
         box=np.stack(sides, axis=1),
     )
 

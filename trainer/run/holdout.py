@@ -12,7 +12,7 @@ from trainer.contract.config.settings import Config, load_config
 from trainer.contract.errors import UserError
 from trainer.contract.files import replacing, write_json
 from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import split_seasons
+from trainer.contract.league.season_checks import usable_split
 from trainer.contract.paths.outputs import RunPaths
 from trainer.contract.records.metrics import RunMetrics
 from trainer.evaluation.season_odds import evaluate_odds
@@ -31,7 +31,7 @@ def holdout(config: Config, league_folder: Path, store: Store, models: FittedMod
         UserError: when the held-out season's target is not known, or its features are not those of the models.
     """
     target = config.training.listmle_target
-    split = split_seasons(config.evaluation, read_manifest(league_folder))
+    split = usable_split(config.evaluation, read_manifest(league_folder), {target})
     batches = batches_stage.fetch(config, league_folder, store)
     known = references(league_folder, batches, target, split.train)
     predictions = predict_seasons(models, batches, split.holdout, known, target)

@@ -13,7 +13,7 @@ from trainer.contract import outputs_root
 from trainer.contract.config.settings import Config
 from trainer.contract.league.list_checks import check_lists
 from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import split_seasons
+from trainer.contract.league.season_checks import usable_split
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
 from trainer.run.train_into import train_into
 from trainer.stages.store import Store
@@ -32,7 +32,8 @@ def run_once(config: Config, *, threads: int, share: bool = True) -> RunPaths:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     manifest = read_manifest(Path(config.paths.data))
-    check_lists(config, split_seasons(config.evaluation, manifest), manifest)  # before a run id is taken
+    # Refused before a run id is taken.
+    check_lists(config, usable_split(config.evaluation, manifest, {config.training.listmle_target}), manifest)
     outputs = OutputsRoot(Path(config.paths.outputs))
     run_id = config.inference.run_id
     if run_id is None:

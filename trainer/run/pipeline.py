@@ -17,7 +17,8 @@ import polars as pl
 
 from trainer.contract.config.settings import Config
 from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import SeasonSplit, split_seasons
+from trainer.contract.league.season_checks import usable_split
+from trainer.contract.league.seasons import SeasonSplit
 from trainer.contract.records.metrics import BASE_MODELS, STACK, RunMetrics
 from trainer.contract.words import Target
 from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
@@ -62,10 +63,10 @@ def train(
     Args:
         config: everything that can change the result.
         league_folder: the data.
-        store: batches, and with `share` the trained models, are read from it and written to it.
+        store: of batches and, with `share`, of trained models.
         share: False trains every model alone; the result is the same.
         train_to: how deep the other runs of a sweep will want the models; used with `share`.
-        proceed: called before every stage, and while somebody else builds one; may raise to stop the run.
+        proceed: called before and between stages; may raise to stop the run.
 
     Raises:
         UserError: for seasons, folds or data that the configuration cannot be used with, or a loss that diverges.
@@ -73,7 +74,7 @@ def train(
     watch = Watch(dict(store.counts), proceed)
     target = config.training.listmle_target
     with watch.stage("batches"):
-        split = split_seasons(config.evaluation, read_manifest(league_folder))
+        split = usable_split(config.evaluation, read_manifest(league_folder), {target})
         batches = batches_stage.fetch(config, league_folder, store, proceed)
     with watch.stage("references"):
         known = references(league_folder, batches, target, split.train)
@@ -85,13 +86,16 @@ def train(
     with watch.stage("stack"):
         ranked = rank_validation(task, {name: model.scores for name, model in trained.items()})
         points = fit_points(known.title, batches, np.concatenate(task.fits.rank[:-1]), ranked.out_of_fold)
-    metrics, predictions = _judged(
-        task, ranked, points, split.validation, known=known, league_folder=league_folder, watch=watch
-    )
-    finals = {name: model.final for name, model in trained.items()}
-    models = FittedModels(**finals, description=describe(ranked.stack, points, batches, config))
-    metrics = msgspec.structs.replace(metrics, cache=watch.counts_since(store.counts), seconds=watch.seconds)
-    return TrainedRun(metrics, predictions, models)
+    found = _judged(task, ranked, points, split.validation, known=known, league_folder=league_folder, watch=watch)
+    description = describe(ranked.stack, points, batches, config)
+    models = FittedModels(**{name: model.final for name, model in trained.items()}, description=description)
+    return TrainedRun(*_with_costs(found, watch, store), models)
+
+
+def _with_costs(found: tuple[RunMetrics, pl.DataFrame], watch: Watch, store: Store) -> tuple[RunMetrics, pl.DataFrame]:
+    metrics, predictions = found
+    costs = {"cache": watch.counts_since(store.counts), "seconds": watch.seconds}
+    return msgspec.structs.replace(metrics, **costs), predictions
 
 
 def _judged(

@@ -67,8 +67,8 @@ def train_into(
     """Train one run and leave a complete folder.
 
     Args:
-        paths: the run's folder, which must not exist.
-        run_id: given by the ledger or reserved.
+        paths: its folder, which must not exist.
+        run_id: given before.
         config: with the trial's parameters applied.
         store: of batches and stages.
         threads: for the record; whoever started the process set them.
@@ -89,11 +89,17 @@ def train_into(
         found = _results(config, data, store, share=share, train_to=train_to, proceed=go_on)
         log.info("spearman %.4f on %s", found.metrics.objectives.spearman, ", ".join(found.metrics.seasons))
         if explain:
-            from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
-
-            write_explanation(paths.explanation, config, data, store, found.models, proceed=go_on)
+            _explain(paths, config, store, found, go_on)
         folder.write_results(found)
     return found.metrics
+
+
+def _explain(
+    paths: RunPaths, config: Config, store: Store, found: run_folder.Results, proceed: Callable[[], None]
+) -> None:
+    from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
+
+    write_explanation(paths.explanation, config, Path(config.paths.data), store, found.models, proceed=proceed)
 
 
 def _results(

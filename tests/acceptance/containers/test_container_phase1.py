@@ -82,7 +82,6 @@ READ_ONLY = ["--read-only", "--tmpfs", "/tmp"]
 @pytest.mark.parametrize(
     ("owner", "options"),
     [
-        ((501, 20), ["--user", "501:20"]),
         ((501, 20), ["--user", "501:20", *READ_ONLY]),
         ((99, 98), ["--user", "99:98", *READ_ONLY]),
         ((1000, 1000), READ_ONLY),

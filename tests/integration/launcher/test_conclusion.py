@@ -10,6 +10,9 @@ import pytest
 from launcher import held_out
 from launcher.conclusion import analyse, conclude
 from launcher.containers.contained import contained
+from launcher.slurm.chain import PlanFinisher, finish_plan
+from launcher.slurm.profile import ClusterProfile
+from launcher.slurm.site import Site, Sweep
 from trainer.contract.config.settings import load_config
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.outputs import OutputsRoot
@@ -54,12 +57,13 @@ def outputs(tmp_path, monkeypatch, project_database, ledger):
 
 def end(outputs, ledger, *, changed):
     said = []
-    conclude(outputs, [BATCH], ledger, changed=changed, held_out=True, container=None, say=said.append)
+    end.all_read = conclude(outputs, [BATCH], ledger, changed=changed, held_out=True, container=None, say=said.append)
     return said
 
 
 def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
     (said,) = end(outputs, ledger, changed=True)
+    assert end.all_read
     (read,) = outputs.held_out_files()
     assert said == f"reading the held-out season for {read.parent.name}, the best run for final_rank"
     text = outputs.analysis.read_text()
@@ -68,6 +72,7 @@ def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
     assert UNREAD not in text
     before = {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()}
     assert end(outputs, ledger, changed=False) == []
+    assert end.all_read
     assert {path: path.stat().st_mtime_ns for path in outputs.sweeps.rglob("*") if path.is_file()} == before
 
 
@@ -91,6 +96,7 @@ def test_what_goes_wrong_with_the_reading_is_said_and_the_analysis_is_there(outp
     said = end(outputs, ledger, changed=True)
     assert said[-1].startswith("the held-out season could not be read for run_0")
     assert "no league here" in said[-1]
+    assert not end.all_read
     assert UNREAD in outputs.analysis.read_text()
 
 
@@ -105,7 +111,25 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     for path in outputs.held_out_files():
         path.unlink()
     said = []
-    assert (
-        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None) == 0
-    )
+    found = held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None)
+    assert found == (0, 1)
     assert "/no/such/python: No such file or directory" in said[-1]
+
+
+def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read(outputs, ledger):
+    """All sweeps are complete, so it asks SLURM nothing."""
+    site = Site(
+        profile=ClusterProfile(timeout_min=60),
+        outputs=outputs,
+        token="0",
+        n_jobs=1,
+        plan="plan",
+        sweeps=(Sweep(BATCH, Phase.PHASE1),),
+        sequential=True,
+        whole=True,
+    )
+    Path("league").rename("elsewhere")
+    assert finish_plan(PlanFinisher(site, again=False)) == 1
+    Path("elsewhere").rename("league")
+    assert finish_plan(PlanFinisher(site, again=False)) == 0
+    assert len(outputs.held_out_files()) == 1

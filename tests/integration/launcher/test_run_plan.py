@@ -125,6 +125,20 @@ def test_tables_tell_what_they_were_made_from_whatever_the_clocks_say(ledger, ou
     assert "All 1 sweeps are complete: 3 trials." in outputs.analysis.read_text()
 
 
+def test_a_plan_whose_held_out_season_could_not_be_read_is_not_whole(ledger, outputs, monkeypatch):
+    """The sweeps are complete; the league is gone when the season is read, and there again at the next try."""
+    plan = stub.stub_plan(Path("config.yaml"), ["a"], 2, 1)
+    lines = Lines()
+    executor = LocalExecutor(1, stub.stub_command)
+    reports = WrittenReports(plan, ledger, lines.say, whole=True)
+    assert run_plan(plan, ledger, executor, lines, reports) == 1
+    said = "\n".join(lines.text)
+    assert "the held-out season could not be read for run_0" in said
+    assert "The held-out season is not read for every target, see above" in said
+    assert outputs.analysis.exists()
+    assert run_plan(plan, ledger, executor, lines, WrittenReports(plan, ledger, lines.say)) == 0
+
+
 def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(project, ledger, outputs):
     assert launch(ledger, ["a"], n_trials=2)[0] == 0
     plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)

@@ -2,96 +2,50 @@
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
 import pytest
 
+from tests.support.stats_server import Fault, Logs, Server
 from trainer.commands.parser import parser
 from trainer.contract.errors import DataError, UserError
 from trainer.contract.paths.league import LeaguePaths
 from trainer.data.demo import simulate
-from trainer.data.download import Manners, NoAnswerError, Question, download, season_names
+from trainer.data.download import download, season_names
 from trainer.data.importer import import_logs
 from trainer.data.league import load_league
+from trainer.data.stats_site import Manners, NoAnswerError, Question
 from trainer.data.teams import read_teams
 
 SEASON, SEASONS = "2015-16", "2015-16:2016-17"
 HASTY = Manners(pause_s=0, timeout_s=20, attempts=3, backoff_s=0.01)
-Fault = tuple[int, str]
 CUT: Fault = (0, "")
 HANG: Fault = (1, "")
-Logs = dict[str, pl.DataFrame]
 
 
 @pytest.fixture(scope="module")
 def logs() -> Logs:
-    """A tenth of the games of two seasons: team rows (T) and player rows (P) under the ids of the NBA's teams."""
+    """Two seasons, a tenth of the regular season and all playoffs: team rows (T) and player rows (P), by NBA ids."""
     made = simulate(seed=5, seasons=2)
-    played = ~pl.col("SEASON_ID").str.starts_with("5") & pl.col("GAME_ID").str.ends_with("1")
+    played = pl.col("SEASON_ID").str.starts_with("4") | (
+        pl.col("SEASON_ID").str.starts_with("2") & pl.col("GAME_ID").str.ends_with("1")
+    )
     ids = dict(zip(made.team_logs["TEAM_ID"].unique().sort(), read_teams(None)["team_id"], strict=True))
     return {
         kind: rows.filter(played).with_columns(pl.col("TEAM_ID").replace(ids))
         for kind, rows in (("T", made.team_logs), ("P", made.player_logs))
     }
-
-
-class Server(ThreadingHTTPServer):
-    """Answers LeagueGameLog; each fault in `faults` stands for one answer before the right ones."""
-
-    daemon_threads = True
-
-    def __init__(self, logs: Logs) -> None:
-        self.logs = logs
-        self.asked: list[tuple[str, str, str]] = []
-        self.faults: list[Fault] = []
-        self.broken_after: int | None = None
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def answer(self, query: dict[str, str]) -> str:
-        """In the shape of the real answer, its computed columns included."""
-        digit = {"Regular Season": "2", "Playoffs": "4"}[query["SeasonType"]]
-        rows = self.logs[query["PlayerOrTeam"]].filter(pl.col("SEASON_ID") == digit + query["Season"][:4])
-        rows = rows.with_columns(FG_PCT=(pl.col("FGM") / pl.col("FGA")).round(3).fill_nan(None), VIDEO_AVAILABLE=1)
-        table = {"name": "LeagueGameLog", "headers": rows.columns, "rowSet": [list(row) for row in rows.rows()]}
-        return json.dumps({"resource": "leaguegamelog", "parameters": query, "resultSets": [table]})
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        self.server.asked.append((query["Season"], query["SeasonType"], query["PlayerOrTeam"]))
-        assert url.path == "/stats/leaguegamelog"
-        assert query["LeagueID"] == "00"
-        broken = self.server.broken_after is not None and len(self.server.asked) > self.server.broken_after
-        status, body = (500, "down") if broken else self.server.faults.pop(0) if self.server.faults else (200, None)
-        if status < 200:
-            time.sleep(status)
-            return
-        content = (self.server.answer(query) if body is None else body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        pass
 
 
 @pytest.fixture
@@ -179,6 +133,95 @@ def test_bad_answers_alone_are_a_clear_error(kind: str, server: Server, tmp_path
     assert not [path for path in (tmp_path / "nba").rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_server_that_says_when_to_ask_again_is_waited_for(form: str, server: Server, tmp_path: Path) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=3)
+    wait = "2" if form == "seconds" else format_datetime(until, usegmt=True)
+    server.faults = [(429, "slow down", wait)]
+    said: list[str] = []
+    download(SEASON, tmp_path / "nba", said.append, HASTY, server.url)
+    assert server.times[1] - server.times[0] >= (2 if form == "seconds" else 1)
+    assert "status 429: 'slow down' (asks to wait " in said[0]
+
+
+def test_whoever_was_told_to_slow_down_stays_slower(server: Server, tmp_path: Path) -> None:
+    manners = replace(HASTY, pause_s=0.2)
+    server.faults = [(429, "slow down"), (503, "busy")]
+    download(SEASON, tmp_path / "nba", manners=manners, base_url=server.url)
+    pauses = [later - earlier for earlier, later in pairwise(server.times[2:])]
+    assert len(pauses) == 3
+    assert min(pauses) >= 0.8, "doubled by each of the two questions that were asked again"
+
+
+def test_a_server_that_asks_for_hours_is_left_alone(server: Server, tmp_path: Path) -> None:
+    server.faults = [(429, "come back later", "7200")]
+    with pytest.raises(DataError, match=r"asks to wait 120 minutes. The same command goes on from here then"):
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_refusal_is_not_asked_again(status: int, server: Server, tmp_path: Path) -> None:
+    """The site answers 403 to the addresses of many providers."""
+    server.faults = [(status, "<HTML>Access Denied</HTML>")]
+    with pytest.raises(
+        DataError, match=rf"status {status}: '<HTML>Access Denied.* Download on another machine and copy"
+    ):
+        download(SEASON, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    assert len(server.asked) == 1
+
+
+def test_time_outs_cost_no_answer_that_is_there(server: Server, tmp_path: Path) -> None:
+    """The site lets requests of those who are too fast hang: each is asked again, later and later."""
+    server.faults = [HANG, HANG]
+    manners = replace(HASTY, timeout_s=0.3, backoff_s=0.2)
+    said: list[str] = []
+    download(SEASON, tmp_path / "nba", said.append, manners, server.url)
+    assert [("Read timed out" in line) for line in said[:3]] == [True, True, False]
+    first, second = (later - earlier for earlier, later in pairwise(server.times[:3]))
+    assert first >= 0.3 + 0.2
+    assert second >= 0.3 + 0.4
+    assert len(server.asked) == 6
+
+
+def test_answers_of_a_season_that_is_over_are_final_whenever_their_files_were_made(
+    server: Server, logs: Logs, tmp_path: Path
+) -> None:
+    """Those of a season that is not are asked for again: a copied folder has newer files, and no newer answers."""
+    server.logs = {kind: rows.filter(pl.col("GAME_DATE") <= "2017-01-15") for kind, rows in logs.items()}
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    yesterday = time.time() - 24 * 3600
+    for path in LeaguePaths(tmp_path / "nba").logs.folder.iterdir():
+        os.utime(path, (yesterday, yesterday))
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    kinds = [(t, r) for t in ("Regular Season", "Playoffs") for r in ("T", "P")]
+    assert server.asked[8:] == [("2016-17", *kind) for kind in kinds]
+
+
+def test_a_season_in_progress_is_taken_anew_every_day_and_what_is_new_is_said(
+    server: Server, logs: Logs, tmp_path: Path
+) -> None:
+    until = {kind: rows.filter(pl.col("GAME_DATE") <= "2017-01-15") for kind, rows in logs.items()}
+    server.logs = until
+    download(SEASONS, tmp_path / "nba", manners=HASTY, base_url=server.url)
+    paths = LeaguePaths(tmp_path / "nba").logs
+    yesterday = time.time() - 24 * 3600
+    in_season = datetime(2017, 1, 16, tzinfo=UTC).timestamp()
+    for kind in ("Regular Season", "Playoffs"):
+        for rows in ("team", "player"):
+            os.utime(Question("2016-17", kind, rows).kept_in(paths), (in_season, in_season))
+            os.utime(Question("2015-16", kind, rows).kept_in(paths), (yesterday, yesterday))
+    server.logs = {kind: rows.filter(pl.col("GAME_DATE") <= "2017-01-20") for kind, rows in logs.items()}
+    said: list[str] = []
+    download(SEASONS, tmp_path / "nba", said.append, HASTY, server.url)
+    assert said[0] == "4 of 8 answers are here already"
+    assert {season for season, _, _ in server.asked[8:]} == {"2016-17"}
+    lines = said[-1].splitlines()
+    assert lines[0] == "New since the last import:"
+    assert re.fullmatch(r"  2016-17: \d+ games new \(2017-01-1\d to 2017-01-\d\d\)", lines[1])
+    assert lines[2].startswith("The data have another fingerprint now")
+
+
 def test_a_server_that_is_too_slow(server: Server, tmp_path: Path) -> None:
     server.faults = [HANG] * 2
     with pytest.raises(NoAnswerError, match=r"after 2 attempts; the last time: .*Read timed out"):
@@ -251,4 +294,5 @@ def test_the_command(server: Server, tmp_path: Path, capsys: pytest.CaptureFixtu
     args.handler(args)
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "2015-16 Regular Season, team rows: 246"
-    assert out[-2:] == ["  nothing", f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"]
+    assert out[-2] == "  nothing"
+    assert out[-1] == f"Fingerprint: {load_league(tmp_path / 'nba').manifest.fingerprint}"

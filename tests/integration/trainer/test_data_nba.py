@@ -10,9 +10,9 @@ from trainer.commands.parser import parser
 from trainer.contract.errors import DataError
 from trainer.contract.league.manifest import SeasonCount
 from trainer.contract.paths.league import LeaguePaths
-from trainer.data.describe import champion
 from trainer.data.importer import import_logs
 from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, load_league
+from trainer.data.season_counts import champion
 
 TEAM_LOGS, PLAYER_LOGS = NBA / "team_logs.parquet", NBA / "player_logs.parquet"
 
@@ -48,8 +48,25 @@ def league(folder: Path) -> League:
 def test_every_game_is_there(league: League) -> None:
     found = {s.season: (s.regular_games, s.playoff_games, s.player_rows) for s in league.manifest.seasons}
     assert found == COUNTS
-    dates = ("2019-10-22", "2020-08-14")
-    assert league.manifest.seasons[4] == SeasonCount("2019-20", 1059, 83, 22195, *dates, 75, 3, (295, 296, 297))
+    assert league.manifest.seasons[4] == SeasonCount(
+        season="2019-20",
+        regular_games=1059,
+        playoff_games=83,
+        player_rows=22195,
+        first_date="2019-10-22",
+        last_regular_date="2020-08-14",
+        last_date="2020-10-11",
+        teams=30,
+        fewest_games=64,
+        most_games=75,
+        neutral_games=174,
+        champion="LAL",
+        player_rows_lost=0,
+        games_without_players=88,
+        rows_without_minutes=0,
+        earliest_list=3,
+        last_days=(295, 296, 297),
+    )
 
 
 def test_only_the_known_gaps_are_said(league: League) -> None:
@@ -63,6 +80,7 @@ def test_champions(league: League) -> None:
     names = dict(league.teams.select("team_id", "abbreviation").rows())
     playoffs = league.team_games.filter(pl.col("season_type") == "playoffs")
     assert [names[champion(games)] for _, games in playoffs.group_by("season", maintain_order=True)] == CHAMPIONS
+    assert [season.champion for season in league.manifest.seasons] == CHAMPIONS
     wins = playoffs.group_by("season", "team_id").agg(pl.col("won").sum())
     assert wins.filter(pl.col("won") == 16).height == 9
 
@@ -110,7 +128,7 @@ class TestCommands:
         assert "  player rows: 1455 have no minutes; they are kept without\n" in out
         self.call("describe", into)
         out = capsys.readouterr().out
-        assert [line.split()[-1] for line in out.splitlines()[1:10]] == CHAMPIONS
+        assert [line.split()[4] for line in out.splitlines()[1:10]] == CHAMPIONS
         assert league.manifest.fingerprint in out
 
     def test_demo(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from tests.support.places import NBA
+from trainer.contract.records.metrics import BASELINES
 from trainer.contract.words import Objective, Target
 from trainer.data.importer import import_logs
 from trainer.data.league import BOX, League, load_league
-from trainer.evaluation.baselines import BASELINES, add_blend, baseline_scores, fit_blend
+from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
 from trainer.evaluation.tables import evaluate
 from trainer.features.batches import Batches, build_batches
 from trainer.features.targets import target_ranks

@@ -1,15 +1,16 @@
 import pytest
 
+from tests.support.leagues import season_count
 from trainer.contract.config.settings import Evaluation
 from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import Manifest, SeasonCount
+from trainer.contract.league.manifest import Manifest
 from trainer.contract.league.seasons import SeasonSplit, split_seasons
 
 NBA = tuple(f"{year}-{(year + 1) % 100:02}" for year in range(2015, 2024))
 
 
 def manifest(seasons: tuple[str, ...] = NBA) -> Manifest:
-    return Manifest("test", "test", tuple(SeasonCount(name, 1, 1, 1, "", "", 1, 1, (3,)) for name in seasons), {})
+    return Manifest("test", "test", tuple(season_count(name) for name in seasons), {})
 
 
 def test_default_holds_out_the_last_and_validates_on_the_two_before() -> None:

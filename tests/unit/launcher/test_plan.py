@@ -97,6 +97,20 @@ def test_seasons_that_the_league_lacks_are_refused(config):
         expand_phase1(asked, Budget())
 
 
+def test_a_season_that_is_not_over_is_refused_before_anything_runs(config, tmp_path):
+    """By every cell of the plan, also one that ranks by the final rank alone."""
+    changes = {"champion": None, "playoff_games": 0, "last_date": "2023-01-15"}
+    stub_league(tmp_path / "league", last=changes)
+    cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
+    for expand in (expand_phase1, lambda config, budget: expand_sweep(config, budget, cell)):
+        with pytest.raises(ConfigError, match=r'2022-23 is not over.*--set "evaluation.holdout=\[2021-22\]"'):
+            expand(config, Budget())
+    other = load_config(
+        CONFIG, [f"paths.data={tmp_path / 'league'}", "evaluation.holdout=[2021-22]", "training.n_folds=4"]
+    )
+    assert expand_phase1(other, Budget()).n_trials == 156
+
+
 def test_more_folds_than_training_seasons_are_refused(config):
     asked = load_config(CONFIG, [f"paths.data={config.paths.data}", "training.n_folds=6"])
     with pytest.raises(ConfigError, match=r"training\.n_folds: 6 folds .* found 5 .*Set training\.n_folds=5"):

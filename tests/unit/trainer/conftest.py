@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.league.manifest import Manifest, SeasonCount
+from trainer.contract.league.manifest import Manifest
 from trainer.data.league import BOX, PLAYER_GAMES, TEAM_GAMES, TEAMS, League
+from trainer.data.season_counts import count_seasons
 
 SEASONS = ("2020-21", "2021-22", "2022-23")
 EAST, WEST = (11, 12, 13, 14, 15), (21, 22, 23, 24)
@@ -48,7 +49,13 @@ class SmallLeague:
                 "team_id": team,
             }
             totals = {name: sum(player[name] for player in sides[i]) for name in BOX}
-            other = {"opponent_id": (away, home)[i], "home": i == 0, "won": margin > 0, "plus_minus": margin}
+            other = {
+                "opponent_id": (away, home)[i],
+                "home": i == 0,
+                "neutral": False,
+                "won": margin > 0,
+                "plus_minus": margin,
+            }
             self.teams.append({**key, **other, **totals})
             for number, player in enumerate(sides[i]):
                 who = {"player_id": 100 * team + number, "player_name": f"Player {number} of {team}"}
@@ -105,23 +112,14 @@ def _playoffs(league: SmallLeague, season: str, day: date) -> None:
 
 def _league(teams: pl.DataFrame, players: pl.DataFrame) -> League:
     clubs = [(team, f"T{team}", f"Team {team}", "East" if team in EAST else "West") for team in (*EAST, *WEST)]
-    counts = []
-    for season in sorted(teams["season"].unique()):
-        own = teams.filter(pl.col("season") == season)
-        regular = own.filter(pl.col("season_type") == "regular")
-        n_regular = regular.height // 2
-        n_rows = players.filter(pl.col("season") == season).height
-        dates = str(regular["date"].min()), str(regular["date"].max())
-        counts.append(SeasonCount(season, n_regular, own.height // 2 - n_regular, n_rows, *dates, 1, 1, (1,)))
+    team_games = teams.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items())
+    player_games = players.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items())
+    clubs_table = pl.DataFrame(clubs, schema=TEAMS, orient="row")
     return League(
-        team_games=teams.select(pl.col(name).cast(kind) for name, kind in TEAM_GAMES.items()).sort(
-            "date", "game_id", "team_id"
-        ),
-        player_games=players.select(pl.col(name).cast(kind) for name, kind in PLAYER_GAMES.items()).sort(
-            "date", "game_id", "team_id", "player_id"
-        ),
-        teams=pl.DataFrame(clubs, schema=TEAMS, orient="row"),
-        manifest=Manifest("test", "test", tuple(counts), {}),
+        team_games=team_games.sort("date", "game_id", "team_id"),
+        player_games=player_games.sort("date", "game_id", "team_id", "player_id"),
+        teams=clubs_table,
+        manifest=Manifest("test", "test", count_seasons(team_games, player_games, clubs_table, {}), {}),
     )
 
 

@@ -27,8 +27,21 @@ class SeasonCount(msgspec.Struct, frozen=True):
     player_rows: int
     first_date: str
     last_regular_date: str
+    last_date: str
+    teams: int
+    fewest_games: int
+    """Regular-season games of the team that has played the fewest."""
     most_games: int
     """Regular-season games of the team that has played the most."""
+    neutral_games: int
+    """Games at a neutral site, playoffs included."""
+    champion: str | None
+    """Abbreviation of the team that won the title; None while the playoffs are not over."""
+    player_rows_lost: int
+    """Player rows that were dropped because no team row is theirs."""
+    games_without_players: int
+    """Games, playoffs included, of which no player row is there."""
+    rows_without_minutes: int
     earliest_list: int
     """Days after the first regular-season game from which every team has a player with a game before."""
     last_days: tuple[int, ...]

@@ -67,6 +67,18 @@ def test_a_study_without_varied_parameters_is_said():
     assert importances(study, range(5)).reason == "no parameter was varied"
 
 
+def test_a_parameter_that_never_varied_gets_no_share():
+    study = optuna.create_study(study_name="sweep", direction="maximize")
+    space = {
+        "depth": optuna.distributions.IntDistribution(0, 9),
+        "constant": optuna.distributions.IntDistribution(0, 9),
+    }
+    for value in range(10):
+        params = {"depth": value, "constant": 5}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=float(value)))
+    assert importances(study, range(10)).importances == {"depth": 1.0}
+
+
 def test_the_study_as_data_has_every_trial_with_distributions_states_and_times():
     study = make_study([0.25, 0.5])
     study.enqueue_trial({"depth": 3})

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from trainer.data.demo.schedule import meetings
-from trainer.data.describe import champion
 from trainer.data.league import League
+from trainer.data.season_counts import champion
 
 
 class TestCalendar:

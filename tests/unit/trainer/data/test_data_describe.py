@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from trainer.contract.errors import DataError
-from trainer.data.describe import champion, describe
+from trainer.data.describe import describe
 from trainer.data.league import Manifest
+from trainer.data.season_counts import champion
 
 
 def playoffs(*winners_and_losers: tuple[int, int]) -> pl.DataFrame:
@@ -48,7 +49,9 @@ def test_describe_prints_a_line_per_season(
 ) -> None:
     manifest = import_small(small_logs)
     lines = describe(tmp_path / "league").splitlines()
-    assert lines[1].split() == ["2020-21", "36", "3", "4", "390", "0", "2020-11-01", "2020-12-09", "BOS"]
+    assert lines[0].split()[:3] == ["season", "games", "a"]
+    cells = ["2020-21", "36", "18", "3", "BOS", "0", "4", "390", "0", "0", "0", "2020-11-01", "2020-12-09"]
+    assert lines[1].split() == cells
     assert lines[-1] == f"Fingerprint: {manifest.fingerprint}"
     assert "  nothing" in lines
 

@@ -78,7 +78,11 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
         SAME,
         ["team_logs.parquet: column FG3M is missing", "did you mean 'FG3_M'", "Found: SEASON_ID"],
     ),
-    "no season": (lambda t: t.drop("SEASON_ID"), SAME, ["SEASON_ID is missing", "season, season_type"]),
+    "no season": (
+        lambda t: t.drop("SEASON_ID").with_columns(GAME_ID=pl.lit("g") + pl.col("GAME_ID")),
+        SAME,
+        ["team_logs.parquet: row 1: game 'g0022000000': neither the game id nor a column SEASON_ID or season tells"],
+    ),
     "no rows": (lambda t: t.clear(), SAME, ["has a header and no rows"]),
     "no finished game": (
         each(WL=pl.lit(None, pl.String)),
@@ -87,8 +91,11 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
     ),
     "no player who played": (
         SAME,
-        each(SEASON_ID=pl.lit("12020")),
-        ["player rows: none of a regular-season or playoff game is left (player rows: 390 of 39 preseason games"],
+        each(GAME_ID=pl.lit("001") + pl.col("GAME_ID").str.slice(3)),
+        [
+            "player rows: none of a regular-season or playoff game is left (",
+            "player rows: 390 of 39 preseason games set",
+        ],
     ),
     "text": (SAME, at(7, "AST", "many", pl.String), ["player_logs.parquet: column AST, row 8: 'many' is not a number"]),
     "fraction": (at(2, "STL", 1.5, pl.Float64), SAME, ["column STL, row 3: 1.5 is not a whole number"]),
@@ -99,14 +106,28 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
     "season id": (at(0, "SEASON_ID", "92020"), SAME, ["column SEASON_ID, row 1: '92020' is not a season id"]),
     "seconds for minutes": (SAME, at(0, "MIN", 2880), ["column MIN, row 1: 2880 is not a number of minutes"]),
     "matchup": (at(0, "MATCHUP", "ATL-BOS"), SAME, ["game 0022000000", "MATCHUP 'ATL-BOS'", "BOS vs. MIA"]),
-    "empty statistic": (at(6, "AST", None), SAME, ["column AST is empty in 1 of 78 rows"]),
+    "empty column": (
+        each(AST=pl.lit(None, pl.Int64)),
+        each(AST=pl.when(ROW % 5 == 0).then("AST")),
+        ["team rows: column AST is empty in 78 of 78 rows of 2020-21, first in game 0022000000", "nothing else in the"],
+    ),
+    "empty points": (
+        lambda t: at(6, "FTM", None)(at(6, "PTS", None)(t)),
+        lambda t: t.filter(pl.col("GAME_ID") != "0022000003"),
+        ["team rows: column FTM is empty in 1 of 78 rows, first in game 0022000003"],
+    ),
+    "no date at all": (
+        lambda t: at(0, "GAME_DATE", None)(at(1, "GAME_DATE", None)(t)),
+        each(GAME_DATE=pl.when(pl.col("GAME_ID") != "0022000000").then("GAME_DATE")),
+        ["column GAME_DATE is empty in 2 of 78 rows, first in game 0022000000"],
+    ),
     "one row of a game": (lambda t: t[1:], SAME, ["game 0022000000 has 1 (BOS), expected 2"]),
     "three rows of a game": (third_row, SAME, ["game 0022000000 has 3 (ATL, BOS, DEN), expected 2"]),
     "two versions": (repeated(0, "AST", 77), SAME, ["game 0022000000, team_id 1610612737", "differ (ast", "77"]),
     "two versions of a player": (SAME, repeated(0, "AST", 77), ["player rows: game 0022000000, player_id 7370"]),
     "draw": (drawn, SAME, ["game 0022000000 ends", "no winner"]),
     "contradiction": (contradictory, SAME, ["game 0022000000", "WL does not agree with PTS, and PTS is not"]),
-    "other column": (THREES_BESIDE_TWOS, SAME, ["PTS is not 2 FGM + FG3M + FTM in 78 of 78 rows"]),
+    "other column": (THREES_BESIDE_TWOS, SAME, ["PTS is not 2 FGM + FG3M + FTM in 78 of 78 rows of 2020-21"]),
     "two dates": (at(1, "GAME_DATE", "2020-12-30"), SAME, ["game 0022000000 has two dates: 2020-11-01 and 2020-12-30"]),
     "other years": (OTHER_YEARS, SAME, ["season 2020-21 is dated 2018-11-01"]),
     "two games a day": (ONE_DAY, SAME, ["plays two games on 2020-11-01: 0022000000 and 0022000001"]),
@@ -175,6 +196,9 @@ class TestTheFolder:
                 raise OSError(28, "No space left on device")
             write_parquet(table, path)
 
+        regular_season = [table.filter(pl.col("SEASON_ID") == "22020") for table in small_logs]
+        for name, table in zip(("team", "player"), regular_season, strict=True):
+            table.write_parquet(tmp_path / f"{name}_logs.parquet")
         monkeypatch.setattr(pl.DataFrame, "write_parquet", full_disk)
         with pytest.raises(DataError, match="league: cannot be written: No space left on device"):
             import_logs(tmp_path / "team_logs.parquet", tmp_path / "player_logs.parquet", tmp_path / "league")

@@ -156,7 +156,7 @@ SAID: dict[str, tuple[Change, Change, str]] = {
     "neutral court": (
         where(ROW == 1, MATCHUP=pl.lit("BOS vs. ATL")),
         SAME,
-        "1 games name no single home team; the lower team id is taken as at home",
+        "1 games name no single home team; they are kept as at a neutral site",
     ),
 }
 

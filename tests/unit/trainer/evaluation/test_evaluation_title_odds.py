@@ -125,6 +125,27 @@ def test_exact_brackets_are_the_mean_of_drawn_ones(conferences: tuple[str, ...])
     assert np.abs(exact - drawn).max() < 4 * np.sqrt(0.25 / draws)
 
 
+def test_in_neutral_playoffs_the_better_record_gains_nothing(games: SeasonGames) -> None:
+    """Two teams of one conference and equal strength: the record decides nothing."""
+    strength, rate = np.zeros((1, 2)), np.array([[0.7, 0.3]])
+    one = np.array(["East", "East"])
+    assert bracket_odds(one, strength, rate)[0, 0] > 0.53
+    np.testing.assert_allclose(bracket_odds(one, strength, rate, 0.0), 0.5)
+    strength = descending(len(games.days))
+    neutral = replace(games, neutral=~games.regular)
+    odds = title_odds(neutral, games.days, strength)
+    np.testing.assert_allclose(odds.sum(axis=1), 1, atol=1e-12)
+    assert not np.array_equal(odds, title_odds(games, games.days, strength))
+
+
+def test_the_rest_of_a_season_knows_its_neutral_games(games: SeasonGames) -> None:
+    neutral = replace(games, neutral=np.ones(len(games.date), dtype=np.bool_))
+    found, before = rest_of_season(neutral), rest_of_season(games)
+    np.testing.assert_array_equal(found.matrix, before.matrix)
+    at_home = np.bincount(games.home, minlength=9) - np.bincount(games.away, minlength=9)
+    np.testing.assert_allclose(found.margins[0] - before.margins[0], HOME_POINTS * at_home)
+
+
 class TestPointsPerScore:
     def rows(self, games: SeasonGames, days: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A row per day and game still to come: difference in score, and margin less home advantage."""

@@ -134,3 +134,35 @@ def test_series_constants_are_those_of_seven_games() -> None:
             chances = after
         shortcut = norm.cdf(outlooks.SERIES_PER_POINT * lead + outlooks.SERIES_HOME)
         assert abs(won - shortcut) < 0.02, (lead, won, shortcut)
+
+
+def test_nobody_is_at_home_in_neutral_games_that_are_left(games: SeasonGames) -> None:
+    """Even teams on even terms: half of the games left are won by each."""
+    neutral = replace(games, neutral=np.ones(len(games.date), dtype=np.bool_))
+    left = remaining(neutral)
+    np.testing.assert_allclose(left.wins, left.games / 2)
+    assert not np.allclose(remaining(games).wins, left.games / 2)
+    only_playoffs = replace(games, neutral=~games.regular)
+    np.testing.assert_array_equal(remaining(only_playoffs).wins, remaining(games).wins)
+
+
+def test_the_better_record_gains_nothing_in_neutral_playoffs(games: SeasonGames) -> None:
+    days = np.arange(len(games.days))
+    assert (outlooks.series_home(games, days) == outlooks.SERIES_HOME).all()
+    neutral = replace(games, neutral=~games.regular)
+    assert (outlooks.series_home(neutral, days) == 0).all()
+    one_at_home = replace(neutral, neutral=neutral.neutral & (np.cumsum(~games.regular) > 1))
+    assert (outlooks.series_home(one_at_home, days) == outlooks.SERIES_HOME).all()
+    found, before = outlook(neutral, flat(games), flat(games)), outlook(games, flat(games), flat(games))
+    assert not np.array_equal(found.champion, before.champion)
+    np.testing.assert_array_equal(found.in_playoffs, before.in_playoffs)
+    np.testing.assert_array_equal(found.rank, before.rank)
+
+
+def test_that_the_playoffs_are_neutral_is_not_known_before_an_interruption(games: SeasonGames) -> None:
+    half = len(games.days) // 2
+    later = games.date >= games.days[half]
+    broken = replace(games, date=games.date + np.where(later, 60, 0), neutral=~games.regular | later)
+    home = outlooks.series_home(broken, np.arange(len(broken.days)))
+    assert (home[:half] == outlooks.SERIES_HOME).all()
+    assert (home[half:] == 0).all()

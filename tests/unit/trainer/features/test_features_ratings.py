@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from trainer.data.league import League
 from trainer.features import ratings
-from trainer.features.season_games import SeasonGames, season_games
+from trainer.features.season_games import COLUMNS, SeasonGames, season_games
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +60,40 @@ def test_point_rating_before_the_first_game_is_the_prior(seasons: list[SeasonGam
     games = seasons[0]
     prior = np.tile(np.arange(9.0), (len(games.days), 1))
     np.testing.assert_allclose(ratings.point_rating(games, prior)[0], np.arange(9) - 4.0)
+
+
+def neutral_day(games: SeasonGames, day: int) -> SeasonGames:
+    """The same season with the games of one day at a neutral site."""
+    return replace(games, neutral=games.date == games.days[day])
+
+
+def test_nobody_is_at_home_at_a_neutral_site_in_elo(seasons: list[SeasonGames]) -> None:
+    games = seasons[0]
+    before = ratings.elo([neutral_day(games, 0)])[0]
+    for game in np.flatnonzero(games.date == games.days[0]):
+        margin = games.margin[game]
+        change = 20 * (abs(margin) + 3) ** 0.8 / 7.5 * ((margin > 0) - 0.5)
+        assert before[1, games.home[game]] == pytest.approx(1500 + change)
+        assert before[1, games.away[game]] == pytest.approx(1500 - change)
+
+
+def test_a_neutral_game_is_worth_its_whole_margin(seasons: list[SeasonGames]) -> None:
+    """As if the home team had won by what it is expected to win more at home."""
+    games = seasons[0]
+    prior = np.zeros((len(games.days), len(games.team_id)))
+    neutral = neutral_day(games, 3)
+    box = games.box.copy()
+    box[neutral.neutral, 0, COLUMNS.index("plus_minus")] += ratings.HOME_POINTS
+    found, expected = ratings.point_rating(neutral, prior), ratings.point_rating(replace(games, box=box), prior)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert not np.allclose(found[4:], ratings.point_rating(games, prior)[4:])
+    np.testing.assert_array_equal(found[:4], ratings.point_rating(games, prior)[:4])
+
+
+def test_without_neutral_games_nothing_has_changed(seasons: list[SeasonGames]) -> None:
+    """Bit by bit: an advantage times one is the advantage."""
+    games = seasons[0]
+    assert not games.neutral.any()
+    np.testing.assert_array_equal(
+        games.margin - ratings.HOME_POINTS * games.advantage, games.margin - ratings.HOME_POINTS
+    )

@@ -24,6 +24,7 @@ def rows(season: str, results: list[tuple[int, int, int, str]]) -> list[dict[str
                     "team_id": team,
                     "opponent_id": other,
                     "home": team == home,
+                    "neutral": False,
                     "won": own > 0,
                     "plus_minus": own,
                     **dict.fromkeys(BOX, 5),
