@@ -78,11 +78,7 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
     if not workers:
         return f"{table}\n\nno workers"
     header = ["worker", "sweep", "slot", "host", "pid", "job", "seen"]
-    now = max(worker.seen_at for worker in workers)
-    at_work = [
-        [w.worker_id, w.batch_id, w.slot, w.host, w.pid, w.job_id, f"{(now - w.seen_at).total_seconds():.0f} s ago"]
-        for w in workers
-    ]
+    at_work = [[w.worker_id, w.batch_id, w.slot, w.host, w.pid, w.job_id, f"{w.seen_s:.0f} s ago"] for w in workers]
     return f"{table}\n\n{text_table(header, at_work)}"
 
 

@@ -46,7 +46,7 @@ class Crew:
         self.n_jobs = n_jobs
         self.arrays: list[Array] = []
         self._executor = executor
-        self._outputs = outputs
+        self.outputs = outputs
         self._here = Place.here()
         self._strangers = 0
         self._batch_id = ""
@@ -94,7 +94,7 @@ class Crew:
         self._notice(progress.batch_id, progress.closed + closed(), moving=there_before > 0)
         if not self._worth_trying(progress.batch_id, at_work, workers):
             return 0
-        jobs = self._outputs.sweep(progress.batch_id).jobs
+        jobs = self.outputs.sweep(progress.batch_id).jobs
         with termination_held():
             self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
@@ -141,7 +141,7 @@ class Crew:
             self._not_before = time.monotonic() + min(2.0 ** (self._replaced - 1), LONGEST_REST_S)
             return True
         if self._refused(workers) or self._fruitless > MOST_FRUITLESS:
-            raise WorkersFailedError(self._failure(batch_id))
+            raise WorkersFailedError(self._failure(batch_id, workers))
         if time.monotonic() < self._not_before:
             return False
         self._fruitless += 1
@@ -155,8 +155,11 @@ class Crew:
         last = self.arrays[-1]
         return EXIT_USER_ERROR in last.exit_codes() and not any(last.owns(worker) for worker in workers)
 
-    def _failure(self, batch_id: str) -> str:
+    def _failure(self, batch_id: str, workers: Sequence[WorkerRow]) -> str:
         lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless} submissions)."]
+        # The ledger knows why also where their logs could not be written.
+        reasons = dict.fromkeys(worker.reason for worker in workers if self.arrays[-1].owns(worker))
+        lines += [f"They say: {reason}" for reason in reasons if reason]
         for log in self.arrays[-1].logs[:1]:
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL_LINES:] if log.exists() else []
             lines += [f"The end of {log}:", *(f"  {line}" for line in tail)]

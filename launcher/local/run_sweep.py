@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from launcher.local.crew import Crew, WorkersFailedError
+from trainer.contract import disks
 from trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
 
@@ -56,6 +57,10 @@ def run_sweep(
             submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:
             return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", submitted)
+        except OSError as error:
+            if not (found := disks.fault(error)):
+                raise
+            return Outcome(progress, f"{batch_id}: {disks.stopping(found, crew.outputs.root)}", submitted)
         now = (progress.pending, progress.running, progress.done, progress.failed, at_work)
         pause = SHORTEST_PAUSE_S if now != seen else min(pause * 1.5, LONGEST_PAUSE_S)
         seen = now

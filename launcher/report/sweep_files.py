@@ -110,7 +110,7 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     """
     sweep = read_sweep(ledger, batch_id, outputs)
     paths = outputs.sweep(batch_id)
-    _mark_dead(sweep, paths)
+    _mark_ended(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
@@ -122,11 +122,16 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     write_json(paths.summary, summary(sweep))
 
 
-def _mark_dead(sweep: Sweep, paths: SweepPaths) -> None:
-    """Say in the folder of a run whose worker died what only the ledger knows."""
+def _mark_ended(sweep: Sweep, paths: SweepPaths) -> None:
+    """Say in the folder of a run what only the ledger knows: its worker died, or could not write any more."""
     for trial in sweep.incomplete:
-        if trial.state == AttemptState.DEAD and trial.run_id is not None:
-            mark_ended(paths.run(trial.run_id).provenance, "dead", trial.reason or "its worker died")
+        if trial.run_id is None:
+            continue
+        record = paths.run(trial.run_id).provenance
+        if trial.state == AttemptState.DEAD:
+            mark_ended(record, "dead", trial.reason or "its worker died")
+        elif trial.state == AttemptState.RELEASED:
+            mark_ended(record, "released", trial.reason or "the slot was given back")
 
 
 def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:

@@ -7,10 +7,13 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
-from trainer.contract.errors import EXIT_USER_ERROR, UserError, suggest
+from trainer.contract import disks
+from trainer.contract.errors import EXIT_USER_ERROR, DiskError, UserError, suggest
 
 EXIT_INTERRUPTED = 130
 
@@ -56,16 +59,27 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
     try:
         code = args.handler(args)
         sys.stdout.flush()
-    except UserError as error:
-        say(f"error: {error}", aside=True)
-        return EXIT_USER_ERROR
+    except DiskError as error:
+        return _user_error(error)
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here", aside=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         stop_talking()
         return 0
+    except Exception as error:
+        if found := disks.fault(error):
+            return _user_error(disks.stopping(found, Path()))
+        if isinstance(error, UserError):
+            return _user_error(error)
+        raise
     return code or 0
+
+
+def _user_error(error: UserError) -> int:
+    with suppress(OSError):  # what is full may be where this goes
+        say(f"error: {error}", aside=True)
+    return EXIT_USER_ERROR
 
 
 def print_anything() -> None:

@@ -31,6 +31,10 @@ class DatabaseError(UserError):
     """The database cannot be used."""
 
 
+class DiskError(UserError):
+    """A file system is full, read-only or broken."""
+
+
 class SweepChangedError(UserError):
     """A sweep of this name exists with another configuration."""
 

@@ -18,10 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
+        with _naming(path):
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -73,15 +74,26 @@ def create_text(path: Path, text: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        _sync(temporary)
-        path.hardlink_to(temporary)
+        with _naming(path):
+            temporary.write_text(text, encoding="utf-8")
+            _sync(temporary)
+            path.hardlink_to(temporary)
     except FileExistsError:
         return False
     finally:
         temporary.unlink(missing_ok=True)
     _sync(path.parent)
     return True
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What fails while it writes, and not while it opens, does not say where: here it does."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _sync(path: Path) -> None:

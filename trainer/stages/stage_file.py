@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from trainer.contract.files import replacing
@@ -48,12 +51,21 @@ class Contents:
 
 
 def write(path: Path, contents: Contents) -> int:
-    """Write `contents`, whole or not at all. Returns the file's size in bytes."""
+    """Write `contents`, whole or not at all. Returns the file's size in bytes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     arrays = {name: np.asarray(array, order="C") for name, array in contents.arrays.items()}
     notes = {**contents.notes, "sha256": checksum(contents)}
     with replacing(path) as temporary:
         # One key: safetensors writes several in an order that changes, and equal contents should be equal files.
-        save_file(arrays, temporary, metadata={"notes": json.dumps(notes, sort_keys=True)})
+        try:
+            save_file(arrays, temporary, metadata={"notes": json.dumps(notes, sort_keys=True)})
+        except SafetensorError as error:
+            if number := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+            raise
         return temporary.stat().st_size
 
 

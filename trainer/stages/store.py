@@ -4,6 +4,9 @@ An entry is named by the SHA-256 of everything that can change it, so a hit need
 one: a stage has a depth (epochs, rounds, trees) that is not part of its name. Whoever needs less reads a prefix of what
 is there; whoever needs more continues it. Nothing is locked by files: an injected arbiter (the database) says who
 builds, and a rename publishes.
+
+It is a cache and no more: one that cannot be read or written is said once and done without. Each then builds what it
+needs by itself, because nobody could hand anything on.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
+from trainer.contract import disks
 from trainer.contract.digests import digest
 from trainer.contract.errors import UserError
 from trainer.contract.paths.store import StorePaths
@@ -65,13 +69,18 @@ class Store:
         """Open or create the store.
 
         Raises:
-            UserError: when the folder cannot be made.
+            UserError: when the folder cannot be made, and the file system is not at fault.
         """
+        self.paths = StorePaths(root)
+        self._lacking = False
+        self._said = False
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"paths.batch_cache {root}: cannot be made: {error.strerror}. Set another folder") from None
-        self.paths = StorePaths(root)
+            if not disks.fault(error):
+                found = f"paths.batch_cache {root}: cannot be made: {error.strerror}. Set another folder"
+                raise UserError(found) from None
+            self._do_without(error)
         self.counts: dict[str, StageCount] = {}
         self._building = building
         self._max_bytes = int(max_gb * 1e9)
@@ -104,13 +113,16 @@ class Store:
     def fetch_unless_busy(
         self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0
     ) -> Contents | None:
-        """As `fetch`, but None when somebody else is building it: there may be something better to do than to wait."""
+        """As `fetch`, but None when somebody else is building it: there may be something better to do than to wait.
+
+        Nobody waits for a store that cannot be written.
+        """
         name = digest({"stage": stage, **identity})
         if (found := self._open(stage, name, depth)) is not None:
             self._count(stage, hit=True)
             log.info("%s: hit %s", stage, name[:12])
             return found
-        with self._building(f"{stage}/{name}") as mine:
+        with nullcontext(True) if self._lacking else self._building(f"{stage}/{name}") as mine:
             return self._make(stage, name, identity, build, depth) if mine else None
 
     def _make(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents:
@@ -129,6 +141,13 @@ class Store:
 
     def _open(self, stage: str, name: str, depth: int) -> Contents | None:
         """The deepest entry of at least `depth`. A file that is not what was written is removed."""
+        try:
+            return self._deepest(stage, name, depth)
+        except OSError as error:
+            self._do_without(error)
+            return None
+
+    def _deepest(self, stage: str, name: str, depth: int) -> Contents | None:
         for path, found in reversed(self.paths.entries(stage, name)):
             if found < depth:
                 return None
@@ -147,7 +166,7 @@ class Store:
         contents = stage_file.read(path, verify=version not in self._verified)
         self._verified.add(version)
         # The time of access says how long an entry was not used; the time of change stays, as part of `version`.
-        with suppress(PermissionError):  # somebody else's file in a shared store
+        with suppress(OSError):  # somebody else's file in a shared store, or a read-only one
             os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
         return contents
 
@@ -155,11 +174,22 @@ class Store:
         path = self.paths.entry(stage, name, depth)
         try:
             size = stage_file.write(path, contents)
+            log.info("%s: stored %s, %.1f MB", stage, name[:12], size / 1e6)
+            self._lacking = False
+            prune(self.paths, self._max_bytes)
         except OSError as error:
-            log.warning("%s: cannot be stored (%s); the run goes on without it", path, error.strerror)
+            self._do_without(error)
+
+    def _do_without(self, error: OSError) -> None:
+        """Go on without what cannot be read or written; later entries are tried again, as there may be room by then."""
+        self._lacking = True
+        if self._said:
             return
-        log.info("%s: stored %s, %.1f MB", stage, name[:12], size / 1e6)
-        prune(self.paths, self._max_bytes)
+        self._said = True
+        root = self.paths.root
+        found = disks.fault(error)
+        trouble = disks.described(found, root) if found else f"{error.filename or root}: {error.strerror}"
+        log.warning("paths.batch_cache %s cannot be used: %s. Work goes on without it, slower", root, trouble)
 
     def _count(self, stage: str, *, hit: bool) -> None:
         old = self.counts.get(stage, StageCount())

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from trainer.contract import disks
 from trainer.contract.config.search_space import Parameters
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DatabaseError, UserError
@@ -118,6 +119,7 @@ def drain(
 
     Raises:
         DatabaseError: the database was away for longer than the ledger's patience.
+        DiskError: a file system is full, read-only or broken; the slot is given back.
     """
     spec = ledger.spec(batch_id)
     with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
@@ -186,9 +188,11 @@ class _Worker:
                     self.ledger.release(claim, str(error), patience_s=0)
                 raise
             except UserError as error:
+                self._release_if_blameless(claim, started, error)
                 self._release_if_unready(claim, started, str(error))
                 return self._end(claim, started, "failed", str(error), final=True)
             except Exception as error:
+                self._release_if_blameless(claim, started, error)
                 _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
                 self.failures_in_a_row += 1
                 return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
@@ -201,6 +205,17 @@ class _Worker:
         self.result = replace(self.result, done=self.result.done + 1)
         self.failures_in_a_row = 0
         return None
+
+    def _release_if_blameless(self, claim: Claim, started: _Started, error: Exception) -> None:
+        """A disk's fault is none of the slot's.
+
+        Raises:
+            DiskError: instead of `error`.
+        """
+        if found := disks.fault(error):
+            trouble = disks.stopping(found, Path(self.spec.config.paths.outputs))
+            self._end(claim, started, "released", str(trouble)[:LONGEST_REASON])
+            raise trouble from error
 
     def _release_if_unready(self, claim: Claim, started: _Started, reason: str) -> None:
         """What this worker lacks is no fault of the slot's."""

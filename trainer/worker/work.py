@@ -20,7 +20,7 @@ from types import FrameType
 
 from trainer.contract import process
 from trainer.contract.database.address import database_url
-from trainer.contract.errors import DataError
+from trainer.contract.errors import DataError, UserError
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.ledger import Ledger, lease_seconds
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
@@ -53,7 +53,7 @@ def work(batch_ids: Sequence[str], *, threads: int, share: bool = True) -> int:
         0 when no slot is left, 85 when told to stop before, 1 when trials fail here one after the other.
 
     Raises:
-        UserError: unknown sweep, other data than the sweep was made for, no such device, no database.
+        UserError: unknown sweep, other data than the sweep was made for, no such device, no database, a full disk.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stop = _stop_on_signals()
@@ -121,6 +121,9 @@ class _Service:
             log.info("%s: %s", batch_id, result)
             if reason == UNFIT:
                 raise _UnfitError
+        except UserError as error:
+            reason = str(error)
+            raise
         finally:
             ledger.stop_worker(worker_id, reason)
         return result

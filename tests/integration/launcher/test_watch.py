@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from launcher.local.run_plan import run_plan
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
 from trainer.contract import command_line
+from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger
 
@@ -221,3 +223,16 @@ def test_retry_opens_failed_slots_only(registered, capsys):
     assert registered.progress("a").pending == 3
     assert launcher("retry", "a") == 0
     assert "nothing to retry" in capsys.readouterr().out
+
+
+def test_seen_is_counted_by_the_databases_clock_also_when_all_workers_are_dead(registered, capsys):
+    for name in ("a", "b"):
+        registered.claim(name, registered.start_worker(name, "testhost", os.getpid()))
+    with connected(registered.url) as session:
+        execute(session, "UPDATE truestrength.workers SET seen_at = seen_at - interval '1000 s', lease_until = seen_at")
+    assert launcher("status") == 0
+    seen = [int(found) for found in re.findall(r"(\d+) s ago", capsys.readouterr().out)]
+    assert len(seen) == 2
+    assert min(seen) >= 1000
+    assert launcher("status", "--json") == 0
+    assert min(worker["seen_s"] for worker in json.loads(capsys.readouterr().out)["workers"]) >= 1000

@@ -13,6 +13,7 @@ import msgspec
 import polars as pl
 import pytest
 
+from tests.support.small_sweep import SMALL, small_sweep
 from trainer.contract.config.settings import load_config
 from trainer.contract.files import write_text
 from trainer.contract.league.manifest import read_manifest
@@ -20,23 +21,7 @@ from trainer.contract.ledger import AttemptState
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
 from trainer.contract.records.metrics import RunMetrics
 from trainer.contract.records.provenance import Provenance
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
 from trainer.data.demo import demo
-
-CONFIG = """
-paths: {data: league, outputs: out, batch_cache: cache}
-evaluation: {validation: 1, holdout: 1}
-training: {n_folds: 2, max_lists_oof: 12, max_final_batches: 12, rolling_windows: [10]}
-model_a: {epochs: 2, hidden: 8}
-model_b: {n_estimators: 10}
-model_c: {n_estimators: 10}
-search_spaces:
-  phase1:
-    model_a_epochs: {type: int, low: 1, high: 3}
-    n_estimators_xgb: {type: int, low: 5, high: 12}
-    n_estimators_rf: {type: int, low: 5, high: 12}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +34,9 @@ def league(tmp_path_factory):
 @pytest.fixture
 def project(tmp_path, monkeypatch, league, project_database):
     (tmp_path / "league").symlink_to(league)
-    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "config.yaml").write_text(SMALL)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def spec(n_trials=3, overrides=()):
-    return SweepSpec(
-        batch_id="small",
-        objective=Objective.SPEARMAN,
-        target=Target.FINAL_RANK,
-        phase=Phase.PHASE1,
-        method=Method.OPTUNA,
-        n_trials=n_trials,
-        config=load_config(Path("config.yaml"), overrides),
-        data_fingerprint=read_manifest(Path("league")).fingerprint,
-    )
 
 
 def trainer(*arguments):
@@ -78,7 +50,7 @@ def read(path, kind):
 
 def test_a_worker_drains_its_sweep_and_leaves_whole_runs(project, ledger):
     outputs = OutputsRoot(Path("out"))
-    ledger.register(spec(), outputs)
+    ledger.register(small_sweep(), outputs)
     done = trainer("work", "--batch-id", "small", "--threads", 1)
     assert done.returncode == 0, done.stderr
     attempts = ledger.attempts("small")
@@ -113,7 +85,7 @@ def test_a_worker_drains_its_sweep_and_leaves_whole_runs(project, ledger):
 
 def test_a_worker_told_to_stop_gives_its_slot_back_and_the_next_one_finishes(project, ledger):
     # Long enough for a signal to arrive in the middle of model A.
-    slow = spec(n_trials=1, overrides=["search_spaces.phase1.model_a_epochs={type: fixed, value: 150}"])
+    slow = small_sweep(n_trials=1, overrides=["search_spaces.phase1.model_a_epochs={type: fixed, value: 150}"])
     ledger.register(slow, OutputsRoot(Path("out")))
     command = [sys.executable, "-m", "trainer", "work", "--batch-id", "small", "--threads", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as worker:
@@ -136,7 +108,7 @@ def test_a_worker_told_to_stop_gives_its_slot_back_and_the_next_one_finishes(pro
 
 
 def test_wrong_input_is_a_clear_error(project, ledger, league):
-    ledger.register(spec(), OutputsRoot(Path("out")))
+    ledger.register(small_sweep(), OutputsRoot(Path("out")))
     unknown = trainer("work", "--batch-id", "smal")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "did you mean 'small'?" in unknown.stderr
@@ -157,7 +129,7 @@ def test_wrong_input_is_a_clear_error(project, ledger, league):
 
 def test_a_worker_does_not_wait_for_a_trial_of_another_one_but_goes_on_and_comes_back(project, ledger):
     outputs = OutputsRoot(Path("out"))
-    first, second = spec(n_trials=1), msgspec.structs.replace(spec(n_trials=1), batch_id="second")
+    first, second = small_sweep(n_trials=1), msgspec.structs.replace(small_sweep(n_trials=1), batch_id="second")
     for sweep in (first, second):
         ledger.register(sweep, outputs)
     other = ledger.claim("small", ledger.start_worker("small", "testhost", os.getpid()))
@@ -176,7 +148,7 @@ def test_a_worker_does_not_wait_for_a_trial_of_another_one_but_goes_on_and_comes
 
 
 def test_another_league_under_a_running_worker_costs_no_trial(project, ledger, league):
-    ledger.register(spec(n_trials=40), OutputsRoot(Path("out")))
+    ledger.register(small_sweep(n_trials=40), OutputsRoot(Path("out")))
     Path("league").unlink()
     shutil.copytree(league, "league")
     manifest = Path("league/league.json")

@@ -216,6 +216,7 @@ ORDER BY slot, attempt;
 -- name: workers
 SELECT workers.worker_id, workers.batch_id, workers.host, workers.pid, workers.job_id, workers.place, workers.reason,
        workers.started_at, workers.seen_at, workers.stopped_at,
+       extract(epoch FROM clock_timestamp() - workers.seen_at)::float8 AS seen_s,
        stopped_at IS NULL AND workers.lease_until > clock_timestamp() AS live,
        slots.slot
 FROM truestrength.workers

@@ -204,6 +204,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     """Why it stopped, where known."""
     started_at: datetime
     seen_at: datetime
+    seen_s: float
+    """Seconds since then, by the database's clock."""
     stopped_at: datetime | None
     live: bool
     """Not stopped, and its lease runs."""

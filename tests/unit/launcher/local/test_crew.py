@@ -88,6 +88,7 @@ def worker(job_id="theirs", live=True, pid=1, place="elsewhere"):
         reason=None,
         started_at=NOW,
         seen_at=NOW,
+        seen_s=0.0,
         stopped_at=None,
         live=live,
         slot=None,
