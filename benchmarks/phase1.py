@@ -81,9 +81,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
-    print(
-        heading(f"Phase I on {args.data}, {SWEEPS} sweeps of {args.n_trials} trials, {args.n_jobs} workers"), flush=True
-    )
+    data = args.data if not args.against else args.logs or "a demo league of each state"
+    print(heading(f"Phase I on {data}, {SWEEPS} sweeps of {args.n_trials} trials, {args.n_jobs} workers"), flush=True)
     if args.against:
         _compare(args)
         return
