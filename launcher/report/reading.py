@@ -102,6 +102,7 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     ended = [row for row in ledger.attempts(batch_id) if row.state is not AttemptState.RUNNING]
     return Sweep(
         spec=spec,
+        standing=ledger.progress(batch_id).standing,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
         importances=read_file(paths.importances, Importances),
     )

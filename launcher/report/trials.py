@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from trainer.contract.config.search_space import PARAMETER_KEYS
+from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
 from trainer.contract.sweep.rungs import rung_of_slots
@@ -86,6 +87,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep and the attempts that have ended, ordered by slot and attempt."""
 
     spec: SweepSpec
+    standing: Standing
+    """When the ledger was read."""
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
 

@@ -4,7 +4,7 @@ from trainer.contract.ledger import SweepProgress
 from trainer.contract.words import Method, Objective, Phase, Target
 
 
-def sweep_progress(batch_id="a", *, done=0, failed=0, running=0, n_trials=12, best=None, run=None):
+def sweep_progress(batch_id="a", *, done=0, failed=0, running=0, n_trials=12, best=None, run=None, cancelled=False):
     """A sweep whose other trials are pending."""
     return SweepProgress(
         batch_id=batch_id,
@@ -24,5 +24,5 @@ def sweep_progress(batch_id="a", *, done=0, failed=0, running=0, n_trials=12, be
         ended=done + failed,
         last_finished_at=None,
         live_workers=0,
-        cancelled=False,
+        cancelled=cancelled,
     )

@@ -24,6 +24,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_MAX_THREADS",
     "POLARS_MAX_THREADS",
 )
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Of this process's container: microseconds of CPU in a period, and the period."""
 EXIT_TOLD_TO_STOP = 85
 """Of `python -m trainer work`: it was told to stop, gave back its slot, and work is left."""
 
@@ -64,7 +66,7 @@ def cores() -> int:
     """Cores that this process may use: affinity and, in a container, the cgroup's quota."""
     available = len(os.sched_getaffinity(0))
     with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
         available = min(available, max(1, int(quota) // int(period)))
     return available
 

@@ -120,7 +120,8 @@ def _objective(objective: Objective) -> str:
 def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
     complete = sum(len(sweep.complete) for sweep in sweeps)
-    missing = [batch_id for batch_id in planned if not _is_whole(begun.get(batch_id))]
+    whole = {name for name, sweep in begun.items() if sweep.standing == "complete"}
+    missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
         if not missing
@@ -136,16 +137,11 @@ _THERE = ("sweep", "state", "trials", "of", "not completed", "best value", "run"
 
 def _row(batch_id: str, sweep: Sweep | None) -> list[str]:
     if sweep is None:
-        return [batch_id, "not started", *[MISSING] * 5]
+        return [batch_id, MISSING, *[MISSING] * 5]
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
-    state = "complete" if _is_whole(sweep) else "incomplete" if sweep.trials else "not started"
     counts = [str(len(sweep.complete)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    return [batch_id, state, *counts, value, best.run if best else MISSING]
-
-
-def _is_whole(sweep: Sweep | None) -> bool:
-    return sweep is not None and len(sweep.complete) >= sweep.spec.n_trials
+    return [batch_id, sweep.standing, *counts, value, best.run if best else MISSING]
 
 
 def _ended(trials: Sequence[Trial]) -> str:

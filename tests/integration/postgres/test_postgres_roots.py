@@ -140,6 +140,8 @@ def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered,
         assert launcher("db", "url", *words) == 0
         url = capsys.readouterr().out.strip()
         assert url == paths.root_url(f"outputs_{outputs_id(outputs)}").read_text()
+        assert launcher("db", "url", "--sqlalchemy", *words) == 0
+        assert capsys.readouterr().out.strip() == url.replace("postgresql:", "postgresql+psycopg2:")
 
     known = set(paths.urls.iterdir())
     for words in (["status"], ["forget", BATCH], ["cancel", BATCH], ["retry", BATCH], ["logs", BATCH], ["db", "url"]):

@@ -5,6 +5,7 @@ import yaml
 
 from launcher.slurm.profile import load_profile
 from trainer.contract.config.settings import load_config
+from trainer.contract.config.yaml_files import read_merged
 from trainer.contract.errors import ConfigError
 from trainer.contract.words import Phase
 
@@ -99,7 +100,7 @@ def test_null_and_true_are_what_they_are_where_no_text_is_wanted(tmp_path):
 
 def test_keys_are_as_they_are_written_and_merges_work(tmp_path):
     (tmp_path / "p.yaml").write_text("timeout_min: 10\nsbatch: {on: 1, 010: x, null: y, <<: {yes: 3}}\n")
-    assert load_profile(tmp_path / "p.yaml").sbatch == {"on": 1, "010": "x", "null": "y", "yes": 3}
+    assert read_merged(tmp_path / "p.yaml")[0]["sbatch"] == {"on": 1, "010": "x", "null": "y", "yes": 3}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,13 @@ def test_launcher_and_worker_set_the_same_variables(monkeypatch):
         monkeypatch.setenv(name, "77")
     assert use_threads(3) == 3
     assert {name: os.environ[name] for name in THREAD_VARIABLES} == thread_environment(3)
-    assert use_threads(None) == len(os.sched_getaffinity(0))
+    assert use_threads(None) == process.cores()
     with pytest.raises(UserError, match="at least 1"):
         use_threads(0)
+
+
+@pytest.mark.parametrize(("quota", "threads"), [("150000 100000", 1), ("50000 100000", 1), ("max 100000", None)])
+def test_a_containers_quota_counts(monkeypatch, tmp_path, quota, threads):
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(process, "CPU_QUOTA", tmp_path / "cpu.max")
+    assert use_threads(None) == threads or (threads is None and len(os.sched_getaffinity(0)))

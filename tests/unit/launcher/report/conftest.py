@@ -169,7 +169,8 @@ def make_sweep(spec: SweepSpec, skills: list[float], first_run: int = 25) -> Swe
     known = Importances(
         batch_id=spec.batch_id, n_trials=len(skills), importances={"max_depth": 0.75, "learning_rate": 0.25}
     )
-    return Sweep(spec=spec, trials=trials, importances=known)
+    standing = "complete" if len(skills) >= spec.n_trials else "stopped" if skills else "waiting"
+    return Sweep(spec=spec, standing=standing, trials=trials, importances=known)
 
 
 def make_phase1(n_trials: int = 12, skill: float = 0.82, seed: int = 3) -> list[Sweep]:

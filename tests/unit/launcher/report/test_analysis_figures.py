@@ -141,7 +141,7 @@ def test_another_value_is_another_file(build, tmp_path):
     def draw_and_read(skill):
         spec = build.spec(Objective.RANK_RMSE)
         lost = build.trial(spec, 0, skill, 25, metrics=None)
-        draw_figures([Sweep(spec=spec, trials=(lost,))], tmp_path, pytest.fail)
+        draw_figures([Sweep(spec=spec, standing="stopped", trials=(lost,))], tmp_path, pytest.fail)
         return (tmp_path / "trials_rank_rmse.png").read_bytes()
 
     assert draw_and_read(0.80) != draw_and_read(0.81)

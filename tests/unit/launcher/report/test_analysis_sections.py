@@ -134,11 +134,11 @@ def test_a_holdout_of_another_run_is_not_taken_for_the_best_ones(build):
 def test_what_is_missing_is_said(build):
     sweeps = build.phase1(3)
     planned = [sweep.spec.batch_id for sweep in sweeps]
-    half = msgspec.structs.replace(sweeps[0], trials=sweeps[0].trials[:2])
+    half = msgspec.structs.replace(sweeps[0], standing="stopped", trials=sweeps[0].trials[:2])
     text = make_report([half], planned)
     assert "**Incomplete: 0 of 13 sweeps are complete** so far, 2 trials in all." in text
     [rows] = tables(part(text, "## What is there"))
-    assert [row["state"] for row in rows] == ["incomplete", *["not started"] * 12]
+    assert [row["state"] for row in rows] == ["stopped", *["-"] * 12]
     assert (rows[0]["trials"], rows[0]["of"]) == ("2", "3")
     assert "No complete trial yet." in part(text, "## Best run for `playoff_outcome`")
     assert "The rolling sweep has no complete trial yet." in text

@@ -13,9 +13,10 @@ from launcher.slurm.profile import ClusterProfile
 from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
 from launcher.slurm.queue import of
 from launcher.slurm.site import Site, Sweep
+from tests.support.sweep_rows import sweep_progress
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Phase
 
 TOKEN = "3fa9c21b"
 PLAN = "plan-8778633c"
@@ -114,37 +115,23 @@ class Rows:
         self.reasons[worker_id] = reason
 
     def set(self, batch_id, **values):
-        self.sweeps[batch_id] = sweep(batch_id, **values)
-
-
-def sweep(batch_id, *, done=0, failed=0, running=0, cancelled=False, n_trials=6):
-    return SweepProgress(
-        batch_id=batch_id,
-        objective=Objective.SPEARMAN,
-        target=Target.FINAL_RANK,
-        phase=Phase.PHASE1,
-        method=Method.OPTUNA,
-        n_trials=n_trials,
-        pending=n_trials - done - failed - running,
-        running=running,
-        done=done,
-        failed=failed,
-        best_value=None,
-        best_run_id=None,
-        mean_seconds=None,
-        started_at=None,
-        ended=done + failed,
-        last_finished_at=None,
-        live_workers=0,
-        cancelled=cancelled,
-    )
+        self.sweeps[batch_id] = sweep_progress(batch_id, **{"n_trials": 6, **values})
 
 
 def worker_row(worker_id, job_id, **values):
     now = datetime.now(UTC)
     row = {"stopped_at": None, "live": False, "reason": None, "slot": None, **values}
     return WorkerRow(
-        worker_id=worker_id, batch_id="a", host="n1", pid=1, job_id=job_id, place="", started_at=now, seen_at=now, **row
+        worker_id=worker_id,
+        batch_id="a",
+        host="n1",
+        pid=1,
+        job_id=job_id,
+        place="",
+        started_at=now,
+        seen_at=now,
+        seen_s=0,
+        **row,
     )
 
 
@@ -157,7 +144,7 @@ def site(tmp_path):
 
 @pytest.fixture
 def rows():
-    return Rows({name: sweep(name) for name in ("a", "b", "r")})
+    return Rows({name: sweep_progress(name, n_trials=6) for name in ("a", "b", "r")})
 
 
 def submit(site, queue, rows, **how):
