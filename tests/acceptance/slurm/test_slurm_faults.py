@@ -62,7 +62,8 @@ def test_a_killed_worker_a_requeued_one_and_a_restarted_controller(project):
 
 
 def test_told_to_stop_by_signal_walltime_and_preemption(project):
-    project.environment["TRUESTRENGTH_LEASE_S"] = "60"
+    # Longer than a worker lies frozen here: until SLURM tells it that its walltime is nearly over.
+    project.environment["TRUESTRENGTH_LEASE_S"] = "180"
     project.profile(partition="low", cpus=2, finisher={"partition": "normal", "mem_gb": 1})
     workers = frozen_workers(project, 6, 3)
     told, timed, preempted = workers

@@ -132,7 +132,9 @@ def test_make_says_it_first(home):
     clone = home / "clone"
     for name in subprocess.check_output(["git", "ls-files"], cwd=REPOSITORY, text=True).splitlines():
         if (
-            name.startswith(("launcher/", "trainer/contract/", "trainer/__init__", "Makefile"))
+            name.startswith(
+                ("launcher/", "trainer/contract/", "trainer/__init__", "Makefile", "pyproject", "constraints")
+            )
             and (REPOSITORY / name).exists()
         ):
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
