@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def was_told(pid):
 def test_a_killed_worker_a_requeued_one_and_a_restarted_controller(project):
     workers = frozen_workers(project, 6, 2)
     (killed, (its_pid, its_attempt)), (requeued, (other_pid, _)) = workers.items()
+    # A controller writes its state seconds after a change. One that is killed before forgets that the jobs have begun.
+    time.sleep(10)
     project.slurm.act("kill-controller")
     project.slurm.act("start-controller")
     os.kill(its_pid, signal.SIGKILL)
