@@ -182,8 +182,8 @@ def test_the_report_covers_the_plan_and_the_roots_other_sweeps(ledger, outputs, 
     assert registered(ledger, outputs) == [BATCH, "phase1_ndcg4_final_rank"]
     for batch_id, state in (
         (BATCH, "complete"),
-        ("phase1_ndcg4_final_rank", "not started"),
-        ("not_registered", "not s"),
+        ("phase1_ndcg4_final_rank", "waiting"),
+        ("not_registered", "-"),
     ):
         assert any(line.startswith(f"| {batch_id} ") and f"| {state}" in line for line in text.splitlines())
     assert "phase1_ndcg16_final_rank" not in text
