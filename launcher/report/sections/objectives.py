@@ -1,4 +1,4 @@
-"""The report's sections on objectives, targets and rolling windows: who won, with which parameters, against whom."""
+"""The report's sections on objectives and targets: who won, with which parameters, against whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's sections below the results: slices, what each model is worth, time, failures, repeating, terms."""
+"""The report's sections by third of the season and by conference, and on what each model is worth in the stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every path of the system. Nobody else joins paths, and nobody else knows a file's name.
+"""The paths of an outputs root: sweeps, runs, what the jobs of a cluster share, reservations of run ids.
 
 The surprising one: a run id is reserved by creating `.run_ids/<id>` in the outputs root, because two sweeps put
 their run folders in different places and only one of them may have `run_025`.
