@@ -1,19 +1,20 @@
 """Chaos on a real SLURM: blows of `benchmarks.chaos` that strike workers and connections, and those of a cluster."""
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 
 from benchmarks.chaos import reference
-from benchmarks.chaos.faults import Blows, Strike
+from benchmarks.chaos.faults import SETTLE_S, Blows, Strike
 from benchmarks.chaos.plan import Fault, dealt
 from benchmarks.chaos.project import APPLICATION
 from trainer.contract.config import settings
@@ -65,38 +66,77 @@ class Stage:
             timer.join()
 
 
+class ClusterBlows(Blows):
+    """Finds workers by their jobs, because a node's pids are its own; while one is struck the others lie still."""
+
+    def caught(self):
+        project, held = self.user.cluster, {}
+        while project.slurm.queue() and not self._hold(held):
+            time.sleep(0.1)
+        if not held:
+            return
+        pid = self.dice.choice(sorted(held))
+        try:
+            yield pid, held.pop(pid)
+        finally:
+            for other in held:
+                self.wake(other)
+
+    def _hold(self, held):
+        """Stop every worker; those in the middle of an attempt stay stopped."""
+        project = self.user.cluster
+        for worker in project.ledger.workers(BATCH):
+            with suppress(AssertionError, ProcessLookupError):
+                pid = project.trainer_pid(worker.job_id)
+                if worker.slot is None or pid in self.frozen:
+                    continue
+                os.kill(pid, signal.SIGSTOP)
+                self.frozen.add(pid)
+                time.sleep(SETTLE_S)
+                if attempt := self._running(worker.job_id):
+                    held[pid] = attempt
+                else:
+                    self.wake(pid)
+        return held
+
+    def _running(self, job_id):
+        for row in self.user.cluster.ledger.attempts(BATCH):
+            if row.job_id == job_id and row.state is AttemptState.RUNNING and row.run_id is not None:
+                return row
+        return None
+
+
 def kill_job(blows, strike):
     """All processes of a job at once, as the kernel does when its memory is used up."""
     for _, attempt in blows.caught():
         strike.victim, strike.attempt, strike.fates = attempt.job_id, attempt, frozenset({AttemptState.DEAD})
-        ask(blows, "scancel", "--full", "--signal=KILL", attempt.job_id)
+        blows.user.cluster.slurm.ask("scancel", "--full", "--signal=KILL", attempt.job_id)
 
 
 def requeue(blows, strike):
     for pid, attempt in blows.caught():
         strike.victim, strike.attempt, strike.fates = attempt.job_id, attempt, ENDED
-        ask(blows, "scontrol", "requeue", attempt.job_id)
+        blows.user.cluster.slurm.ask("scontrol", "requeue", attempt.job_id)
         blows.wake(pid)
 
 
 def lose_node(blows, strike):
+    slurm = blows.user.cluster.slurm
     for _, attempt in blows.caught():
-        queue = blows.user.cluster.slurm.queue()
-        node = next(job["node"] for job in queue if job["id"] == attempt.job_id)
+        node = next(job["node"] for job in slurm.queue() if job["id"] == attempt.job_id)
         strike.victim, strike.attempt, strike.fates = node, attempt, frozenset({AttemptState.DEAD})
-        blows.user.cluster.slurm.act("crash", node)
-        ask(blows, "scontrol", "update", f"nodename={node}", "state=DOWN", "reason=lost")
+        slurm.act("crash", node)
+        slurm.ask("scontrol", "update", f"nodename={node}", "state=DOWN", "reason=lost")
 
 
 def kill_controller(blows, strike):
-    time.sleep(STATE_S)
-    strike.victim = "the controller" if blows.user.cluster.slurm.queue() else ""
-    blows.user.cluster.slurm.act("kill-controller")
-    blows.user.cluster.slurm.act("start-controller")
-
-
-def ask(blows, *command):
-    blows.user.cluster.slurm.ask(*command)
+    slurm = blows.user.cluster.slurm
+    for pid, _ in blows.caught():
+        time.sleep(STATE_S)
+        strike.victim = "the controller"
+        slurm.act("kill-controller")
+        slurm.act("start-controller")
+        blows.wake(pid)
 
 
 BLOWS = {
@@ -122,7 +162,7 @@ def draw(n_rounds, seed):
 def play(round_, project):
     """Play a round to the end of all jobs. Returns what was struck."""
     stage = Stage(project)
-    blows = Blows(stage, random.Random(round_.number))
+    blows = ClusterBlows(stage, random.Random(round_.number))
     command = ["--n-trials", str(TRIALS), "--n-jobs", str(JOBS), "--batch-id", BATCH, "--executor", "slurm"]
     command = ["sweep", "--config", "cheap.yaml", "--cluster", "cluster.yaml", *command, *round_.setting]
     command += ["--set", "training.max_lists_oof=16"]  # a quarter of them is enough for the lowest rung of halving

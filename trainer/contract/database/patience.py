@@ -34,7 +34,8 @@ def patiently(task: Callable[[], T], url: str, patience_s: float) -> T:
 
     def say_waiting(state: RetryCallState) -> None:
         if state.outcome and (state.attempt_number == 3 or state.attempt_number % 20 == 0):
-            said = url_text.redact(" ".join(str(state.outcome.exception()).split()))
+            error = state.outcome.exception()
+            said = url_text.redact(" ".join(str(error and faults.driver_error(error)).split()))
             _log.warning("the database is away (%s); trying again for %.0f min", said, patience_s / 60)
 
     attempts = Retrying(
