@@ -69,8 +69,6 @@ class User:
         if code not in self._expected:
             wanted = ", ".join(map(str, sorted(self._expected)))
             self.findings.append(f"a launcher ended with {code}, expected {wanted}: {self.said()[-3000:]}")
-        if code == 0 and 0 not in self._expected:
-            self._expected = {0}
         self.codes.append(code)
         self._expected, self._process = {0}, None
 

@@ -165,7 +165,8 @@ def play(round_, project):
     blows = ClusterBlows(stage, random.Random(round_.number))
     command = ["--n-trials", str(TRIALS), "--n-jobs", str(JOBS), "--batch-id", BATCH, "--executor", "slurm"]
     command = ["sweep", "--config", "cheap.yaml", "--cluster", "cluster.yaml", *command, *round_.setting]
-    command += ["--set", "training.max_lists_oof=16"]  # a quarter of them is enough for the lowest rung of halving
+    for lists in ("max_lists_oof", "max_final_batches"):  # a quarter of them is enough for the lowest rung of halving
+        command += ["--set", f"training.{lists}=16"]
     strikes = []
     if SUBMISSION in round_.kinds:
         strikes.append(Strike(Fault(SUBMISSION, 0.0, 0.0), killed_while_it_submits(project, command)))
