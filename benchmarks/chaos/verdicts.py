@@ -151,15 +151,16 @@ def _ids(ledger: Ledger, outputs: OutputsRoot, specs: Sequence[SweepSpec]) -> Fi
 
 
 def _names(ledger: Ledger, outputs: OutputsRoot, specs: Sequence[SweepSpec]) -> Findings:
-    """Only who was killed leaves such a name, and only in the folder of his own run."""
+    """Only who was killed leaves such a name: a worker in the folder of its own run, a launcher where it submits."""
     dead = {
         outputs.sweep(spec.batch_id).run(attempt.run_id).folder
         for spec in specs
         for attempt in ledger.attempts(spec.batch_id)
         if attempt.run_id is not None and attempt.state is not AttemptState.COMPLETE
     }
-    for path in outputs.root.rglob(".*.tmp"):
-        if not dead & set(path.parents):
+    submissions = {outputs.sweep(spec.batch_id).jobs for spec in specs}
+    for path in outputs.sweeps.rglob(".*.tmp"):
+        if not (dead | submissions) & set(path.parents):
             yield str(path)
 
 

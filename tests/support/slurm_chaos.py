@@ -107,9 +107,9 @@ class ClusterBlows(Blows):
 
 
 def kill_job(blows, strike):
-    """All processes of a job at once, as the kernel does when its memory is used up."""
+    """All processes of a job; SLURM may tell those of its worker to end when the first is gone."""
     for _, attempt in blows.caught():
-        strike.victim, strike.attempt, strike.fates = attempt.job_id, attempt, frozenset({AttemptState.DEAD})
+        strike.victim, strike.attempt, strike.fates = attempt.job_id, attempt, ENDED
         blows.user.cluster.slurm.ask("scancel", "--full", "--signal=KILL", attempt.job_id)
 
 
