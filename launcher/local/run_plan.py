@@ -30,8 +30,6 @@ from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
-FIGURES_REST_S = 300.0
-"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
 
 class Reports(Protocol):
@@ -68,7 +66,7 @@ class WrittenReports:
         ahead = names[names.index(batch_id) + 1 :]
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
-            analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
+            analyse(self.plan.outputs, names, self.ledger, lambda _: None, resting=True)
 
     def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
