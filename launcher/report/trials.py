@@ -159,7 +159,7 @@ def finite(value: float | None) -> float | None:
 
 
 def is_model(ranker: str) -> bool:
-    """Whether a ranker is one of ours and not a plain baseline."""
+    """Whether a ranker is one of ours and not a baseline."""
     return ranker == STACK or ranker.startswith("model_")
 
 
