@@ -86,10 +86,11 @@ def _budget(args: argparse.Namespace) -> Budget:
 
 
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
-    """Run a plan; a `whole` one ends with the held-out season."""
+    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds."""
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
+    noise = whole and args.noise
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
@@ -98,7 +99,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole, noise)
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:
@@ -118,7 +119,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))
+            reports = WrittenReports(plan, ledger, screen.say, inside, whole, noise)
+            return run_plan(plan, ledger, executor, screen, reports)
 
 
 def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
+from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
     Comparison,
@@ -66,6 +67,7 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
             section(filter(None, [training_adds("On the validation seasons", best.metrics), _held_out_adds(held_out)])),
+            noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
             f"{best.run} (sweep `{best.batch_id}`) has the best validation {HEADLINE_OBJECTIVE} of the {n_trials} "
