@@ -125,45 +125,45 @@ def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = F
 
 def _game_columns(raw: pl.DataFrame, path: Path, repairs: list[str]) -> list[pl.Series]:
     return [
-        *_said(raw, path),
+        *_said(raw),
         _game_ids(raw, path, repairs),
         _dates(raw, path, repairs),
         whole_numbers(raw, "TEAM_ID", path, required=True).alias("team_id"),
     ]
 
 
-def _said(raw: pl.DataFrame, path: Path) -> list[pl.Series]:
-    """What SEASON_ID ("22015"), SEASON and SEASON_TYPE say: the columns of `game_kinds.SAID`; null for nothing."""
+def _said(raw: pl.DataFrame) -> list[pl.Series]:
+    """What SEASON_ID ("22015"), SEASON and SEASON_TYPE say: the columns of `game_kinds.SAID`; null for nothing.
+
+    A cell that is written in no known way is given on as it stands: the game id may tell what the cell does not.
+    """
     nothing = pl.Series([None] * raw.height, dtype=pl.String)
     said = dict.fromkeys((*SAID["season"], *SAID["season_type"]), nothing)
     if "SEASON_ID" in raw.columns:
         ids = _words(raw, "SEASON_ID").str.replace(r"\.0$", "")
-        _refuse(raw["SEASON_ID"], ~ids.str.contains(r"^[1-6]\d{4}$"), path, "is not a season id such as 22015")
-        start = ids.str.slice(1).cast(pl.Int32)
-        said["season by SEASON_ID"] = pl.select(season_name(pl.lit(start))).to_series()
-        said["type by SEASON_ID"] = ids.str.slice(0, 1).replace_strict(KINDS, default=None, return_dtype=pl.String)
+        known = ids.str.contains(r"^[1-6]\d{4}$")
+        names = season_name(pl.lit(ids.str.slice(1).cast(pl.Int32, strict=False)))
+        kinds = ids.str.slice(0, 1).replace_strict(KINDS, default=None, return_dtype=pl.String)
+        said["season by SEASON_ID"] = pl.select(pl.when(known).then(names).otherwise(ids)).to_series()
+        said["type by SEASON_ID"] = pl.select(pl.when(known).then(kinds)).to_series()
     if "SEASON" in raw.columns:
-        said["season by SEASON"] = _season_column(raw, path)
+        said["season by SEASON"] = _season_column(raw)
     if "SEASON_TYPE" in raw.columns:
-        said["type by SEASON_TYPE"] = _season_types(raw, path)
+        said["type by SEASON_TYPE"] = _season_types(raw)
     return [values.alias(name) for name, values in said.items()]
 
 
-def _season_column(raw: pl.DataFrame, path: Path) -> pl.Series:
+def _season_column(raw: pl.DataFrame) -> pl.Series:
     """Seasons by name; a bare year says nothing, because some mean the first one by it and others the second."""
-    found = _words(raw, "SEASON")
-    names = found.str.replace(r"^(\d{4})-\d{2}(\d{2})$", "$1-$2")
-    names = pl.select(pl.when(~names.str.contains(r"^\d{4}$")).then(names)).to_series()
-    _refuse(raw["SEASON"], ~names.str.contains(r"^\d{4}-\d{2}$"), path, "is not a season such as 2015-16")
-    return names
+    names = _words(raw, "SEASON").str.replace(r"^(\d{4})-\d{2}(\d{2})$", "$1-$2")
+    return pl.select(pl.when(~names.str.contains(r"^\d{4}$")).then(names)).to_series()
 
 
-def _season_types(raw: pl.DataFrame, path: Path) -> pl.Series:
-    keys = _words(raw, "SEASON_TYPE").str.to_lowercase().str.replace_all(r"[\s_-]", "")
+def _season_types(raw: pl.DataFrame) -> pl.Series:
+    words = _words(raw, "SEASON_TYPE")
+    keys = words.str.to_lowercase().str.replace_all(r"[\s_-]", "")
     kinds = keys.replace_strict(SEASON_TYPE_NAMES, default=None, return_dtype=pl.String)
-    unknown = kinds.is_null() & keys.is_not_null() & ~keys.is_in(UNTELLING)
-    _refuse(raw["SEASON_TYPE"], unknown, path, f"is none of {', '.join((*SEASON_TYPE_NAMES, *UNTELLING))}")
-    return kinds
+    return pl.select(pl.when(~keys.is_in(UNTELLING)).then(pl.coalesce(kinds, words))).to_series()
 
 
 def _game_ids(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
