@@ -30,6 +30,8 @@ from trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
+Amp = Literal["auto", "off", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -85,9 +87,9 @@ class Training(Section, frozen=True):
     """Players of a team that model A sees; those with the most recent minutes."""
     rolling_windows: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 30)
     """Lengths of the rolling windows, in games."""
-    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    amp: Amp = "auto"
     """auto: bf16 where the device has it, else fp16 with a scaler on CUDA, else off."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where model A is trained."""
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
     """Seed of every model and of the start design."""

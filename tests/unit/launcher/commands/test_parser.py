@@ -20,6 +20,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as a machine without a GPU
     stub_league(tmp_path / "league")
     depth = "{max_depth: {type: int, low: 3, high: 5}}"
     spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
@@ -166,6 +167,9 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
         (["--set", "paths.outputs=50%acc"], "50%acc: submitit replaces %j, %t, %A and %a"),
         (["--n-trials", "100001"], "1 to 100000 are possible"),
+        (["--set", "training.device=cuda"], "training.device: cuda is not available on this machine. Use auto or cpu"),
+        (["--executor", "debug", "--set", "training.device=cuda"], "training.device: cuda is not available"),
+        (["--set", "training.device=cpu", "--set", "training.amp=fp16"], "training.amp: fp16 needs CUDA"),
         (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
     ],
 )
