@@ -25,6 +25,20 @@ KINDS = {
     "6": "cup final",
 }
 """By the third digit of a game id, which is the first digit of SEASON_ID."""
+SEASON_TYPE_NAMES = {
+    "preseason": "preseason",
+    "regularseason": "regular",
+    "regular": "regular",
+    "allstar": "all-star",
+    "playoffs": "playoffs",
+    "postseason": "playoffs",
+    "playin": "play-in",
+    "cupfinal": "cup final",
+    "istchampionship": "cup final",
+}
+"""By the column SEASON_TYPE, in lower case and without blanks and hyphens."""
+UNTELLING = ("ist", "inseasontournament", "cup", "nbacup", "emiratesnbacup")
+"""Words that stand for both: all games of the cup count for the regular season but its final."""
 KEPT = ("regular", "playoffs")
 FIRST_SEASON = 1946
 SAID = {

@@ -45,6 +45,8 @@ MISREAD = {
     "swapped": (each(GAME_DATE=SWAPPED), "of season 2023-24 is dated 2023-01-11, when no regular game of it is played"),
     "in summer": (each(GAME_DATE=DATE.str.replace("2023-10", "2023-08", literal=True)), "is dated 2023-08-24"),
     "late": (each(GAME_DATE=DATE.str.replace("2024-04", "2024-09", literal=True)), "is dated 2024-09-01"),
+    "two digits": (each(GAME_DATE=DATE.str.slice(2)), "'23-10-24' is in no year that games are played in"),
+    "no year": (each(GAME_DATE=DATE.str.replace("^....", "0000")), "is in no year that games are played in"),
     "another year": (each(GAME_DATE=DATE.str.replace("2023", "2021", literal=True)), "is dated 2021-10-24"),
 }
 

@@ -113,6 +113,11 @@ SAME_LEAGUE: dict[str, tuple[str, Change, str | None]] = {
         each(GAME_DATE=DAY.dt.strftime("%b %d, %Y").str.to_uppercase()),
         "e.g. OCT 24, 2023",
     ),
+    "slashes": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y/%m/%d")), "e.g. 2023/10/24"),
+    "points": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y.%m.%d")), "e.g. 2023.10.24"),
+    "whole names of months": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%B %d, %Y")), "e.g. October 24, 2023"),
+    "names of days": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%a, %b %d, %Y")), "e.g. Tue, Oct 24, 2023"),
+    "day, month's name": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%d-%b-%Y")), "e.g. 24-Oct-2023"),
     "digits": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y%m%d")), "e.g. 20231024"),
     "month first": (row("day and month"), each(GAME_DATE=DAY.dt.strftime("%m/%d/%Y")), "e.g. 10/24/2023"),
     "day first": (row("day and month"), each(GAME_DATE=DAY.dt.strftime("%d/%m/%Y")), "e.g. 24/10/2023"),
@@ -169,6 +174,12 @@ def test_foreign_game_ids(logs: Logs, right: Manifest, tmp_path: Path) -> None:
     assert any("are not the league's; what these games are is taken from" in line for line in found.repairs)
     with pytest.raises(DataError, match="neither the game id nor a column SEASON_ID or season tells its season"):
         bring(tmp_path, both(lambda t: t.drop("SEASON_ID"), foreign))
+
+
+@row("rounded ids")
+def test_ids_that_a_spreadsheet_has_rounded(logs: Logs, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column GAME_ID, row 1: '2.23E\+07' is a rounded number: a spreadsheet has"):
+        bring(tmp_path, both(each(GAME_ID=pl.lit("2.23E+07")), logs))
 
 
 @row("under way")
