@@ -151,7 +151,9 @@ def test_a_dry_run_shows_the_very_scripts(project):
 def test_a_site_with_modules_and_an_odd_path(project, tmp_path):
     """Functions of the submitter's shell, BASH_ENV, and an outputs root whose name SLURM would read signs in."""
     (tmp_path / "site.sh").write_text("export FROM_THE_SITE=1\n")
-    project.profile(setup=["module load cuda", 'test "$LOADED$FROM_THE_SITE" = cuda1'], mem_gb=None, cpus=None)
+    setup = ["module load cuda", 'test "$LOADED$FROM_THE_SITE" = cuda1']
+    shared = tmp_path / "%A_shared %N"
+    project.profile(setup=setup, mem_gb=None, cpus=None, shared_folder=str(shared))
     function = 'module() { if [ "$1" = load ]; then export LOADED=$2; fi; }; export -f module; exec "$@"'
     odd = project.folder / "100%j_%A_ok it's"
     project.outputs = OutputsRoot(odd)
@@ -169,6 +171,7 @@ def test_a_site_with_modules_and_an_odd_path(project, tmp_path):
     with project.explained():
         project.check_budget(BATCH, 2)
         assert len(project.outputs.sweep(BATCH).worker_logs()) == 2
+        assert len(list(shared.glob("*/*/*_log.out"))) == 4
         assert not [path for path in project.folder.iterdir() if path.name.startswith("100") and path != odd]
     assert "run " in project.launcher("logs", BATCH)
 
