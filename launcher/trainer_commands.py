@@ -32,3 +32,8 @@ def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
     return ["-m", "trainer", "data", "demo", "--into", into]
+
+
+def precision(amp: str, device: str) -> list[str]:
+    """Whether this machine has what `training.amp` and `training.device` ask for."""
+    return ["-m", "trainer", "precision", "--amp", amp, "--device", device]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.config.settings import Amp, Device
 from trainer.contract.paths.user import path
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -54,6 +55,11 @@ def _add_training(commands: Commands) -> None:
     noise.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     noise.add_argument("--seeds", type=count, default=5, metavar="N", help="how many (5)")
     noise.set_defaults(handler=imported_when_called("trainer.commands.run", "noise"))
+
+    precision = commands.add_parser("precision", help="say on which device, and how, model A is trained here")
+    precision.add_argument("--amp", choices=get_args(Amp), default="auto", help="default: %(default)s")
+    precision.add_argument("--device", choices=get_args(Device), default="auto", help="default: %(default)s")
+    precision.set_defaults(handler=imported_when_called("trainer.commands.run", "precision"))
 
 
 def _add_cache(commands: Commands) -> None:

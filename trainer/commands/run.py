@@ -1,4 +1,4 @@
-"""`python -m trainer run|work|holdout|noise`: what trains.
+"""`python -m trainer run|work|holdout|noise|precision`: what trains, and on what.
 
 Numeric libraries take the number of their threads from the environment when they are loaded; so each handler says it
 first, and imports what it needs afterwards.
@@ -47,3 +47,10 @@ def noise(args: argparse.Namespace) -> None:
 
     for folder in args.run:
         say(str(measure_noise(folder, args.seeds)))
+
+
+def precision(args: argparse.Namespace) -> None:
+    """`trainer precision`."""
+    from trainer.models.precision import choose_precision
+
+    say(choose_precision(args.amp, args.device).name)

@@ -199,6 +199,8 @@ def _parse(text: str, loader: type[_Loader]) -> Any:
         return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
         raise yaml.YAMLError(str(error)) from None
+    except (LookupError, AttributeError, TypeError):  # PyYAML's own, of `!!bool x` and `!!timestamp x`
+        raise yaml.YAMLError("a value is none of the kind that the `!!` before it says") from None
 
 
 def _read(path: Path, loader: type[_Loader]) -> Tree:
