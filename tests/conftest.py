@@ -65,8 +65,7 @@ def database_template(postgres_server: str) -> Iterator[str]:
         url = url_text.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
-        with study.opened(url, new=True):
-            pass
+            ledger.connection.work(study.make_tables)
         yield name
 
 

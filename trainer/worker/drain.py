@@ -22,9 +22,9 @@ from trainer.contract.config.search_space import Parameters
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
+from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
-from trainer.search import dimensions
 from trainer.search.proposals import propose
 from trainer.worker.study_record import StudyRecord, reconcile
 
@@ -122,10 +122,10 @@ def drain(
         DiskError: a file system is full, read-only or broken; the slot is given back.
     """
     spec = ledger.spec(batch_id)
-    with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
-        worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
-        reason = worker.drain(wait=wait)
-        reconcile(ledger, record, batch_id)
+    record = StudyRecord(ledger, spec, lease_s)
+    worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
+    reason = worker.drain(wait=wait)
+    reconcile(ledger, record, batch_id)
     return replace(worker.result, reason=reason)
 
 
@@ -232,8 +232,8 @@ class _Worker:
         parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = self.ledger.new_run_id(outputs, self.spec.config.inference.run_id_base)
-        encoded = dimensions.encode(self.spec.space, parameters)
-        started.trial = self.record.start(encoded, dimensions.distributions(self.spec.space), run_id)
+        encoded = encode(self.spec.space, parameters)
+        started.trial = self.record.start(encoded, distributions(self.spec.space), run_id)
         self.ledger.begin(claim, parameters, started.trial, run_id)
         started.job = TrialJob(
             spec=self.spec,

@@ -27,7 +27,7 @@ def test_registering_again_changes_nothing(ledger, sweep_spec, outputs):
 
 def test_the_study_is_named_by_the_batch_id_and_goes_the_right_way(ledger, sweep_spec, outputs):
     ledger.register(sweep_spec(objective=Objective.RANK_RMSE), outputs)
-    found = study.load_study(ledger.url, BATCH)
+    found = study.load_study(ledger.connection, ledger.spec(BATCH))
     assert (found.study_name, found.direction.name, found.trials) == (BATCH, "MINIMIZE", [])
 
 
@@ -121,7 +121,7 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
         in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
         with Ledger(url) as ledger:
             assert ledger.progress(BATCH).pending == 6
-            assert study.load_study(url, BATCH).trials == []
+            assert study.load_study(ledger.connection, ledger.spec(BATCH)).trials == []
     finally:
         with connected(postgres_server) as connection:
             execute(connection, f"DROP DATABASE {name} WITH (FORCE)")

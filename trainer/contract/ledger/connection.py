@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg2
+from psycopg2 import errors
 
-from trainer.contract.database import sessions
+from trainer.contract.database import faults, sessions
 from trainer.contract.database.patience import PATIENCE_S, patiently
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.ledger.version import refuse_newer
@@ -72,9 +73,12 @@ class Connection:
                     if self._away:
                         self._away, self._back_at = False, time.monotonic()
                 return task(self._open)
-            except psycopg2.Error:
-                self.close()
-                self._away = True
+            except Exception as error:
+                # Whoever waited too long for a lock has a session that is as good as before.
+                cause = faults.driver_error(error)
+                if isinstance(cause, psycopg2.Error) and not isinstance(cause, errors.LockNotAvailable):
+                    self.close()
+                    self._away = True
                 raise
 
 

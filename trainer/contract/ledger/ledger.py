@@ -94,6 +94,7 @@ class Ledger:
         Raises:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
         """
+        registration.check(self.connection, spec)
         self.prepare()
         run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
         registration.register(self.connection, spec, outputs, outputs_root.outputs_id(outputs), max_attempts)

@@ -328,12 +328,37 @@ WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objectiv
 ORDER BY attempts.batch_id, slot
 LIMIT %(most)s;
 
+-- name: optuna_prepared
+SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('version_info') IS NOT NULL
+   AND to_regclass('studies') IS NOT NULL AND to_regclass('trials') IS NOT NULL AS prepared;
+
+-- name: optuna_version
+SELECT version_num, library_version FROM alembic_version CROSS JOIN version_info;
+
+-- name: study
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s;
+
+-- name: study_alone
+-- A worker that is frozen in the middle keeps the study's row for ten seconds; meanwhile others have to show that they
+-- live, which they do by the same connection.
+SET LOCAL lock_timeout = %(wait_ms)s;
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s FOR UPDATE;
+
+-- name: study_whole
+SELECT study_id FROM studies
+WHERE study_name = %(batch_id)s
+  AND (SELECT count(*) FROM trials WHERE trials.study_id = studies.study_id)
+    > coalesce((SELECT max(trial_number) FROM truestrength.attempts WHERE batch_id = %(batch_id)s), -1);
+
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 
 -- name: take_time
 -- Looking through a slow file system or making Optuna's tables takes longer than a transaction may otherwise be idle.
 SET LOCAL idle_in_transaction_session_timeout = '5min';
+
+-- name: take_lock
+SELECT pg_advisory_lock(hashtextextended(%(name)s, 0));
 
 -- name: try_session_lock
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
