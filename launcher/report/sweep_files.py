@@ -108,12 +108,12 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
         UserError: when the ledger has no such sweep.
     """
     sweep = read_sweep(ledger, batch_id, outputs)
+    study = load_study(ledger.connection, sweep.spec)
     paths = outputs.sweep(batch_id)
     _mark_ended(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    study = load_study(ledger.connection, sweep.spec)
     write_json(paths.study, study_as_data(study))
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))

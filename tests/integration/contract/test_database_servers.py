@@ -59,11 +59,10 @@ def test_settings_of_a_role_do_not_reach_us(odd_role, outputs, sweep_spec):
         (attempt,) = ledger.attempts(sweep_spec().batch_id)
         assert (attempt.value, attempt.parameters, attempt.seconds) == (VALUE, {"a\\b": "é'"}, 1.5)
         assert attempt.finished_at is not None
-    with study.opened(odd_role) as storage:
-        cursor = storage.engine.raw_connection().cursor()
         for key, value in SETTINGS.items():
-            cursor.execute(f"SHOW {key}")
-            assert cursor.fetchone()[0].partition(",")[0] == value
+            ((found,),) = ledger.connection.work(lambda open_, key=key: execute(open_, f"SHOW {key}").fetchall())
+            assert found.partition(",")[0] == value
+        assert study.load_study(ledger.connection, sweep_spec()).trials[0].number == 0
 
 
 @pytest.fixture
@@ -103,8 +102,7 @@ def test_several_hosts_are_tried_and_the_one_that_writes_is_found(database_url, 
     with Ledger(url_text.normalise(several), patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
         assert ledger.progress(sweep_spec().batch_id).n_trials == sweep_spec().n_trials
-    with study.opened(several) as storage:
-        assert storage.get_study_id_from_name(sweep_spec().batch_id)
+        assert study.load_study(ledger.connection, sweep_spec()).trials == []
 
 
 def free_port():

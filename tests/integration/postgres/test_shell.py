@@ -14,7 +14,7 @@ from tests.support.leagues import stub_league
 from trainer.contract.database import address, faults
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, study
+from trainer.contract.ledger import Ledger, optuna_storage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
 
@@ -120,8 +120,7 @@ def test_no_command_is_reached_by_them(project, shell):
         Ledger(url, patience_s=5) as ledger,
     ):
         assert ledger.all_progress() == []
-        with study.opened(url, new=True):
-            pass
+        ledger.connection.work(optuna_storage.make_tables)
     assert postmaster(project) == before
     assert launcher("db", "down").returncode == 0
     done = launcher("status")

@@ -38,7 +38,10 @@ def lease_seconds() -> float:
 
 
 class Lease:
-    """Renews a claim four times per lease, by the database's clock, as long as the `with` block runs."""
+    """Renews a claim four times per lease, by the database's clock, as long as the `with` block runs.
+
+    A renewal that fails is tried again soon: others may want the connection that the server has left, too.
+    """
 
     def __init__(self, ledger: Ledger, claim: Claim, lease_s: float = LEASE_S) -> None:
         """Remember what to renew; entering the block starts it."""
@@ -63,12 +66,16 @@ class Lease:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._lease_s / 4):
+        pause_s, said = self._lease_s / 4, False
+        while not self._stop.wait(pause_s):
             try:
                 renewal = self._ledger.renew(self._claim, self._lease_s, patience_s=0)
             except DatabaseError as error:
-                _log.warning("lease of slot %d not renewed: %s", self._claim.slot, error)
+                if not said:
+                    _log.warning("lease of slot %d not renewed yet: %s", self._claim.slot, error)
+                pause_s, said = self._lease_s / 40, True
                 continue
+            pause_s, said = self._lease_s / 4, False
             if renewal.cancelled:
                 self.cancelled.set()
             if not renewal.owner:

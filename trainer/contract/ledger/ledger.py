@@ -26,6 +26,7 @@ from trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,
+    Connections,
     KnownRoot,
     Observation,
     OpenSlots,
@@ -76,7 +77,7 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next operation opens it anew."""
         self.connection.close()
 
     def prepare(self) -> None:
@@ -268,6 +269,10 @@ class Ledger:
     def open_slots(self, batch_id: str) -> OpenSlots:
         """How many slots are open: what a waiting worker asks, so it is cheap."""
         return self._rows("open_slots", OpenSlots, batch_id=batch_id)[0]
+
+    def connections(self) -> Connections:
+        """How many sessions the server takes, and how many there are."""
+        return self._rows("connections", Connections)[0]
 
     def observations(self, batch_id: str) -> list[Observation]:
         """The sweep's best, worst and newest trials and those that run, by slot; a bounded number."""

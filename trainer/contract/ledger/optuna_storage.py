@@ -6,9 +6,11 @@ are kept back until the block ends, so that all that was told in it is in the st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import psycopg2
 
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError
@@ -16,6 +18,7 @@ from trainer.contract.ledger.queries import query
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
+    from sqlalchemy.engine import ExceptionContext
 
 TABLES = "v3.2.0.a"
 """The version of Optuna's tables that the Optuna of this program reads and writes."""
@@ -114,19 +117,28 @@ def _other_version(found: str, library: str) -> str:
     return f"{said}newer. {ADVICE}"
 
 
-def _storage(session: object, *, tables: bool) -> RDBStorage:
+def _storage(session: Callable[[], Session | None], *, tables: bool) -> RDBStorage:
     """Optuna's storage whose only connection is what `session()` gives."""
     import optuna  # noqa: PLC0415
+    from sqlalchemy import event  # noqa: PLC0415
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.storages.RDBStorage(
+    storage = optuna.storages.RDBStorage(
         # The driver's name only: SQLAlchemy would read a URL in its own way.
         "postgresql+psycopg2://",
         engine_kwargs={"creator": session, "poolclass": StaticPool, "use_native_hstore": False},
         skip_table_creation=not tables,
         skip_compatibility_check=not tables,
     )
+    event.listen(storage.engine, "handle_error", _as_it_is)
+    return storage
+
+
+def _as_it_is(context: ExceptionContext) -> None:
+    """What may pass by itself goes up at once: Optuna would try again, for seconds, in a transaction that is lost."""
+    if isinstance(context.original_exception, psycopg2.OperationalError | psycopg2.InterfaceError):
+        raise context.original_exception
 
 
 def _give_back(session: Session) -> None:

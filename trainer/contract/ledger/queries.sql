@@ -247,6 +247,27 @@ SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state IN ('pending', 'running', 'reported');
 
+-- name: connections
+-- Of the server, the role and the database, the one that has the fewest left. Those that are reserved are not for us.
+WITH client AS (
+    SELECT datid, usesysid FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+), own AS (
+    SELECT pg_roles.oid AS role_id, rolconnlimit, rolsuper FROM pg_roles WHERE rolname = session_user
+), limits AS (
+    SELECT current_setting('max_connections')::int
+           - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+                                          + coalesce(current_setting('reserved_connections', true)::int, 0) END AS most,
+           (SELECT count(*)::int FROM client) AS taken
+    FROM own
+    UNION ALL
+    SELECT rolconnlimit, (SELECT count(*)::int FROM client WHERE usesysid = role_id)
+    FROM own WHERE rolconnlimit >= 0 AND NOT rolsuper
+    UNION ALL
+    SELECT datconnlimit, (SELECT count(*)::int FROM client WHERE datid = pg_database.oid)
+    FROM pg_database, own WHERE datname = current_database() AND datconnlimit >= 0 AND NOT rolsuper
+)
+SELECT most, taken FROM limits ORDER BY most - taken LIMIT 1;
+
 -- name: cancel
 UPDATE truestrength.sweeps SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE batch_id = %(batch_id)s;
 

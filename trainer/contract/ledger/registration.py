@@ -15,7 +15,7 @@ from trainer.contract.config.yaml_files import leaves
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.digests import digest
 from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import study
+from trainer.contract.ledger import optuna_storage, study
 from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.version import refuse_newer
@@ -58,7 +58,7 @@ def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
 
     def once(open_: Session) -> None:
-        study.make_tables(open_)
+        optuna_storage.make_tables(open_)
         if old := _stored(open_, spec.batch_id):
             _refuse_change(old, spec, root_id, outputs)
         if old is None or not study.is_whole(open_, spec.batch_id):
@@ -82,7 +82,7 @@ def check(connection: Connection, spec: SweepSpec) -> None:
     """
     grid.check_budget(spec)
     spec.space  # noqa: B018 - it raises
-    connection.work(study.tables_are_there)
+    connection.work(optuna_storage.tables_are_there)
 
 
 def stored(connection: Connection, batch_id: str) -> StoredSweep | None:

@@ -80,6 +80,18 @@ class OpenSlots(msgspec.Struct, frozen=True, kw_only=True):
         return self.pending + self.running + self.reported
 
 
+class Connections(msgspec.Struct, frozen=True):
+    """How many sessions the database's server takes from us, and how many there are, whoever's."""
+
+    most: int
+    taken: int
+
+    @property
+    def free(self) -> int:
+        """How many more there may be."""
+        return self.most - self.taken
+
+
 Standing = Literal["complete", "cancelled", "failed", "running", "waiting", "stopped"]
 """`waiting`: nobody has begun; `stopped`: begun, and nobody is at it."""
 

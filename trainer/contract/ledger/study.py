@@ -148,12 +148,13 @@ def _created(session: Session, storage: RDBStorage, spec: SweepSpec) -> int:
     return study_id
 
 
-def _trial(spec: SweepSpec, attempts: Mapping[int | None, AttemptRow], number: int) -> FrozenTrial:
+def _trial(spec: SweepSpec, attempts: Mapping[int, AttemptRow], number: int) -> FrozenTrial:
     """A trial as its worker told it; one that no attempt knows was never begun, and failed."""
     from optuna.trial import FrozenTrial  # noqa: PLC0415
 
     attempt = attempts.get(number)
-    known = attempt.parameters if attempt and attempt.parameters else {}
+    parameters = (attempt and attempt.parameters) or {}
+    space = {name: dimension for name, dimension in spec.space.items() if name in parameters}
     value = attempt.value if attempt and attempt.state is AttemptState.COMPLETE else None
     return FrozenTrial(
         number=number,
@@ -162,8 +163,8 @@ def _trial(spec: SweepSpec, attempts: Mapping[int | None, AttemptRow], number: i
         value=value,
         datetime_start=_local(attempt.started_at if attempt else None),
         datetime_complete=_local(attempt.finished_at if attempt else None),
-        params=encode(spec.space, known) if known else {},
-        distributions=distributions(spec.space) if known else {},
+        params=encode(space, parameters),
+        distributions=distributions(space),
         user_attrs={"run_id": attempt.run_id} if attempt and attempt.run_id is not None else {},
         system_attrs={},
         intermediate_values={},
