@@ -314,6 +314,14 @@ class Ledger:
         """
         return self._building.asking(key, silent_s)
 
+    def keeping(self, key: str, lost: str) -> AbstractContextManager[bool]:
+        """Like `building`, for what only one process may ever be at: a lost connection does not end it.
+
+        The key is taken again with the next connection. Where somebody else has taken it meanwhile, every operation
+        raises a DatabaseError that says `lost`.
+        """
+        return self._building.keeping(key, lost)
+
     def _rows(self, statement: str, row: type[T], **parameters: Any) -> list[T]:
         return self.connection.rows(query(statement), parameters, row)
 

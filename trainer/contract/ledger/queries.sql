@@ -394,6 +394,13 @@ WHERE locktype = 'advisory' AND granted AND session.datname = current_database()
   AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
   AND session.state = 'idle' AND session.state_change < clock_timestamp() - make_interval(secs => %(silent_s)s);
 
+-- name: end_own_holder
+-- The session that this process had before.
+SELECT pg_terminate_backend(pid) AS ended
+FROM pg_locks
+WHERE pid = %(pid)s AND pid <> pg_backend_pid() AND locktype = 'advisory' AND granted AND objsubid = 1
+  AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0);
+
 -- name: session_unlock
 SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0)) AS released;
 
