@@ -21,6 +21,23 @@ def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
         ledger.retry(spec.batch_id)
 
 
+def too_few_connections(ledger: Ledger, n_workers: int) -> str | None:
+    """What to say before a plan begins whose workers will have to take turns; None when each has a connection.
+
+    Args:
+        ledger: connected, so that this launcher counts.
+        n_workers: that shall be at work at once.
+    """
+    found = ledger.connections()
+    if n_workers <= found.for_workers:
+        return None
+    return (
+        f"the database's server takes {found.most} connections, and there are {found.taken}: of {n_workers} workers "
+        f"{n_workers - max(1, found.for_workers)} wait for their turn. Nothing is lost by it; more at once need a "
+        "larger max_connections (or CONNECTION LIMIT of role and database) of the server."
+    )
+
+
 @contextmanager
 def exclusively(plan: Plan, ledger: Ledger) -> Iterator[None]:
     """Keep other launchers away from the plan's sweeps; the database lets go when this process dies.

@@ -16,6 +16,10 @@ from trainer.contract.words import Method, Objective, Phase, Target
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
+LOOKS = (
+    "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
+    "and for all other commands, it is ten minutes."
+)
 ORDERS = ("sequential", "parallel")
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 E = TypeVar("E", bound=StrEnum)
@@ -94,13 +98,13 @@ def _add_running(to: argparse.ArgumentParser) -> None:
 
 
 def _add_watching(commands: Commands) -> None:
-    status = commands.add_parser("status", help="sweeps and workers, from the ledger")
+    status = commands.add_parser("status", help="sweeps and workers, from the ledger", description=LOOKS)
     status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
     status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
 
-    logs = commands.add_parser("logs", help="what the workers of a sweep say")
+    logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")

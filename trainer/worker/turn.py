@@ -12,8 +12,6 @@ import time
 
 from trainer.contract.ledger import Ledger
 
-SPARE = 1
-"""Connections that no worker takes a slot with."""
 LOOK_S = 5.0
 """So long a worker goes on without another look."""
 
@@ -35,7 +33,7 @@ class Turn:
             return True
         found, waited = self._ledger.connections(), self._waits
         self._looked_at = time.monotonic()
-        self._waits = found.free < SPARE and self._ledger.open_slots(batch_id).running > 0
+        self._waits = found.short and self._ledger.open_slots(batch_id).running > 0
         if self._waits and not waited:
             _log.warning(
                 "the database's server takes %d connections, and there are %d: this worker waits for its turn. More "

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from trainer.contract.database import faults
 from trainer.contract.database import url as url_text
+from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import SETTINGS, connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger, study
@@ -176,7 +176,7 @@ def pooled(tmp_path, database_url):
 def test_a_pooler_that_shares_sessions_is_refused_at_once(pooled, mode):
     url = pooled(mode)
     with pytest.raises(DatabaseError, match="pool_mode = session"):
-        faults.check(url)
+        reach(url, 5, print)
     began = time.monotonic()
     with Ledger(url, patience_s=60) as ledger, pytest.raises(DatabaseError, match="pool_mode = session"):
         ledger.prepare()
@@ -185,7 +185,7 @@ def test_a_pooler_that_shares_sessions_is_refused_at_once(pooled, mode):
 
 def test_a_pooler_that_gives_each_client_a_session_serves(pooled, outputs, sweep_spec):
     url = pooled("session")
-    faults.check(url)
+    reach(url, 5, print)
     with Ledger(url, patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
         worker = ledger.start_worker(sweep_spec().batch_id, "here", 1)
@@ -196,4 +196,4 @@ def test_a_pooler_that_gives_each_client_a_session_serves(pooled, outputs, sweep
 
 def test_what_a_pooler_does_not_know_is_said(pooled):
     with pytest.raises(DatabaseError, match=r"unsupported startup parameter: options.*pooler"):
-        faults.check(pooled("session") + "?options=-c%20work_mem%3D8MB")
+        reach(pooled("session") + "?options=-c%20work_mem%3D8MB", 5, print)

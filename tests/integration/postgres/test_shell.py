@@ -11,7 +11,8 @@ from launcher.database import _stop, database_for_command
 from launcher.postgres import server
 from launcher.postgres.state import MAINTENANCE, ServerState
 from tests.support.leagues import stub_league
-from trainer.contract.database import address, faults
+from trainer.contract.database import address
+from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger, optuna_storage
@@ -166,7 +167,7 @@ def test_a_url_of_the_users_own_is_completed_by_them(project, monkeypatch):
         assert execute(session, "SHOW work_mem").fetchone() == ("7MB",)
     monkeypatch.setenv("PGSSLMODE", "require")
     with pytest.raises(DatabaseError, match=r"SSL.*variables of the environment were used, too: PGOPTIONS, PGPASS"):
-        faults.check(own)
+        reach(own, 5, print)
     monkeypatch.setenv(address.URL_VARIABLE, own)
     monkeypatch.setenv("PGSSLMODE", "prefer")
     assert launcher("status").returncode == 0

@@ -36,6 +36,7 @@ from trainer.contract.ledger.rows import (
     SweepProgress,
     WorkerRow,
 )
+from trainer.contract.ledger.version import version
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.process import Place
 from trainer.contract.sweep.spec import SweepSpec
@@ -79,6 +80,10 @@ class Ledger:
     def close(self) -> None:
         """Close the connection; the next operation opens it anew."""
         self.connection.close()
+
+    def is_there(self) -> bool:
+        """Whether the database has a ledger."""
+        return self.connection.work(version) > 0
 
     def prepare(self) -> None:
         """Make or update the schema. Safe for any number of processes at once."""
