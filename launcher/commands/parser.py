@@ -16,6 +16,7 @@ from trainer.contract.words import Method, Objective, Phase, Target
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
+MOST_WORKERS = 10_000
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
     "and for all other commands, it is ten minutes."
@@ -72,7 +73,7 @@ def _add_cell(to: argparse.ArgumentParser) -> None:
 def _add_budget(to: argparse.ArgumentParser) -> None:
     to.add_argument("--method", type=one_of(Method), default=Method.OPTUNA, metavar=_names(Method))
     to.add_argument("--n-trials", type=count, default=12, metavar="N", help="trials of a sweep (12)")
-    to.add_argument("--n-jobs", type=count, default=4, metavar="N", help="workers of a sweep's array (4)")
+    to.add_argument("--n-jobs", type=workers, default=4, metavar="N", help="workers of a sweep's array (4)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",
@@ -91,7 +92,7 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
     to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
-    to.add_argument("--workers-per-gpu", type=count, metavar="N", help="on this machine: so many share a GPU")
+    to.add_argument("--workers-per-gpu", type=workers, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
@@ -194,6 +195,13 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
     return int(text)
+
+
+def workers(text: str) -> int:
+    """A number of workers at once."""
+    if (number := count(text)) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {MOST_WORKERS}")
+    return number
 
 
 def _names(kind: type[StrEnum]) -> str:

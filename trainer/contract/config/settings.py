@@ -28,6 +28,7 @@ from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.paths.user import expanded
 from trainer.contract.words import Phase, Target
 
+MOST_STEPS = 100_000
 Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
@@ -243,6 +244,10 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
                 raise ConfigError(f"{where}: log needs low above 0, found {low}")
             if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
                 raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
+            if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
+                raise ConfigError(
+                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
+                )
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]

@@ -18,6 +18,8 @@ from trainer.contract.ledger.rows import Claim
 LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
 """Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""
 
+LONGEST_LEASE_S = 86_400
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,8 +34,8 @@ def lease_seconds() -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if seconds < 1:
-        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, at least 1")
+    if not 1 <= seconds <= LONGEST_LEASE_S:
+        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, from 1 to {LONGEST_LEASE_S}")
     return seconds
 
 

@@ -6,6 +6,7 @@ A slot is owned by the attempt that claimed it last, and by nobody else: every w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -175,12 +176,13 @@ class Ledger:
             claim: the attempt.
             value: of the sweep's objective.
             seconds: wall time of the run.
-            objectives: all six values, for sibling sweeps.
+            objectives: all six values, for sibling sweeps; those that are no numbers are left out.
 
         Raises:
             Superseded: the slot has a later owner, and this result does not count.
         """
-        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(objectives or {}))
+        known = {name: found for name, found in (objectives or {}).items() if math.isfinite(found)}
+        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(known))
 
     def settle(self, result: Claim | Reported) -> None:
         """The study knows the result: the slot is done. Anybody may say so, and more than once."""
@@ -196,7 +198,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=reason, final=final)
+        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
 
     def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.
@@ -204,7 +206,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        outcome = {"outcome": AttemptState.RELEASED, "reason": reason, "final": False}
+        outcome = {"outcome": AttemptState.RELEASED, "reason": _sayable(reason), "final": False}
         self._fenced("give_up", claim, patience_s, **outcome)
 
     def outputs_roots(self) -> list[KnownRoot]:
@@ -251,11 +253,11 @@ class Ledger:
 
     def stop_worker(self, worker_id: int, reason: str) -> None:
         """The worker is ending in good order."""
-        self._run("stop_worker", worker_id=worker_id, reason=reason)
+        self._run("stop_worker", worker_id=worker_id, reason=_sayable(reason))
 
     def explain_worker(self, worker_id: int, reason: str) -> None:
         """Write down what somebody else knows of a worker's end (a state of SLURM), unless it gave a reason itself."""
-        self._run("explain_worker", worker_id=worker_id, reason=reason)
+        self._run("explain_worker", worker_id=worker_id, reason=_sayable(reason))
 
     def cancel(self, batch_id: str) -> None:
         """Workers claim no more of this sweep, and those that run a slot see it at their next renewal."""
@@ -340,6 +342,11 @@ class Ledger:
         if self.connection.run(query(name), {**_key(claim), **parameters}, patience_s) == 0:
             self._run("supersede", **_key(claim))
             raise Superseded(f"slot {claim.slot} of {claim.batch_id}: attempt {claim.attempt} has a later owner")
+
+
+def _sayable(text: str) -> str:
+    """Text without the signs that the database cannot hold, whatever a program has put into its error."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _key(claim: Claim | Reported) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from trainer.contract.outputs_root import create_reservation, outputs_id
 from trainer.contract.paths.outputs import OutputsRoot
 
 MOST_TRIES = 1000
+LARGEST = 2**53
+"""Larger numbers would be others in JSON's readers."""
 
 
 def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
@@ -24,6 +26,8 @@ def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
     name = _sequence(outputs)
     for _ in range(MOST_TRIES):
         run_id = _next(connection, name)
+        if run_id is not None and run_id > LARGEST:
+            raise _used_up(outputs, f"the sequence {_sequence(outputs)} of the database is at {run_id}")
         if run_id is not None and run_id >= base and create_reservation(outputs, run_id):
             return run_id
         connection.work(prepare)
@@ -41,7 +45,9 @@ def raise_run_ids(connection: Connection, outputs: OutputsRoot, base: int) -> No
             # The root is looked through under the lock, while no number can be given.
             execute(open_, query("lock"), {"name": name})
             execute(open_, _statement("create_sequence", name))
-            at_least = max(base, outputs.highest_run_id() + 1)
+            at_least = max(base, (highest := outputs.highest_run_id()) + 1)
+            if at_least > LARGEST:
+                raise _used_up(outputs, f"inference.run_id_base is {base}, the highest folder or reservation {highest}")
             execute(open_, _statement("raise_sequence", name), {"at_least": at_least})
 
     connection.work(once)
@@ -53,9 +59,18 @@ def _next(connection: Connection, name: str) -> int | None:
     try:
         return int(connection.work(lambda open_: execute(open_, statement, {"name": name}).fetchall())[0][0])
     except DatabaseError as error:
+        if isinstance(error.__cause__, errors.SequenceGeneratorLimitExceeded):
+            return LARGEST + 1
         if isinstance(error.__cause__, errors.UndefinedTable):
             return None
         raise
+
+
+def _used_up(outputs: OutputsRoot, why: str) -> DatabaseError:
+    return DatabaseError(
+        f"{outputs.root}: run ids end at {LARGEST}, and {why}. Remove what has such a number, or use another outputs "
+        "root (--set paths.outputs=FOLDER)"
+    )
 
 
 def _sequence(outputs: OutputsRoot) -> str:

@@ -19,7 +19,7 @@ from trainer.contract.sweep import rungs
 from trainer.contract.words import Method, Objective, Phase, Target
 
 MOST_TRIALS = 100_000
-BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,7 +42,7 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def __post_init__(self) -> None:
         """Refuse names that could not be a folder of their own, and impossible budgets."""
-        if not BATCH_ID.match(self.batch_id):
+        if not BATCH_ID.fullmatch(self.batch_id):
             raise ConfigError(
                 f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, "
                 "starting with a letter or digit"
