@@ -13,12 +13,10 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import Connection
 from trainer.contract.ledger.preparation import prepare
 from trainer.contract.ledger.queries import query
-from trainer.contract.outputs_root import create_reservation, outputs_id
+from trainer.contract.outputs_root import LARGEST_RUN_ID, create_reservation, outputs_id, used_up
 from trainer.contract.paths.outputs import OutputsRoot
 
 MOST_TRIES = 1000
-LARGEST = 2**53
-"""Larger numbers would be others in JSON's readers."""
 
 
 def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
@@ -26,8 +24,8 @@ def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
     name = _sequence(outputs)
     for _ in range(MOST_TRIES):
         run_id = _next(connection, name)
-        if run_id is not None and run_id > LARGEST:
-            raise _used_up(outputs, f"the sequence {_sequence(outputs)} of the database is at {run_id}")
+        if run_id is not None and run_id > LARGEST_RUN_ID:
+            raise DatabaseError(used_up(outputs, f"the database's sequence {_sequence(outputs)} is at {run_id}"))
         if run_id is not None and run_id >= base and create_reservation(outputs, run_id):
             return run_id
         connection.work(prepare)
@@ -46,8 +44,8 @@ def raise_run_ids(connection: Connection, outputs: OutputsRoot, base: int) -> No
             execute(open_, query("lock"), {"name": name})
             execute(open_, _statement("create_sequence", name))
             at_least = max(base, (highest := outputs.highest_run_id()) + 1)
-            if at_least > LARGEST:
-                raise _used_up(outputs, f"inference.run_id_base is {base}, the highest folder or reservation {highest}")
+            if at_least > LARGEST_RUN_ID:
+                raise DatabaseError(used_up(outputs, f"the highest folder or reservation is {highest}"))
             execute(open_, _statement("raise_sequence", name), {"at_least": at_least})
 
     connection.work(once)
@@ -60,17 +58,10 @@ def _next(connection: Connection, name: str) -> int | None:
         return int(connection.work(lambda open_: execute(open_, statement, {"name": name}).fetchall())[0][0])
     except DatabaseError as error:
         if isinstance(error.__cause__, errors.SequenceGeneratorLimitExceeded):
-            return LARGEST + 1
+            return LARGEST_RUN_ID + 1
         if isinstance(error.__cause__, errors.UndefinedTable):
             return None
         raise
-
-
-def _used_up(outputs: OutputsRoot, why: str) -> DatabaseError:
-    return DatabaseError(
-        f"{outputs.root}: run ids end at {LARGEST}, and {why}. Remove what has such a number, or use another outputs "
-        "root (--set paths.outputs=FOLDER)"
-    )
 
 
 def _sequence(outputs: OutputsRoot) -> str:
