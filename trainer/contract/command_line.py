@@ -55,6 +55,9 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
     print_anything()
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
+            parser.error(f"{word!a}: is not UTF-8 text")
     args = parser.parse_args(arguments)
     try:
         code = args.handler(args)

@@ -31,7 +31,7 @@ from trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
-MOST_STEPS = 1_000_000
+MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
 Amp = Literal["auto", "off", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -257,7 +257,9 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
             if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
                 raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
             if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
-                raise ConfigError(f"{where}: from {low} to {high} are more than {MOST_STEPS} steps of {dimension.step}")
+                raise ConfigError(
+                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
+                )
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]
