@@ -11,7 +11,9 @@ from pathlib import Path
 
 from benchmarks.chaos.disk import SmallDisk
 from benchmarks.chaos.plan import Kind, Round, Setting
-from launcher.plan import Budget, Cell, Plan, expand_phase1, expand_sweep
+from launcher.expansion import Budget, expand_plan, expand_sweep
+from launcher.plan import Plan
+from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import Config, load_config
 from trainer.contract.database import address
 from trainer.contract.database.sessions import Session, connected
@@ -41,6 +43,12 @@ search_spaces:
     n_estimators_xgb: {type: int, low: 5, high: 12}
     n_estimators_rf: {type: int, low: 5, high: 12}
   rolling: *small
+plans:
+  phase1:
+    - grid:
+        objective: [spearman, ndcg4, ndcg16, ndcg20, playoff_spearman, rank_rmse]
+        listmle_target: [final_rank, playoff_outcome]
+    - {phase: rolling, objective: spearman, listmle_target: playoff_outcome}
 """
 """Every trial trains a model A of its own, so that it lasts long enough to be struck in the middle."""
 
@@ -73,7 +81,7 @@ class Project:
         share = ["--share-observations"] if setting.share else []
         running = ["--n-jobs", str(round_.n_jobs), "--config", "config.yaml", *share]
         if setting.phase1:
-            return [launcher("phase1", "--n-trials", str(PHASE1_TRIALS), *running)]
+            return [launcher("phase1", "--no-noise", "--n-trials", str(PHASE1_TRIALS), *running)]
         main = ["sweep", "--n-trials", str(TRIALS), "--method", setting.method, *running]
         sibling = ["sweep", "--n-trials", str(SIBLING_TRIALS), "--objective", Objective.NDCG4, *running]
         return [launcher(*words) for words in ([sibling, main] if setting.share else [main])]
@@ -82,8 +90,8 @@ class Project:
         """The same as data."""
         config, share = self.config, setting.share
         if setting.phase1:
-            return [expand_phase1(config, Budget(PHASE1_TRIALS))]
-        sibling = Cell(Phase.PHASE1, Objective.NDCG4, Target.FINAL_RANK)
+            return [expand_plan(config, "phase1", Budget(PHASE1_TRIALS))]
+        sibling = Words(phase=Phase.PHASE1, objective=Objective.NDCG4, listmle_target=Target.FINAL_RANK)
         main = expand_sweep(config, Budget(TRIALS, method=setting.method, share_observations=share), MAIN)
         first = expand_sweep(config, Budget(SIBLING_TRIALS, share_observations=share), sibling)
         return [first, main] if share else [main]
@@ -125,7 +133,7 @@ class Project:
         return int((EmbeddedServerPaths.of(self.folder).data / "postmaster.pid").read_text().split()[0])
 
 
-MAIN = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
+MAIN = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
 
 
 @contextmanager

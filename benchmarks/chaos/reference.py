@@ -11,8 +11,9 @@ from typing import Any
 
 from benchmarks.chaos.project import MAIN, PHASE1_TRIALS, TRIALS, Project, environment, project
 from benchmarks.setting import running_database
-from launcher.plan import Budget, Cell, expand_sweep
+from launcher.expansion import Budget, expand_sweep
 from launcher.registration import register
+from trainer.contract.config.plans import Words
 from trainer.contract.config.search_space import Parameters
 from trainer.contract.database import address
 from trainer.contract.errors import UserError
@@ -75,8 +76,8 @@ def _specs(place: Project) -> Iterator[SweepSpec]:
     for method in Method:
         yield expand_sweep(place.config, Budget(TRIALS, method=method), MAIN, method).sweeps[0]
     for phase in (Phase.PHASE1, Phase.ROLLING):
-        cell = Cell(phase, Objective.SPEARMAN, Target.PLAYOFF_OUTCOME)
-        yield expand_sweep(place.config, Budget(PHASE1_TRIALS), cell).sweeps[0]
+        words = Words(phase=phase, objective=Objective.SPEARMAN, listmle_target=Target.PLAYOFF_OUTCOME)
+        yield expand_sweep(place.config, Budget(PHASE1_TRIALS), words).sweeps[0]
 
 
 def _key(spec: SweepSpec) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from trainer.contract.config import yaml_files
+from trainer.contract.config.plans import Plans
 from trainer.contract.config.search_space import (
     PARAMETER_KEYS,
     Choice,
@@ -28,8 +29,12 @@ from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.paths.user import expanded
 from trainer.contract.words import Phase, Target
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+"""No more than the libraries and the database hold."""
+MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
+Amp = Literal["auto", "off", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -51,7 +56,7 @@ class Paths(Section, frozen=True):
 class Inference(Section, frozen=True):
     """Run ids."""
 
-    run_id: Annotated[int, Meta(ge=1)] | None = None
+    run_id: Count | None = None
     """None: taken from the database sequence. A number: this very id, which must be free (`trainer run` only)."""
     run_id_base: Count = 25
     """The first run id of a new outputs root."""
@@ -64,7 +69,7 @@ class Evaluation(Section, frozen=True):
     """Season names, or how many of the last seasons before the held-out ones."""
     holdout: tuple[str, ...] | Count = 1
     """Season names, or how many of the last seasons. A sweep never sees them."""
-    first_day: Annotated[int, Meta(ge=1)] = 21
+    first_day: Count = 21
     """Lists start this many days after a season's first game."""
 
 
@@ -85,9 +90,9 @@ class Training(Section, frozen=True):
     """Players of a team that model A sees; those with the most recent minutes."""
     rolling_windows: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 30)
     """Lengths of the rolling windows, in games."""
-    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    amp: Amp = "auto"
     """auto: bf16 where the device has it, else fp16 with a scaler on CUDA, else off."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where model A is trained."""
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
     """Seed of every model and of the start design."""
@@ -149,6 +154,8 @@ class Config(Section, frozen=True):
     """What each phase varies; `full` comes from `sweep`."""
     sweep: SweepLists = {}
     """Lists of values for `--phase full` and `--method grid`."""
+    plans: Plans = {}
+    """What `launcher run NAME` runs."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -157,6 +164,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
+    return load_with_origin(path, overrides)[0]
+
+
+def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
+    """Like `load_config`, and for each dotted key the file or `--set` that set it."""
     config, origin = yaml_files.load_with_origin(path, Config, overrides)
     config = _with_whole_paths(config, origin, path)
     if Phase.FULL in config.search_spaces:
@@ -170,7 +182,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         for name, dimension in space.items():
             key = f"{section}.{name}"
             _check_dimension(config, name, dimension, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
-    return config
+    return config, origin
 
 
 def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
@@ -199,6 +211,12 @@ def replace(config: Config, dotted: dict[str, Any]) -> Config:
     return yaml_files.convert(tree, Config, {}, "parameters")
 
 
+def varied_keys() -> list[str]:
+    """The dotted keys that trials and sweeps may differ in: those of the models and of their training."""
+    kinds = {"training": Training, "model_a": ModelA, "model_b": ModelB, "model_c": ModelC}
+    return [f"{section}.{name}" for section, kind in kinds.items() for name in kind.__struct_fields__]
+
+
 def identity(config: Config) -> dict[str, Any]:
     """The part of `config` that can change a run's result, as plain data in a stable order."""
     training = {k: v for k, v in msgspec.to_builtins(config.training).items() if k not in {"device"}}
@@ -215,18 +233,13 @@ def _check_dimension(config: Config, name: str, dimension: Dimension, where: str
         ConfigError: naming `where`, the parameter, its value and what is allowed.
     """
     key = config_key(name)
-    if not _known(config, key):
+    if key not in varied_keys():
         raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
     for value in extremes(dimension, where):
         try:
             replace(config, {key: value})
         except ConfigError as error:
             raise ConfigError(f"{where}: {str(error).removeprefix('parameters: ')}") from None
-
-
-def _known(config: Config, dotted: str) -> bool:
-    section, _, field = dotted.rpartition(".")
-    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
 
 
 def extremes(dimension: Dimension, where: str) -> list[Any]:
@@ -243,6 +256,10 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
                 raise ConfigError(f"{where}: log needs low above 0, found {low}")
             if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
                 raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
+            if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
+                raise ConfigError(
+                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
+                )
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]

@@ -1,17 +1,22 @@
 """The launcher's command line: the flags that the plan names, mistakes answered by what is allowed, nothing touched."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from launcher.commands.parser import parser
+from tests.support import gpus
 from tests.support.leagues import stub_league
-from tests.support.places import REPOSITORY
+from tests.support.places import CONFIG, REPOSITORY
 from trainer.contract import command_line
+from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
 
+ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
 SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
 
 
@@ -20,10 +25,12 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as a machine without a GPU
     stub_league(tmp_path / "league")
     depth = "{max_depth: {type: int, low: 3, high: 5}}"
     spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
-    (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}")
+    plans = f"plans: {json.dumps(yaml.safe_load(CONFIG.read_text())['plans'])}\n"
+    (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}{plans}")
     return tmp_path
 
 
@@ -45,10 +52,13 @@ def test_the_commands_of_the_plan_parse():
     assert args.set == ["training.seed=1", "training.n_folds=4"]
 
 
-def test_phase1_has_the_plans_defaults():
+def test_phase1_is_the_plan_of_that_name():
     args = parser().parse_args(["phase1"])
-    assert (args.n_trials, args.n_jobs, args.executor, args.run_explain) == (12, 4, "local", False)
+    assert (args.plan, args.executor, args.run_explain) == ("phase1", "local", False)
     assert args.config == Path("config/outputs4_phase1.yaml")
+    named = vars(parser().parse_args(["run", "phase1"]))
+    assert named.keys() == vars(args).keys()
+    assert all(value == vars(args)[name] for name, value in named.items() if name != "handler")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,7 @@ def test_phase1_has_the_plans_defaults():
         ("sweep --n-jobs two", "'two': expected a whole number, at least 1"),
         ("phase1 --objective spearman", "unknown argument '--objective'"),
         ("phase1 extra", "unknown argument 'extra'"),
-        ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, phase1, plan"),
+        ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, run, phase1, plan"),
         ("", "the following arguments are required: COMMAND"),
         ("logs", "the following arguments are required: BATCH"),
         ("cancel", "one of the arguments BATCH --all is required"),
@@ -87,7 +97,10 @@ def test_a_mistyped_command_is_answered_by_what_is_allowed(words, expected, caps
         ("plan --config c.yaml --set training.seed=x", "--set training.seed=x: training.seed: Expected `int`"),
         ("plan --config c.yaml --set paths.data=nowhere", "nowhere: no league here"),
         ("phase1 --config c.yaml --set paths.data=nowhere", "trainer data demo --into nowhere"),
-        ("phase1 --config c.yaml --set training.listmle_target=final_rank", "Phase I runs every target"),
+        (
+            "phase1 --config c.yaml --set training.listmle_target=final_rank",
+            "--set training.listmle_target=final_rank: c.yaml: plans.phase1[0] says itself what it is in each sweep",
+        ),
         (
             "phase1 --config c.yaml --set inference.run_id=30",
             "inference.run_id: 30: the runs of a sweep take their ids",
@@ -166,6 +179,9 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
         (["--set", "paths.outputs=50%acc"], "50%acc: submitit replaces %j, %t, %A and %a"),
         (["--n-trials", "100001"], "1 to 100000 are possible"),
+        (["--set", "training.device=cuda"], "training.device: cuda is not available on this machine. Use auto or cpu"),
+        (["--executor", "debug", "--set", "training.device=cuda"], "training.device: cuda is not available"),
+        (["--set", "training.device=cpu", "--set", "training.amp=fp16"], "training.amp: fp16 needs CUDA"),
         (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
     ],
 )
@@ -174,6 +190,34 @@ def test_what_no_worker_could_run_is_refused_by_the_launcher(words, expected, pr
     assert launcher("sweep", "--config", "c.yaml", *words) == 2
     assert expected in capsys.readouterr().err
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--n-jobs 2 --workers-per-gpu 2", "", None, "2 workers a GPU: this machine has no GPU"),
+        ("--n-jobs 5 --workers-per-gpu 2", gpus.LISTED, None, "5 workers: 1 GPU and 2 MIG slices have room for 4"),
+        ("--n-jobs 3 --workers-per-gpu 1", gpus.LISTED, 5000.0, "1 worker on MIG-2: one has taken 5000 MB of a GPU"),
+        ("--n-jobs 4 --workers-per-gpu 4", ONE_GPU, 9700.0, "4 workers on 0: one has taken 9700 MB of a GPU"),
+        ("--n-jobs 4 --workers-per-gpu 4 --dry-run", ONE_GPU, None, None),
+        (
+            "--executor slurm --cluster c.yaml --workers-per-gpu 2",
+            ONE_GPU,
+            None,
+            "it is workers_per_gpu in the profile",
+        ),
+    ],
+    ids=["no GPU", "no room", "a small slice", "no memory", "room for all", "SLURM"],
+)
+def test_workers_that_share_gpus(given, project, monkeypatch, capsys):
+    words, listed, peak_mb, expected = given
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    gpus.smi(project, monkeypatch, listed=listed)
+    if peak_mb:
+        gpus.run_that_took(OutputsRoot(project / "outputs4"), peak_mb)
+    code = launcher("sweep", "--config", "c.yaml", *words.split())
+    assert code == (2 if expected else 0)
+    assert (expected or "") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

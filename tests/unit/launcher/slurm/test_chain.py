@@ -16,7 +16,6 @@ from launcher.slurm.site import Site, Sweep
 from tests.support.sweep_rows import sweep_progress
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 TOKEN = "3fa9c21b"
 PLAN = "plan-8778633c"
@@ -71,7 +70,7 @@ class Queue:
 
     def let_wait(self, job, array_ids):
         after = ",".join(f"afterany:{array_id}" for array_id in array_ids)
-        self.live = [other._replace(dependency=after) if other is job else other for other in self.live]
+        self.live = [other._replace(dependency=after) if other.job_id == job.job_id else other for other in self.live]
 
     def ended(self, job_ids):
         return {job_id: self.states[job_id] for job_id in job_ids if job_id in self.states}
@@ -138,13 +137,17 @@ def worker_row(worker_id, job_id, **values):
 @pytest.fixture
 def site(tmp_path):
     profile = ClusterProfile(timeout_min=60, max_tries=3)
-    sweeps = (Sweep("a", Phase.PHASE1), Sweep("b", Phase.PHASE1), Sweep("r", Phase.ROLLING))
-    return Site(profile, OutputsRoot(tmp_path), TOKEN, 2, PLAN, sweeps, sequential=True, python="python")
+    sweeps = (Sweep("a", 2), Sweep("b", 2), Sweep("r", 2, ("a", "b")))
+    return Site(profile, OutputsRoot(tmp_path), TOKEN, PLAN, sweeps, sequential=True, python="python")
 
 
 @pytest.fixture
 def rows():
     return Rows({name: sweep_progress(name, n_trials=6) for name in ("a", "b", "r")})
+
+
+def with_jobs(site, n_jobs):
+    return replace(site, sweeps=tuple(replace(sweep, n_jobs=n_jobs) for sweep in site.sweeps))
 
 
 def submit(site, queue, rows, **how):
@@ -168,16 +171,32 @@ def test_sequential_sweeps_wait_for_the_one_before_and_the_last_job_for_all(site
     assert queue.command("17") == ["--again"]
 
 
-def test_parallel_sweeps_wait_for_nothing_but_the_rolling_one(site, rows):
+def test_parallel_sweeps_wait_only_for_those_that_they_name(site, rows):
     queue = Queue()
     submit(replace(site, sequential=False), queue, rows)
     waits = {name: after for name, _, after in queue.shown()}
     assert (waits["a.work"], waits["b.work"], waits["r.work"]) == ([], [], ["12", "14"])
 
 
+def test_what_a_sweep_names_counts_for_more_than_the_order(site, rows):
+    named = replace(site, sweeps=(Sweep("a", 2), Sweep("b", 2, ()), Sweep("r", 2, ("a",))))
+    queue = Queue()
+    submit(named, queue, rows)
+    waits = {name: after for name, _, after in queue.shown()}
+    assert (waits["a.work"], waits["b.work"], waits["r.work"]) == ([], [], ["12"])
+
+
+def test_each_sweep_has_as_many_workers_as_it_asks_for(site, rows):
+    queue = Queue()
+    submit(replace(site, sweeps=(Sweep("a", 1), Sweep("b", 3), Sweep("r", 2, ("a", "b")))), queue, rows)
+    assert [(name, size) for name, size, _ in queue.shown() if "work" in name] == [
+        ("a.work", 1), ("b.work", 3), ("r.work", 2)
+    ]  # fmt: skip
+
+
 def test_an_array_that_is_too_large_is_split_and_its_finisher_waits_for_all_parts(site, rows):
     queue = Queue(largest=2)
-    submit(replace(site, n_jobs=5), queue, rows)
+    submit(with_jobs(site, 5), queue, rows)
     assert [row for row in queue.shown() if row[0].startswith("a.")] == [
         ("a.work", 2, []), ("a.work", 2, []), ("a.work", 1, []), ("a.finish", 1, ["11", "12", "13"])
     ]  # fmt: skip
@@ -185,7 +204,7 @@ def test_an_array_that_is_too_large_is_split_and_its_finisher_waits_for_all_part
 
 def test_workers_that_share_a_gpu_are_counted_as_workers(site, rows):
     queue = Queue()
-    sharing = replace(site, n_jobs=6, profile=ClusterProfile(timeout_min=60, gpus=1, workers_per_gpu=3))
+    sharing = replace(with_jobs(site, 6), profile=ClusterProfile(timeout_min=60, gpus=1, workers_per_gpu=3))
     submit(sharing, queue, rows)
     assert queue.shown()[0] == ("a.work", 2, [])
     queue.cancel([queue.id_of("a", "finish")])
@@ -415,12 +434,43 @@ def test_healing_at_the_limit_takes_fewer_workers(site, rows):
     assert ("a.work", 1, []) in queue.shown()
 
 
-def test_healing_at_the_limit_takes_the_place_of_the_last_sweep(site, rows):
+def test_healing_at_the_limit_takes_the_place_of_the_last_sweeps_workers(site, rows):
     queue = healing(site, rows, limit=8, done=0)
     own = queue.own_id
     assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == 0
     queue.end([own])
-    assert {name for name, _, _ in queue.shown()} == {"a.work", "a.finish", "b.work", "b.finish", f"{PLAN}.analysis"}
+    new, last = queue.id_of("a", "finish"), queue.id_of("r", "finish")
+    waits = {name: after for name, _, after in queue.shown()}
+    assert set(waits) == {"a.work", "a.finish", "b.work", "b.finish", "r.finish", f"{PLAN}.analysis"}
+    assert waits["b.work"] == [new]
+    assert set(waits["r.finish"]) == {new, queue.id_of("b", "finish")}
+    assert last in waits[f"{PLAN}.analysis"]
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_sweep_whose_workers_made_room_keeps_its_place_in_the_chain(site, rows, sequential):
+    """Two sweeps; the second one is freed, and its finisher waits for the first one's new one in both orders."""
+    site = replace(site, sweeps=site.sweeps[:2], sequential=sequential)
+    queue = Queue(limit=7)
+    submit(site, queue, rows)
+    queue.end([queue.id_of("a", "work")])
+    queue.own_id = queue.id_of("a", "finish")
+    queue.live = [job._replace(state="RUNNING") if job.array_id == queue.own_id else job for job in queue.live]
+    queue.limit = 6
+    assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == 0
+    queue.end([queue.own_id])
+    waits = {name: after for name, _, after in queue.shown()}
+    assert waits["b.finish"] == [queue.id_of("a", "finish")]
+    assert "b.work" not in waits
+
+
+def test_a_finisher_that_a_person_runs_takes_nobodys_place(site, rows):
+    queue = healing(site, rows, limit=8, done=0)
+    queue.end([queue.own_id])
+    queue.own_id, queue.limit = None, 8
+    before = queue.jobs()
+    assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == chain.NO_ROOM
+    assert queue.jobs() == before
 
 
 def test_healing_without_any_room_comes_back_later(site, rows):
