@@ -78,7 +78,7 @@ def _budget(ledger: Ledger, outputs: OutputsRoot, spec: SweepSpec) -> Findings:
 
 
 def _study(ledger: Ledger, spec: SweepSpec) -> Findings:
-    told = {t.number: t.value for t in study.load_study(ledger.url, spec.batch_id).trials if t.state.name == "COMPLETE"}
+    told = {t.number: t.value for t in study.load_study(ledger.connection, spec).trials if t.state.name == "COMPLETE"}
     known = {slot.trial_number: slot.value for slot in ledger.slots(spec.batch_id)}
     if told != known:
         yield f"{spec.batch_id}: the study has {told}, the ledger {known}"
@@ -88,7 +88,7 @@ def _running(ledger: Ledger, spec: SweepSpec) -> Findings:
     for attempt in ledger.attempts(spec.batch_id):
         if attempt.state is AttemptState.RUNNING:
             yield f"{spec.batch_id}: {attempt}"
-    states = Counter(trial.state.name for trial in study.load_study(ledger.url, spec.batch_id).trials)
+    states = Counter(trial.state.name for trial in study.load_study(ledger.connection, spec).trials)
     if states.keys() - {"COMPLETE", "FAIL"}:
         yield f"{spec.batch_id}: trials of the study by state: {dict(states)}"
     for worker in ledger.workers(spec.batch_id):

@@ -17,6 +17,7 @@ from benchmarks.chaos.user import User
 from launcher.report.sweep_files import write_sweep_results
 from tests.support.small_sweep import SMALL, small_sweep
 from trainer.contract.ledger import AttemptState, study
+from trainer.contract.ledger.optuna_storage import OptunaStorage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.data.demo import demo
 
@@ -82,10 +83,14 @@ def test_every_verdict_finds_what_it_looks_for(ledger, finished):
 
 def test_what_the_study_and_the_ledger_leave_open_is_found(ledger, finished):
     spec, outputs, truth = finished
-    with study.opened(ledger.url) as storage:
-        number = storage.get_study_id_from_name("small")
-        storage.create_new_trial(number)
-        storage.create_new_trial(number, optuna.trial.create_trial(value=0.5))
+
+    def tell(session):
+        with OptunaStorage().transaction(session) as storage:
+            number = study.find(session, "small")
+            storage.create_new_trial(number)
+            storage.create_new_trial(number, optuna.trial.create_trial(value=0.5))
+
+    ledger.connection.work(tell)
     given = verdicts.judged(ledger, outputs, [spec], truth)
     assert [name for name, findings in given.items() if findings] == [
         "the study agrees with the ledger",
