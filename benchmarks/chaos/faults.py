@@ -129,14 +129,23 @@ class Blows:
             self.user.later(BEYOND_S, partial(_wake_all, [pid]))
 
     def connections(self, strike: Strike) -> None:
-        """Drop every connection, again and again."""
-        end, dropped = time.monotonic() + LOOP_S, 0
+        """Drop every connection, and go on with it for a while beside the round."""
+        if dropped := self._dropped():
+            strike.victim = f"{dropped} connections at first"
+            self.user.later(LOOP_PAUSE_S, self._drop_in_a_loop)
+
+    def _drop_in_a_loop(self) -> None:
+        end = time.monotonic() + LOOP_S
         while time.monotonic() < end:
-            with suppress(psycopg2.Error), self.user.project.session() as session:
-                drop = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {VICTIMS}"
-                dropped += execute(session, drop, {"own": APPLICATION}).fetchall()[0][0]
+            self._dropped()
             time.sleep(LOOP_PAUSE_S)
-        strike.victim = f"{dropped} connections" if dropped else ""
+
+    def _dropped(self) -> int:
+        """Drop every connection once. Returns how many there were."""
+        with suppress(psycopg2.Error), self.user.project.session() as session:
+            drop = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {VICTIMS}"
+            return int(execute(session, drop, {"own": APPLICATION}).fetchall()[0][0])
+        return 0
 
     def cache_full(self, strike: Strike) -> None:
         """Fill the store's disk until a worker has said so."""

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 LATEST = 0.5
 """Faults strike before this share of the trials is done, so that there is work left for the later ones."""
+PHASE1_LATEST = 0.1
+"""In Phase I most trials only share what the first ones have trained, and are over before anybody is caught in them."""
 LONGEST_PAUSE_S = 3.0
 
 
@@ -105,12 +107,12 @@ def draw(n_rounds: int, seed: int, faults_a_round: int = 2) -> list[Round]:
             kind = next(kinds)
             if kind not in found:
                 found.append(kind)
-        step = LATEST / faults_a_round
+        setting = next(settings)
+        step = (PHASE1_LATEST if setting.phase1 else LATEST) / faults_a_round
         faults = [
             Fault(kind, step * (place + dice.random()), LONGEST_PAUSE_S * dice.random())
             for place, kind in enumerate(found)
         ]
-        setting = next(settings)
         if setting.phase1:
             faults.append(Fault(Kind.HOLDOUT_KILL, 1.0, 0.0))
         rounds.append(Round(number, dice.randrange(2**31), setting, dice.choice((2, 3)), tuple(faults)))

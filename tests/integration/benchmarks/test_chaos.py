@@ -26,6 +26,6 @@ def test_a_round_of_chaos_costs_nothing(round_, truth, tmp_path):
         if round_.needs_disks and os.geteuid() != 0 and not os.environ.get("CI"):
             pytest.skip(str(error))
         raise
-    assert [strike.fault for strike in played.strikes if strike.victim] == list(round_.faults)
     assert not played.findings, "\n".join(played.findings)
+    assert [strike.fault for strike in played.strikes if strike.victim] == list(round_.faults)
     assert played.checks >= 12
