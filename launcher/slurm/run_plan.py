@@ -51,7 +51,7 @@ class Options:
     share: bool = True
     """Whether trials read each other's results and trained models."""
     whole: bool = False
-    """All of Phase I: it ends with the held-out season."""
+    """The plan ends with the held-out season."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -79,7 +79,7 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)
-        few = too_few_connections(ledger, site.n_jobs * (1 if site.sequential else len(site.sweeps)))
+        few = too_few_connections(ledger, site.n_jobs if site.sequential else sum(one.n_jobs for one in site.sweeps))
     return "\n\n".join([plan.table(), *([few] if few else []), _summary(site, found)])
 
 
@@ -127,7 +127,9 @@ _NO_NODE = "Requested node configuration is not available"
 
 def preview(site: Site) -> str:
     """The very scripts of a plan's first sweep and its last job, and what the cluster says of them."""
-    lines = [f"{len(site.sweeps)} arrays of {site.n_jobs} workers, {'in order' if site.sequential else 'at once'}"]
+    order = "in order" if site.sequential else "at once"
+    most = "up to " if len({sweep.n_jobs for sweep in site.sweeps}) > 1 else ""
+    lines = [f"{len(site.sweeps)} arrays of {most}{site.n_jobs} workers, {order}"]
     for what, submission in _kinds(site).items():
         folder = submission.jobs / "TIME"
         lines += ["", f"{what}: {submission_script(folder)}", "", submission.script(folder).rstrip()]
@@ -189,9 +191,8 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         profile=profile,
         outputs=OutputsRoot(plan.outputs.root.absolute()),
         token=token,
-        n_jobs=plan.n_jobs,
         plan=plan_name(plan.digest),
-        sweeps=tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps),
+        sweeps=tuple(Sweep(one.spec.batch_id, one.n_jobs, one.after) for one in plan.planned),
         sequential=options.sequential,
         python=sys.executable,
         container=inside,
