@@ -34,7 +34,7 @@ _FULL = ("too many clients", "too many connections", "remaining connection slots
 
 def is_passing(error: BaseException) -> bool:
     """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
-    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable):
+    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable | errors.LockNotAvailable):
         return False
     if isinstance(error, errors.IdleInTransactionSessionTimeout):
         return True
