@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 from psycopg2 import sql
@@ -28,6 +29,11 @@ from trainer.contract.ledger import Ledger, optuna_storage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
+
+# No example has to be quick on a machine that is busy; in CI they are the same every time.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 WORKERS = SUPPORT / "null_workers.py"
 

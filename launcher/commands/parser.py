@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.config.plans import MOST_WORKERS
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
@@ -42,12 +43,14 @@ def parser() -> argparse.ArgumentParser:
     _add_budget(run)
     _add_config(run)
     _add_running(run)
+    _add_noise(run)
     run.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
 
     phase1 = commands.add_parser("phase1", help="all of Phase I, `run phase1`: twelve sweeps, then the rolling sweep")
     _add_budget(phase1)
     _add_config(phase1)
     _add_running(phase1)
+    _add_noise(phase1)
     phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "run"), plan="phase1")
 
     plan = commands.add_parser("plan", help="print a plan; touches nothing")
@@ -103,6 +106,15 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
+
+
+def _add_noise(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--noise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="at the end, five more seeds of the best configurations: how much is chance (on)",
+    )
 
 
 def _add_watching(commands: Commands) -> None:
@@ -195,13 +207,6 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
             raise argparse.ArgumentTypeError(f"{text!r}: {suggest(text, list(kind))}") from None
 
     return convert
-
-
-def count(text: str) -> int:
-    """A whole number, at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
-    return int(text)
 
 
 def workers(text: str) -> int:

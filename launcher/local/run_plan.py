@@ -56,6 +56,8 @@ class WrittenReports:
     container: Container | None = None
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless the end of the plan is next, the analysis."""
@@ -76,6 +78,7 @@ class WrittenReports:
             self.ledger,
             changed=changed,
             held_out=self.whole and complete,
+            noise=self.noise and complete,
             container=self.container,
             say=self.say,
         )

@@ -52,6 +52,8 @@ class Options:
     """Whether trials read each other's results and trained models."""
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -198,6 +200,7 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         container=inside,
         share=options.share,
         whole=options.whole,
+        noise=options.noise,
     )
 
 

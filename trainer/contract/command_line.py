@@ -109,3 +109,10 @@ def say(text: str, *, aside: bool = False) -> None:
 def stop_talking() -> None:
     """The reader of the standard output (head, less) has gone: nothing is written any more, at exit neither."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)

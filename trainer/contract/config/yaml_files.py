@@ -242,6 +242,8 @@ def _parse(text: str, kind: type[_Loader]) -> Any:
         raise yaml.YAMLError(_TOO_DEEP) from None
     except ValueError as error:
         raise yaml.YAMLError(str(error)) from None
+    except (LookupError, AttributeError, TypeError):  # PyYAML's own, of `!!bool x` and `!!timestamp x`
+        raise yaml.YAMLError("a value is none of the kind that the `!!` before it says") from None
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:

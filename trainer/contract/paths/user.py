@@ -30,8 +30,9 @@ def expanded(text: str, where: str) -> str:
         where: The key or flag, for the message.
 
     Raises:
-        ConfigError: a variable is not set, there is no such home, or no file system takes so long a path.
+        ConfigError: a variable is not set, there is no such home, or no file can have such a name.
     """
+    _check_name(text, where)
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
@@ -59,6 +60,17 @@ def expanded(text: str, where: str) -> str:
             f"{where}: {text}: no home folder is known for {whole.partition('/')[0]}. Write the whole path"
         )
     return home
+
+
+def _check_name(text: str, where: str) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ConfigError(
+            f"{where}: {text!r}: no file can have such a name here: it holds a sign that no name may have"
+        )
 
 
 def path(text: str) -> Path:
