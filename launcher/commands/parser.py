@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, count, imported_when_called
-from trainer.contract.config.plans import MOST_WORKERS
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
