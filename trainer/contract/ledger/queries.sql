@@ -369,8 +369,21 @@ SELECT nextval('{sequence}') AS run_id FROM locked;
 WITH old AS (DELETE FROM truestrength.schema_version)
 INSERT INTO truestrength.schema_version (version) VALUES (%(version)s);
 
+-- name: keep_workers_away
+-- Until the end of the transaction; whoever only reads is not kept.
+LOCK TABLE truestrength.workers IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: sweeps_at_work
+SELECT DISTINCT batch_id FROM truestrength.workers
+WHERE stopped_at IS NULL AND lease_until > clock_timestamp()
+ORDER BY batch_id;
+
 -- name: prepared
-SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;
+-- Not `to_regclass`: within a transaction it may say of a table that another one has made meanwhile that it is not there.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class WHERE relname = 'schema_version'
+    AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'truestrength')
+) AS prepared;
 
 -- name: schema_version
 SELECT version FROM truestrength.schema_version;
