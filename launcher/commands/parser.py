@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
     _add_watching(commands)
+    _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
     return top
@@ -125,6 +126,19 @@ def _add_watching(commands: Commands) -> None:
     retry.add_argument("batch_id", metavar="BATCH")
     _add_outputs(retry)
     retry.set_defaults(handler=imported_when_called("launcher.commands.watch", "retry"))
+
+
+def _add_roots(commands: Commands) -> None:
+    group = commands.add_parser("outputs", help="whose an outputs root is, after a copy or the loss of a database")
+    ways = group.add_subparsers(required=True, metavar="adopt|separate")
+    helps = {
+        "adopt": "the database goes on with this folder, in place of a copied original or of a database that is lost",
+        "separate": "make a copy an outputs root of its own",
+    }
+    for way, said in helps.items():
+        to = ways.add_parser(way, help=said)
+        to.add_argument("outputs", type=path, metavar="DIR")
+        to.set_defaults(handler=imported_when_called("launcher.commands.outputs", way))
 
 
 def _add_database(commands: Commands) -> None:

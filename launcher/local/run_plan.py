@@ -21,6 +21,7 @@ from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan
 from launcher.registration import exclusively, register
+from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
@@ -114,7 +115,7 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
             seen.see(ledger.progress(spec.batch_id))
         for i, name in enumerate(plan.batch_ids):
             outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
-            outcome = _with_failures(outcome, ledger, plan.outputs)
+            outcome = _with_missing(_with_failures(outcome, ledger, plan.outputs), ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
                 changed = True
@@ -129,6 +130,15 @@ def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Ou
     if not outcome.progress.failed or outcome.problem:
         return outcome
     return replace(outcome, problem=failed_slots(ledger, outcome.progress, outputs))
+
+
+def _with_missing(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:
+    """The outcome with what is to be said of complete runs whose folders are gone."""
+    gone = run_folders(ledger, outputs).missing.get(outcome.progress.batch_id)
+    if not gone or outcome.problem:
+        return replace(outcome, missing=len(gone or ()))
+    (said,) = RunFolders(missing={outcome.progress.batch_id: gone}).sentences()
+    return replace(outcome, problem=said, missing=len(gone))
 
 
 def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:
@@ -186,7 +196,9 @@ def summary(plan: Plan, outcomes: list[Outcome]) -> str:
         now = outcome.progress
         value = None if now.best_value is None else f"{now.best_value:.4f}"
         run = None if now.best_run_id is None else run_name(now.best_run_id)
-        rows.append([spec.batch_id, f"{now.done}/{now.n_trials}", now.failed, value, run, now.standing])
+        standing = f"{now.standing}, {outcome.missing} missing" if outcome.missing else now.standing
+        trials = f"{now.done - outcome.missing}/{now.n_trials}"
+        rows.append([spec.batch_id, trials, now.failed, value, run, standing])
     table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)
     folder = plan.outputs.sweep("<sweep>").folder
     return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}"

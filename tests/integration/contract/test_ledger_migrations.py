@@ -26,8 +26,9 @@ TABLES = {
 }
 CATALOG = {
     "columns": """
-        SELECT c.relkind::text, c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
-               a.attidentity::text, pg_get_expr(d.adbin, d.adrelid) AS standard, col_description(c.oid, a.attnum) AS said
+        SELECT c.relkind::text, c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
+               a.attnotnull, a.attidentity::text, pg_get_expr(d.adbin, d.adrelid) AS standard,
+               col_description(c.oid, a.attnum) AS said
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'truestrength'::regnamespace""",
@@ -179,7 +180,7 @@ def test_workers_of_the_older_program_are_let_end_first(old):
     at_work = "UPDATE truestrength.workers SET stopped_at = NULL, lease_until = now() + interval '%s s'"
     with connected(url) as session:
         execute(session, at_work % 60)
-        with pytest.raises(DatabaseError, match="has version 3, this program makes it 4.* are at a: wait"):
+        with pytest.raises(DatabaseError, match=r"has version 3, this program makes it 4.* are at a: wait"):
             prepare(url)
         assert version(session) == 3
         execute(session, at_work % -1)

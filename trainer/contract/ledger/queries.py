@@ -6,6 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
+
 @cache
 def query(name: str) -> str:
     """The statement under the header `-- name: <name>`."""

@@ -270,6 +270,15 @@ WHERE sweeps.batch_id = %(batch_id)s;
 -- name: outputs_roots
 SELECT root_id, path FROM truestrength.outputs_roots ORDER BY created_at, root_id;
 
+-- name: ledger_id
+SELECT ledger_id::text FROM truestrength.ledger;
+
+-- name: runs_of_root
+-- Every run of a root's sweeps, whatever became of it.
+SELECT attempts.batch_id, run_id, state = 'complete' AS complete
+FROM truestrength.attempts JOIN truestrength.sweeps USING (batch_id)
+WHERE root_id = %(root_id)s AND run_id IS NOT NULL;
+
 -- name: batch_ids
 SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
 

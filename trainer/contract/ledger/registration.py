@@ -68,7 +68,7 @@ def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root
                 _refuse_foreign_study(connection.url, spec)
             else:
                 _refuse_change(old, spec, root_id, outputs)
-            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root)})
+            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root.absolute())})
             _put(open_, spec, root_id, max_attempts)
 
     connection.work(once)
