@@ -143,7 +143,7 @@ def _add_roots(commands: Commands) -> None:
 
 def _add_database(commands: Commands) -> None:
     group = commands.add_parser("db", help="the embedded PostgreSQL server, in .postgres/")
-    steps = group.add_subparsers(required=True, metavar="up|down|status|url")
+    steps = group.add_subparsers(required=True, metavar="up|down|status|url|backup|restore")
     up = steps.add_parser("up", help="start it unless it runs")
     up.add_argument(
         "--listen",
@@ -164,6 +164,14 @@ def _add_database(commands: Commands) -> None:
         "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
     )
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+    backup = steps.add_parser("backup", help="write all of a database to a file, while it is in use, too")
+    restore = steps.add_parser("restore", help="put a backup into a database that nobody uses")
+    for step in (backup, restore):
+        step.add_argument("file", type=path, metavar="FILE")
+        _add_outputs(step)
+    restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
+    backup.set_defaults(handler=imported_when_called("launcher.commands.database", "backup"))
+    restore.set_defaults(handler=imported_when_called("launcher.commands.database", "restore"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:

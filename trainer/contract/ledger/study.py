@@ -61,6 +61,13 @@ def _transactional(url: str) -> Session:
     return session
 
 
+def table_names() -> list[str]:
+    """Of Optuna's tables."""
+    from optuna.storages._rdb.models import BaseModel  # noqa: PLC0415
+
+    return [*BaseModel.metadata.tables, "alembic_version"]
+
+
 def create_study(url: str, batch_id: str, direction: Direction) -> int:
     """Make the study where it is missing, and say how many trials it has. Call it under a lock.
 
