@@ -17,6 +17,7 @@ from launcher.commands.parser import parser
 from launcher.local.executors import LocalExecutor
 from launcher.local.progress import PlainLines
 from launcher.local.run_plan import run_plan
+from launcher.postgres import server
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import up_to_date
 from launcher.report.sweep_files import write_sweep_results
@@ -310,3 +311,29 @@ def test_paths_are_absolute(project, ledger, sweep_spec):
     ledger.register(sweep_spec(), OutputsRoot(project.joinpath("out").relative_to(project)))
     assert [root.path for root in ledger.outputs_roots()] == [str(project / "out")]
     assert roots.copied_from(ledger.connection, OutputsRoot(project / "out")) is None
+
+
+def test_the_embedded_servers_folder_is_lost_and_the_root_goes_on(project, outputs, sweep_spec, monkeypatch, capsys):
+    monkeypatch.delenv("DATABASE_URL")
+    try:
+        server.up(project)
+        with Ledger(server.select(project, outputs).read_text(), patience_s=10) as before:
+            before.register(sweep_spec(), outputs)
+            assert run_slots(before, outputs, 2) == [25, 26]
+        server.down(project)
+        shutil.rmtree(project / ".postgres")
+        server.up(project)
+        with Ledger(server.select(project, outputs).read_text(), patience_s=10) as anew:
+            with pytest.raises(ConfigError, match=rf"the embedded server's in {project}/\.postgres"):
+                anew.register(sweep_spec(), outputs)
+            assert launcher("outputs", "adopt", outputs.root) == 0
+            anew.register(sweep_spec(), outputs)
+            assert run_slots(anew, outputs, 1) == [27]
+            shutil.copytree(outputs.root, project / "copy")
+        assert launcher("status", "--outputs", project / "copy") == 2
+        assert f"is a copy of the outputs root {outputs.root}" in capsys.readouterr().err
+        assert launcher("outputs", "separate", project / "copy") == 0
+        assert launcher("status", "--outputs", project / "copy") == 2
+        assert "no sweep has run in it" in capsys.readouterr().err
+    finally:
+        server.down(project)
