@@ -24,7 +24,7 @@ def report(args: argparse.Namespace) -> None:
     Raises:
         UserError: when the outputs root has no sweeps, or not the one that was asked for.
     """
-    outputs = OutputsRoot(Path(load_config(args.config, args.set).paths.outputs))
+    outputs = OutputsRoot(args.outputs or Path(load_config(args.config, args.set).paths.outputs))
     try:
         _report(outputs, args.batch_id)
     except DatabaseError as error:

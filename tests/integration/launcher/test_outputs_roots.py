@@ -22,7 +22,6 @@ from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import up_to_date
 from launcher.report.sweep_files import write_sweep_results
 from tests.support import launcher_stub_main as stub
-from tests.support.places import CONFIG
 from trainer.contract import command_line
 from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute, rows
@@ -73,7 +72,7 @@ def launcher(*words):
 
 
 def report(outputs):
-    return launcher("report", "--config", CONFIG, "--set", f"paths.outputs={outputs.root}")
+    return launcher("report", "--outputs", outputs.root)
 
 
 def run_slots(ledger, outputs, count):
