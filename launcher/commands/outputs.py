@@ -12,6 +12,7 @@ from launcher.report.reading import registered
 from trainer.contract import outputs_root
 from trainer.contract.command_line import say
 from trainer.contract.database import address
+from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.ledger import Ledger, roots
 from trainer.contract.paths.outputs import OutputsRoot
@@ -56,16 +57,17 @@ def separate(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def ledger_of(outputs: OutputsRoot | None) -> Iterator[Ledger]:
+def ledger_of(outputs: OutputsRoot | None, patience_s: float = PATIENCE_S) -> Iterator[Ledger]:
     """The ledger of a database to look at or to steer sweeps in.
 
     Args:
         outputs: whose database, on the embedded server; None: the current one.
+        patience_s: how long a server that is away is waited for.
 
     Raises:
         ConfigError: the root is a copy, or belongs to another database.
     """
-    with database_with_sweeps(outputs) as url, Ledger(url) as ledger:
+    with database_with_sweeps(outputs, patience_s) as url, Ledger(url, patience_s) as ledger:
         if outputs is not None:
             roots.check(ledger.connection, outputs)
         yield ledger

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from launcher import database
 from launcher.commands.outputs import ledger_of
 from launcher.database import named_root
 from launcher.jobs.logs import follow, last_words, logs_of, tail
@@ -23,6 +24,7 @@ from launcher.report.folders import RunFolders, run_folders
 from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
+from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, roots
 from trainer.contract.ledger.registration import stored
@@ -33,7 +35,8 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    with ledger_of(named_root(args.outputs)) as ledger:
+    patience_s = PATIENCE_S if args.watch else database.LOOK_PATIENCE_S
+    with ledger_of(named_root(args.outputs), patience_s) as ledger:
         slurm = _slurm(ledger)
         while True:
             folders = _folders(ledger, args.outputs)
@@ -79,6 +82,8 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mappin
     ]
     places = ", ".join(f"{place}{'' if found else ' (not on this machine)'}" for place, found in folders.items())
     table = f"outputs: {places}\n{text_table(header, rows)}"
+    if (now := ledger.connections()).short:
+        table += f"\nthe server takes {now.most} connections, and there are {now.taken}: other workers wait for a turn"
     table += "".join(f"\n\n{said}" for found in folders.values() if found for said in found.sentences())
     if slurm:
         table += f"\n\n{slurm.problem or queue.table(jobs)}"
@@ -127,7 +132,8 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    with ledger_of(named_root(args.outputs)) as ledger:
+    patience_s = PATIENCE_S if args.follow else database.LOOK_PATIENCE_S
+    with ledger_of(named_root(args.outputs), patience_s) as ledger:
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
         # A root that was moved is where it was found, not where the sweep was registered.
         outputs = OutputsRoot(args.outputs or registered)
@@ -238,5 +244,6 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Pa
             for batch_id, (log, text) in (_ended_early(ledger, slurm, sweeps) if slurm else {}).items()
         },
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
+        "connections": msgspec.to_builtins(ledger.connections()),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()
