@@ -152,15 +152,6 @@ def test_a_database_without_a_ledger_says_so(postgres_server):
         ledger.all_progress()
 
 
-def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
-    ledger.register(sweep_spec(), outputs)
-    with connected(ledger.url) as connection:
-        execute(connection, "ALTER TABLE truestrength.attempts DROP COLUMN rung")
-        execute(connection, "UPDATE truestrength.schema_version SET version = 1")
-    ledger.prepare()
-    assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
-
-
 @pytest.mark.parametrize(
     "write",
     [

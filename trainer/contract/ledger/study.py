@@ -29,6 +29,13 @@ class StudyMissingError(Exception):
     """The study, or a trial of it, is not there (any more)."""
 
 
+def table_names() -> list[str]:
+    """Of Optuna's tables."""
+    from optuna.storages._rdb.models import BaseModel  # noqa: PLC0415
+
+    return [*BaseModel.metadata.tables, "alembic_version"]
+
+
 def find(session: Session, batch_id: str, *, alone_s: float | None = None) -> int:
     """The id that Optuna has given a study.
 
