@@ -40,7 +40,7 @@ def _in_use() -> int | None:
     """Connections of plans and workers to the running server; None when it does not say."""
     with suppress(DatabaseError):
         if server.status(Path()).running:
-            return connections_of_others(server.url(Path()))
+            return connections_of_others()
     return 0
 
 

@@ -10,13 +10,16 @@ import secrets
 
 from launcher.postgres.host import tail
 from launcher.postgres.programs import Programs
-from launcher.postgres.state import LOOPBACK, NAME, ServerState
+from launcher.postgres.state import LOOPBACK, SUPERUSER, ServerState
 from trainer.contract import files
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.server import EmbeddedServerPaths
 
 SETTINGS = "truestrength.conf"
 MAX_CONNECTIONS = 300
+RULES = """local all all scram-sha-256
+host all all all scram-sha-256
+"""
 LONGEST_SOCKET_FOLDER = 80
 """A socket's path may have 107 bytes, on some systems 103."""
 
@@ -24,31 +27,30 @@ LONGEST_SOCKET_FOLDER = 80
 def initialise(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> None:
     """Make the data folder beside its place and move it there when it is whole."""
     state.write(paths.state)
+    files.write_secret(paths.superuser, secrets.token_urlsafe(24))
     fresh = paths.data.with_name(f"data.{secrets.token_hex(4)}")
     password = paths.data.with_name(f"password.{secrets.token_hex(4)}")
     output = paths.data.with_name("initdb.log")
     try:
-        files.write_secret(password, state.password)
+        files.write_secret(password, paths.superuser.read_text(encoding="utf-8"))
         programs.own(password)
         fresh.mkdir(mode=0o700)
         programs.own(fresh)
         made = programs.run(
-            "initdb", "--pgdata", str(fresh), "--username", NAME, "--auth", "scram-sha-256", "--pwfile", str(password),
+            "initdb", "--pgdata", str(fresh), "--username", SUPERUSER, "--auth", "scram-sha-256", "--pwfile", str(password),
             "--encoding", "UTF8", "--no-locale", output=output,
         )  # fmt: skip
         if made.returncode:
             raise DatabaseError(f"initdb failed: {tail(output)}")
     finally:
         password.unlink(missing_ok=True)
-    with (fresh / "pg_hba.conf").open("a") as rules:
-        rules.write("host all all all scram-sha-256\n")
     with (fresh / "postgresql.conf").open("a") as settings:
         settings.write(f"include '{SETTINGS}'\n")
     fresh.rename(paths.data)
 
 
 def write_settings(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -> None:
-    """Write the settings of one start, beside PostgreSQL's own file, which includes them."""
+    """Write the settings of one start, beside PostgreSQL's own file, which includes them; and who may connect how."""
     # A list: between double quotes a comma or a blank is part of a path.
     folder = f'"{paths.data}"' if len(os.fsencode(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
     settings: dict[str, str | int] = {
@@ -64,7 +66,8 @@ def write_settings(paths: EmbeddedServerPaths, programs: Programs, state: Server
         "tcp_keepalives_count": 3,
     }
     lines = [f"{key} = '{str(value).replace(chr(39), chr(39) * 2)}'" for key, value in settings.items()]
-    with files.replacing(paths.data / SETTINGS) as temporary:
-        temporary.touch(mode=0o600)
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        programs.own(temporary)
+    for path, text in ((paths.data / SETTINGS, "\n".join(lines) + "\n"), (paths.data / "pg_hba.conf", RULES)):
+        with files.replacing(path) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_text(text, encoding="utf-8")
+            programs.own(temporary)

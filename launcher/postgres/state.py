@@ -16,16 +16,19 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.process import Place
 
 NAME = "truestrength"
-"""Of the role, and of the database that is the current one as long as no outputs root has its own."""
+"""Of the role that programs and workers are, and of the current database as long as no outputs root has its own."""
+SUPERUSER = "postgres"
+"""The role that makes databases; `roles.py` says who may be it."""
 MAINTENANCE = "postgres"
 """A database that is always there, to ask the server something."""
 LOOPBACK = "127.0.0.1"
 
 
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):
-    """The password, where the server listens, and where it was started last."""
+    """The programs' password, where the server listens, and where it was started last."""
 
     password: str
+    """Of the role `NAME`."""
     port: int
     listen: str = LOOPBACK
     """The address of an interface, or `*` for all."""
@@ -56,9 +59,13 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
         files.write_secret(path, msgspec.json.encode(self).decode())
 
     def url(self, name: str) -> str:
-        """The URL of one of its databases, password included."""
+        """The programs' URL of one of its databases, password included."""
+        return self.url_of(NAME, self.password, name)
+
+    def url_of(self, role: str, password: str, name: str) -> str:
+        """The URL by which a role reaches one of its databases."""
         address = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{name}?{EMBEDDED}"
+        return f"postgresql://{role}:{quote(password)}@{address}:{self.port}/{name}?{EMBEDDED}"
 
     @property
     def started_in_this_boot(self) -> bool:

@@ -18,6 +18,8 @@ _REFUSALS = (
     "no pg_hba.conf entry",
     "no password supplied",
     "unsupported startup parameter",
+    "authentication method requirement",
+    "certificate verify failed",
 )
 
 
@@ -54,6 +56,15 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
             advice = (
                 "The server takes no writes: it is a standby, or read-only. Name the primary; with several hosts, "
                 "?target_session_attrs=read-write finds it."
+            )
+        case psycopg2.OperationalError() if "authentication method requirement" in said:
+            advice = (
+                "No password was sent: the server there does not ask for it as `require_auth` wants. When that is the "
+                "embedded server's URL, another program has its port, and `python -m launcher db up` starts the server."
+            )
+        case psycopg2.OperationalError() if "certificate verify failed" in said:
+            advice = (
+                "No password was sent: the server there is another one than that whose certificate `sslrootcert` names."
             )
         case psycopg2.OperationalError() if "unsupported startup parameter" in said:
             advice = (

@@ -14,8 +14,9 @@ from urllib.parse import unquote
 from trainer.contract.errors import DatabaseError
 
 HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
-EMBEDDED = "application_name=truestrength-embedded"
-"""What every URL of the embedded server ends with; a parameter of libpq's, so that `psql` takes the URL too."""
+EMBEDDED = "require_auth=scram-sha-256&application_name=truestrength-embedded"
+"""What every URL of the embedded server ends with, in parameters of libpq's, so that `psql` (16 or later) takes the URL,
+too. By the first, whoever else listens on the server's port gets a proof that the password is known, never itself."""
 
 _ENCODED = r"%[0-9A-Fa-f]{2}"
 _WORD = rf"(?:[^\s/?#@:%\[\]]|{_ENCODED})*"

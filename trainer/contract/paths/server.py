@@ -34,6 +34,11 @@ class EmbeddedServerPaths:
         return self.folder / "server.json"
 
     @property
+    def superuser(self) -> Path:
+        """The superuser's password, for the owner only: in no URL that a program or a worker gets."""
+        return self.folder / "superuser"
+
+    @property
     def url(self) -> Path:
         """The current database's URL with its password, for the owner only; there while the server shall be up."""
         return self.folder / "url"
