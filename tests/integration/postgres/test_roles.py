@@ -22,7 +22,9 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.server import EmbeddedServerPaths
 
-ATTRIBUTES = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %s"
+ATTRIBUTES = (
+    "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %s"
+)
 OWNERS = """
     SELECT DISTINCT pg_get_userbyid(owner) FROM (
       SELECT relowner FROM pg_class WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
