@@ -1,6 +1,6 @@
 """Makes the embedded server's data folder, and writes its settings.
 
-Passwords are asked for on every connection, from this machine too; the server listens on the loopback interface.
+Passwords are asked for on every connection, from this machine too; the server listens on the loopback interface only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from trainer.contract.paths.server import EmbeddedServerPaths
 SETTINGS = "truestrength.conf"
 MAX_CONNECTIONS = 300
 RULES = """local all all scram-sha-256
-host all all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
 """
+"""Other machines come by `front.py`, which takes TLS only."""
 LONGEST_SOCKET_FOLDER = 80
 """A socket's path may have 107 bytes, on some systems 103."""
 
@@ -54,7 +55,7 @@ def write_settings(paths: EmbeddedServerPaths, programs: Programs, state: Server
     # A list: between double quotes a comma or a blank is part of a path.
     folder = f'"{paths.data}"' if len(os.fsencode(paths.data)) <= LONGEST_SOCKET_FOLDER else ""
     settings: dict[str, str | int] = {
-        "listen_addresses": state.listen if state.listen in ("*", LOOPBACK) else f"{LOOPBACK},{state.listen}",
+        "listen_addresses": LOOPBACK,
         "port": state.port,
         "unix_socket_directories": folder,
         "max_connections": MAX_CONNECTIONS,

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import psycopg2
 
-from launcher.postgres import data_folder, databases, host, roles
+from launcher.postgres import data_folder, databases, encryption, host, roles
 from launcher.postgres.host import tail
 from launcher.postgres.lock import alive, locked
 from launcher.postgres.programs import Programs, programs_for
@@ -61,7 +61,7 @@ def up(root: Path, listen: bool | str = False) -> str:
         if _runs_elsewhere(paths, state):
             return databases.publish(paths, state) if _answers(paths, state) else _refuse_elsewhere(paths, state)
         if _serves(paths, state):
-            if wanted.listen == state.listen:
+            if wanted.listen == state.listen and encryption.runs(paths) == state.listens:
                 return databases.publish(paths, state)
             _stop(paths)
         programs = programs_for(paths.folder, paths.data)
@@ -171,7 +171,7 @@ def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     """
     deadline = time.monotonic() + ANSWER_PATIENCE_S
     while alive(paths):
-        trouble = _trouble(paths, state)
+        trouble = _trouble(paths, state.local)
         if trouble is None:
             return True
         if time.monotonic() > deadline or not faults.is_passing(trouble):
@@ -235,15 +235,19 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
     output = paths.data.with_name("start.log")
     for _ in range(START_TRIES):
         state = state.starting_here()
-        state.write(paths.state)
-        data_folder.write_settings(paths, programs, state)
-        if _launch(paths, programs, output):
+        with encryption.door(paths, state) as (door, state):  # noqa: PLW2901
+            state.write(paths.state)
+            data_folder.write_settings(paths, programs, state)
+            started = _launch(paths, programs, output, door.inherited)
+            if started:
+                door.open(paths, state, programs.way.user)
+        if started:
             return databases.publish(paths, state)
         time.sleep(0.5)
     raise DatabaseError(f"The embedded server does not start: {host.tail(output)} {host.tail(paths.log)}")
 
 
-def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
+def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path, inherited: int) -> bool:
     with files.open_private(paths.alive) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -254,7 +258,7 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
             stale.unlink(missing_ok=True)
         started = programs.run(
             "pg_ctl", "start", "--wait", "--timeout", "120", "--pgdata", str(paths.data), "--log", str(paths.log),
-            output=output, keep_open=[lock.fileno()],
+            output=output, keep_open=[lock.fileno(), inherited],
         )  # fmt: skip
     return started.returncode == 0
 
@@ -264,7 +268,7 @@ def _stop(paths: EmbeddedServerPaths) -> None:
     output = paths.data.with_name("stop.log")
     programs.run("pg_ctl", "stop", "--wait", "--mode", "fast", "--pgdata", str(paths.data), output=output)
     deadline = time.monotonic() + 60
-    while alive(paths):
+    while alive(paths) or encryption.runs(paths):
         if time.monotonic() > deadline:
             raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
         time.sleep(0.1)

@@ -31,7 +31,11 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """Of the role `NAME`."""
     port: int
     listen: str = LOOPBACK
-    """The address of an interface, or `*` for all."""
+    """Where other machines are served: the address of an interface, or `*` for all; the loopback's for nowhere."""
+    tls_port: int = 0
+    """Where other machines are served; the server itself listens on the loopback interface only."""
+    certificate: str = ""
+    """The file of the certificate that they know the server by."""
     host: str = ""
     """Name of the machine or container it was started on; empty after an orderly stop."""
     place: str = ""
@@ -64,8 +68,22 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
 
     def url_of(self, role: str, password: str, name: str) -> str:
         """The URL by which a role reaches one of its databases."""
-        address = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{role}:{quote(password)}@{address}:{self.port}/{name}?{EMBEDDED}"
+        host, query = f"{LOOPBACK}:{self.port}", EMBEDDED
+        if self.listens:
+            address = {"*": self.host}.get(self.listen, self.listen)
+            host = f"{f'[{address}]' if ':' in address else address}:{self.tls_port}"
+            query = f"sslmode=verify-ca&sslrootcert={quote(self.certificate)}&{EMBEDDED}"
+        return f"postgresql://{role}:{quote(password)}@{host}/{name}?{query}"
+
+    @property
+    def listens(self) -> bool:
+        """Whether other machines are served."""
+        return self.listen != LOOPBACK
+
+    @property
+    def local(self) -> ServerState:
+        """The same as this machine's own processes can reach it."""
+        return msgspec.structs.replace(self, listen=LOOPBACK)
 
     @property
     def started_in_this_boot(self) -> bool:
@@ -78,9 +96,13 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self, listen="*" if listen is True else listen)
 
+    def with_door(self, port: int, certificate: Path) -> ServerState:
+        """The same, serving other machines at a port, by a certificate."""
+        return msgspec.structs.replace(self, tls_port=port, certificate=str(certificate.absolute()))
+
     def starting_here(self) -> ServerState:
         """The same, started on this machine, on another port where its own is taken."""
-        port = postgres_host.usable_port(self.listen, self.port)
+        port = postgres_host.usable_port(LOOPBACK, self.port)
         return msgspec.structs.replace(self, host=socket.gethostname(), place=Place.here().name, port=port)
 
     def stopped(self) -> ServerState:

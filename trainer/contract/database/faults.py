@@ -20,6 +20,7 @@ _REFUSALS = (
     "unsupported startup parameter",
     "authentication method requirement",
     "certificate verify failed",
+    "root certificate file",
 )
 
 
@@ -66,6 +67,8 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
             advice = (
                 "No password was sent: the server there is another one than that whose certificate `sslrootcert` names."
             )
+        case psycopg2.OperationalError() if "root certificate file" in said:
+            advice = "Every machine and container that connects has to see that file: put it where they do."
         case psycopg2.OperationalError() if "unsupported startup parameter" in said:
             advice = (
                 "A connection pooler is in between that does not know it: leave it out, or use the server's own port."

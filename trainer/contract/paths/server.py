@@ -58,6 +58,26 @@ class EmbeddedServerPaths:
         return self.urls / database
 
     @property
+    def certificate(self) -> Path:
+        """What clients on other machines know the server by; no secret."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def key(self) -> Path:
+        """The certificate's private key, for the owner only."""
+        return self.folder / "certificate.key"
+
+    @property
+    def front(self) -> Path:
+        """Locked as long as the process that serves other machines lives."""
+        return self.folder / "front"
+
+    @property
+    def front_log(self) -> Path:
+        """What that process said."""
+        return self.folder / "front.log"
+
+    @property
     def lock(self) -> Path:
         """Locked while the server is being started or stopped."""
         return self.folder / "lock"
