@@ -38,8 +38,8 @@ def initialise(paths: EmbeddedServerPaths, programs: Programs, state: ServerStat
         fresh.mkdir(mode=0o700)
         programs.own(fresh)
         made = programs.run(
-            "initdb", "--pgdata", str(fresh), "--username", SUPERUSER, "--auth", "scram-sha-256", "--pwfile", str(password),
-            "--encoding", "UTF8", "--no-locale", output=output,
+            "initdb", "--pgdata", str(fresh), "--username", SUPERUSER, "--auth", "scram-sha-256",
+            "--pwfile", str(password), "--encoding", "UTF8", "--no-locale", output=output,
         )  # fmt: skip
         if made.returncode:
             raise DatabaseError(f"initdb failed: {tail(output)}")

@@ -25,7 +25,7 @@ from trainer.contract import files
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.server import EmbeddedServerPaths
 
-# By `openssl ca`, because `openssl req` makes a certificate of this very moment: a node whose clock is behind refuses it.
+# By `openssl ca`: what `openssl req` makes is valid from this moment on, and refused by a node whose clock is behind.
 FROM, UNTIL = "20200101000000Z", "21200101000000Z"
 SETTINGS = """
 [req]

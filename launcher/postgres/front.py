@@ -108,8 +108,9 @@ async def _hand_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -
         target.close()
 
 
-def main(listener: str, end: str, port: str, certificate: str, key: str, uid: str, gid: str) -> None:
+def main() -> None:
     """Read the key, become a user who may read nothing of the project's, and serve."""
+    listener, end, port, certificate, key, uid, gid = sys.argv[1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(Path(certificate), Path(key))
     if os.geteuid() == 0:
@@ -122,4 +123,4 @@ def main(listener: str, end: str, port: str, certificate: str, key: str, uid: st
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

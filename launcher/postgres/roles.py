@@ -40,23 +40,23 @@ HAND_OVER = """
     WITH
       mine AS (SELECT oid FROM pg_roles WHERE rolname = current_user),
       places AS (SELECT oid, nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')
-    SELECT format('ALTER SCHEMA %%s OWNER TO %(role)s', oid::regnamespace)
+    SELECT format('ALTER SCHEMA %%s OWNER TO %%I', oid::regnamespace, %(role)s)
     FROM places WHERE nspowner IN (TABLE mine)
     UNION ALL
-    SELECT format('ALTER TABLE %%s OWNER TO %(role)s', oid::regclass) FROM pg_class
+    SELECT format('ALTER TABLE %%s OWNER TO %%I', oid::regclass, %(role)s) FROM pg_class
     WHERE relnamespace IN (SELECT oid FROM places) AND relowner IN (TABLE mine)
       AND (relkind IN ('r', 'p', 'v', 'm', 'f') OR relkind = 'S' AND NOT EXISTS (
         SELECT FROM pg_depend WHERE objid = pg_class.oid AND classid = 'pg_class'::regclass
         AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')))
     UNION ALL
-    SELECT format('ALTER TYPE %%s OWNER TO %(role)s', oid::regtype) FROM pg_type
+    SELECT format('ALTER TYPE %%s OWNER TO %%I', oid::regtype, %(role)s) FROM pg_type
     WHERE typnamespace IN (SELECT oid FROM places) AND typowner IN (TABLE mine) AND typtype IN ('e', 'd')
     UNION ALL
-    SELECT format('ALTER ROUTINE %%s OWNER TO %(role)s', oid::regprocedure) FROM pg_proc
+    SELECT format('ALTER ROUTINE %%s OWNER TO %%I', oid::regprocedure, %(role)s) FROM pg_proc
     WHERE pronamespace IN (SELECT oid FROM places) AND proowner IN (TABLE mine)
     UNION ALL
-    SELECT format('ALTER DATABASE %%I OWNER TO %(role)s', current_database())
-""" % {"role": NAME}
+    SELECT format('ALTER DATABASE %%I OWNER TO %%I', current_database(), %(role)s)
+"""
 
 
 def superuser_url(paths: EmbeddedServerPaths, state: ServerState, name: str = MAINTENANCE) -> str:
@@ -139,9 +139,9 @@ def _make_plain(session: Session, state: ServerState) -> None:
 
 
 def _hand_over(url: str) -> None:
-    """Make the programs' role the owner of a database and of all that is in it. What older workers do meanwhile waits."""
+    """Make the programs' role the owner of a database and of all that is in it; what workers do meanwhile waits."""
     with _explained(url) as session, session:
-        for (statement,) in execute(session, HAND_OVER).fetchall():
+        for (statement,) in execute(session, HAND_OVER, {"role": NAME}).fetchall():
             execute(session, statement)
 
 

@@ -235,7 +235,7 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
     output = paths.data.with_name("start.log")
     for _ in range(START_TRIES):
         state = state.starting_here()
-        with encryption.door(paths, state) as (door, state):  # noqa: PLW2901
+        with encryption.door(paths, state) as (door, state):
             state.write(paths.state)
             data_folder.write_settings(paths, programs, state)
             started = _launch(paths, programs, output, door.inherited)

@@ -6,6 +6,7 @@ import socket
 import socketserver
 import struct
 import threading
+from functools import partial
 
 import psycopg2
 import pytest
@@ -93,9 +94,13 @@ def check_roles(project, url):
         assert execute(session, OWNERS).fetchall() == [("truestrength",)]
 
 
-def check_in_use(url, sweep_spec, outputs):
+@pytest.fixture
+def check_in_use(sweep_spec, outputs):
     """What is in a database goes on: the sweep, its study, its run ids."""
-    spec = sweep_spec()
+    return partial(_check_in_use, spec=sweep_spec(), outputs=outputs)
+
+
+def _check_in_use(url, spec, outputs):
     with Ledger(url, patience_s=5) as ledger:
         ledger.prepare()
         ledger.register(spec, outputs)
@@ -124,13 +129,13 @@ def test_programs_are_a_role_that_owns_its_databases_and_may_nothing_else(projec
     assert set(rules) == {"scram-sha-256"}
 
 
-def test_a_server_of_an_older_version_is_taken_over(project, older, sweep_spec, outputs):
+def test_a_server_of_an_older_version_is_taken_over(project, older, check_in_use):
     with connected(older) as a_worker_of_then:
         server.up(project)
         with pytest.raises(psycopg2.OperationalError):
             execute(a_worker_of_then, "SELECT 1")
     check_roles(project, older)
-    check_in_use(older, sweep_spec, outputs)
+    check_in_use(older)
     with connected(older) as session:
         for statement in FORBIDDEN:
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -141,7 +146,7 @@ def test_a_server_of_an_older_version_is_taken_over(project, older, sweep_spec, 
 
 
 @pytest.mark.parametrize("step", ["_exchange", "_make_plain", "_hand_over", "_dismiss_deputy", "_set_role", "execute"])
-def test_a_take_over_that_was_interrupted_is_done_again(project, older, monkeypatch, step, sweep_spec, outputs):
+def test_a_take_over_that_was_interrupted_is_done_again(project, older, monkeypatch, step, check_in_use):
     calls, done = [], getattr(roles, step)
 
     def interrupted(*given):
@@ -151,22 +156,24 @@ def test_a_take_over_that_was_interrupted_is_done_again(project, older, monkeypa
             raise KeyboardInterrupt
         return done(*given)
 
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as broken:
         broken.setattr(roles, step, interrupted)
-        server.up(project)
+        with pytest.raises(KeyboardInterrupt):
+            server.up(project)
     server.down(project)
     server.up(project)
     check_roles(project, older)
-    check_in_use(older, sweep_spec, outputs)
+    check_in_use(older)
 
 
 def test_a_first_start_that_was_interrupted_is_gone_on_with(project, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as broken:
         broken.setattr(roles, "_make_plain", interrupted)
-        server.up(project)
+        with pytest.raises(KeyboardInterrupt):
+            server.up(project)
     with connected(server.up(project)):
         pass
 
