@@ -33,13 +33,21 @@ def parser() -> argparse.ArgumentParser:
     _add_running(sweep)
     sweep.set_defaults(handler=imported_when_called("launcher.commands.run", "sweep"))
 
-    phase1 = commands.add_parser("phase1", help="all of Phase I: twelve sweeps, the rolling sweep, the analysis")
+    run = commands.add_parser("run", help="a plan of the configuration: its sweeps, the analysis, the held-out season")
+    run.add_argument("plan", metavar="PLAN", help="its name below `plans:` in the configuration")
+    _add_budget(run)
+    _add_config(run)
+    _add_running(run)
+    run.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
+
+    phase1 = commands.add_parser("phase1", help="all of Phase I, `run phase1`: twelve sweeps, then the rolling sweep")
     _add_budget(phase1)
     _add_config(phase1)
     _add_running(phase1)
-    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "phase1"))
+    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "run"), plan="phase1")
 
-    plan = commands.add_parser("plan", help="print Phase I's plan; touches nothing")
+    plan = commands.add_parser("plan", help="print a plan; touches nothing")
+    plan.add_argument("plan", nargs="?", default="phase1", metavar="PLAN", help="its name (phase1)")
     _add_budget(plan)
     _add_config(plan)
     plan.add_argument("--json", action="store_true", help="for programs")
@@ -66,9 +74,9 @@ def _add_cell(to: argparse.ArgumentParser) -> None:
 
 
 def _add_budget(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--method", type=one_of(Method), default=Method.OPTUNA, metavar=_names(Method))
-    to.add_argument("--n-trials", type=count, default=12, metavar="N", help="trials of a sweep (12)")
-    to.add_argument("--n-jobs", type=count, default=4, metavar="N", help="workers of a sweep's array (4)")
+    to.add_argument("--method", type=one_of(Method), metavar=_names(Method), help="(the plan's, or optuna)")
+    to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
+    to.add_argument("--n-jobs", type=count, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",

@@ -51,7 +51,7 @@ class Options:
     share: bool = True
     """Whether trials read each other's results and trained models."""
     whole: bool = False
-    """All of Phase I: it ends with the held-out season."""
+    """The plan ends with the held-out season."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -126,7 +126,9 @@ _NO_NODE = "Requested node configuration is not available"
 
 def preview(site: Site) -> str:
     """The very scripts of a plan's first sweep and its last job, and what the cluster says of them."""
-    lines = [f"{len(site.sweeps)} arrays of {site.n_jobs} workers, {'in order' if site.sequential else 'at once'}"]
+    order = "in order" if site.sequential else "at once"
+    most = "up to " if len({sweep.n_jobs for sweep in site.sweeps}) > 1 else ""
+    lines = [f"{len(site.sweeps)} arrays of {most}{site.n_jobs} workers, {order}"]
     for what, submission in _kinds(site).items():
         folder = submission.jobs / "TIME"
         lines += ["", f"{what}: {submission_script(folder)}", "", submission.script(folder).rstrip()]
@@ -188,9 +190,8 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         profile=profile,
         outputs=OutputsRoot(plan.outputs.root.absolute()),
         token=token,
-        n_jobs=plan.n_jobs,
         plan=plan_name(plan.digest),
-        sweeps=tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps),
+        sweeps=tuple(Sweep(one.spec.batch_id, one.n_jobs, one.after) for one in plan.planned),
         sequential=options.sequential,
         python=sys.executable,
         container=inside,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
+from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
     Comparison,
@@ -21,6 +21,7 @@ from launcher.report.trials import (
     trials_of_target,
 )
 from trainer.contract.records.metrics import Gain, RunMetrics
+from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
 
 
@@ -34,7 +35,7 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         data: Which league the sweeps were run on.
     """
     targets = (_target(sweeps, target, figures) for target in Target)
-    return section(["# Phase I: what the sweeps found", data, *targets, _there(sweeps, planned)])
+    return section(["# What the sweeps found", data, *targets, _there(sweeps, planned)])
 
 
 def verdict(found: Sequence[Comparison]) -> str:
@@ -128,20 +129,22 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
         else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
         f"{complete} trials in all."
     )
-    rows = [_row(name, begun.get(name)) for name in planned]
-    return section(["## What is there", said, table(_THERE, rows, text_columns=2)])
+    grid = axes([sweep.spec for sweep in sweeps])
+    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
+    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
+    return section(["## What is there", said, table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid))])
 
 
-_THERE = ("sweep", "state", "trials", "of", "not completed", "best value", "run")
+_THERE = ("state", "trials", "of", "not completed", "best value", "run")
 
 
-def _row(batch_id: str, sweep: Sweep | None) -> list[str]:
+def _row(sweep: Sweep | None) -> list[str]:
     if sweep is None:
-        return [batch_id, MISSING, *[MISSING] * 5]
+        return [MISSING] * len(_THERE)
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
     counts = [str(len(sweep.complete)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    return [batch_id, sweep.standing, *counts, value, best.run if best else MISSING]
+    return [sweep.standing, *counts, value, best.run if best else MISSING]
 
 
 def _ended(trials: Sequence[Trial]) -> str:

@@ -244,5 +244,5 @@ def origin_of(key: str, origin: Mapping[str, str], source: str) -> str:
     while key:
         if key in origin:
             return origin[key]
-        key = key.rpartition(".")[0]
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
     return source
