@@ -45,6 +45,7 @@ def conclude(
     *,
     changed: bool,
     held_out: bool,
+    noise: bool,
     container: Container | None,
     say: Callable[[str], None],
 ) -> bool:
@@ -56,6 +57,7 @@ def conclude(
         ledger: Where they are registered.
         changed: Tables were written since the plots were drawn.
         held_out: Read the held-out season for the best runs, unless that was done.
+        noise: Measure with more seeds how far chance moves the value of the best runs, unless that was done.
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
 
@@ -69,6 +71,11 @@ def conclude(
 
         found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
         unread, changed = found.unread, changed or found.read > 0
+    if noise:
+        from launcher.noise import measure_noise  # noqa: PLC0415 - as above
+
+        measured = measure_noise(ledger, outputs, batch_ids, container=container, say=say)
+        changed = changed or measured > 0
     from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
     if changed or not up_to_date(ledger, outputs):

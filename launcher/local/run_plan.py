@@ -21,7 +21,7 @@ from launcher.local.executors import Executor
 from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan, PlannedSweep
-from launcher.registration import exclusively, register
+from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
@@ -56,6 +56,8 @@ class WrittenReports:
     container: Container | None = None
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless the end of the plan is next, the analysis."""
@@ -76,6 +78,7 @@ class WrittenReports:
             self.ledger,
             changed=changed,
             held_out=self.whole and complete,
+            noise=self.noise and complete,
             container=self.container,
             say=self.say,
         )
@@ -111,6 +114,8 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         for spec in plan.sweeps:
             register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
+        if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
+            display.say(few)
         for i, one in enumerate(plan.planned):
             name, crew.n_jobs = one.spec.batch_id, one.n_jobs
             outcome = run_sweep(name, ledger, crew, show, later=_same_crew(plan.planned[i:])[1:])

@@ -47,6 +47,7 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
         ledger,
         changed=bool(unwritten),
         held_out=site.whole and not incomplete,
+        noise=site.noise and not incomplete,
         container=site.container,
         say=say,
     )

@@ -18,8 +18,8 @@ from launcher.containers.settings import container, parse_container
 from launcher.postgres import encryption, server
 from launcher.postgres.state import ServerState
 from trainer.contract.config.settings import Paths
-from trainer.contract.database import faults
 from trainer.contract.database import url as url_text
+from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import connect, connected
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger, study
@@ -75,8 +75,7 @@ def test_programs_on_other_machines_are_served_by_tls(project, paths, outputs, s
         assert session.info.ssl_attribute("protocol") == "TLSv1.3"
     with Ledger(server.select(project, outputs).read_text(), patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
-        with study.opened(ledger.url) as storage:
-            assert storage.get_study_id_from_name(sweep_spec().batch_id)
+        assert study.load_study(ledger.connection, sweep_spec()).trials == []
     with connected(ServerState.read(paths.state).local.url("postgres")) as session:
         assert not session.info.ssl_in_use, "this machine's own loopback needs none"
     assert server.up(project, listen=ADDRESS) == server.up(project) == server.url(project)
@@ -114,13 +113,13 @@ def test_another_server_is_not_taken_for_ours(project, paths, tmp_path_factory):
     with pytest.raises(psycopg2.OperationalError, match="certificate verify failed"):
         connect(theirs)
     with pytest.raises(DatabaseError, match=r"No password was sent: the server there is another one"):
-        faults.check(theirs)
+        reach(theirs, 60, print)
     state = ServerState.read(paths.state)
     plain = url.replace(f":{state.tls_port}/", f":{state.port}/").replace(ADDRESS, "127.0.0.1")
     with pytest.raises(psycopg2.OperationalError, match="server does not support SSL, but SSL was required"):
         connect(plain)
     with pytest.raises(DatabaseError, match='root certificate file "/nowhere" does not exist'):
-        faults.check(url.replace(str(paths.certificate), "/nowhere"))
+        reach(url.replace(str(paths.certificate), "/nowhere"), 60, print)
 
 
 @on_a_network

@@ -10,7 +10,8 @@ from msgspec import Meta
 from trainer.contract.words import Method, Objective, Phase, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=1)]
+MOST_WORKERS = 10_000
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,7 +23,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     listmle_target: Target | None = None
     method: Method | None = None
     n_trials: Count | None = None
-    n_jobs: Count | None = None
+    n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
     """Workers of the sweep's array."""
 
 
