@@ -17,6 +17,8 @@ from trainer.contract.paths.server import EmbeddedServerPaths
 
 SETTINGS = "truestrength.conf"
 MAX_CONNECTIONS = 300
+"""Of programs and workers; the superuser's are beside them."""
+RESERVED = 3
 RULES = """local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -58,7 +60,8 @@ def write_settings(paths: EmbeddedServerPaths, programs: Programs, state: Server
         "listen_addresses": LOOPBACK,
         "port": state.port,
         "unix_socket_directories": folder,
-        "max_connections": MAX_CONNECTIONS,
+        "max_connections": MAX_CONNECTIONS + RESERVED,
+        "superuser_reserved_connections": RESERVED,
         "timezone": "UTC",
         "log_timezone": "UTC",
         # Dead peers (a node that lost power) are noticed in about a minute, and their locks fall.

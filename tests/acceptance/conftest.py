@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.password_watch import Watch, watching
 from tests.support.places import REPOSITORY
-from tests.support.secrets import Watch, watching
 from trainer.contract.database import address
 from trainer.contract.ledger import AttemptRow, Ledger
 from trainer.contract.paths.outputs import OutputsRoot

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.secrets import ALLOWED, Watch, watching
+from tests.support.password_watch import ALLOWED, Watch, watching
 
 PASSWORD = "sesame-" + "x" * 20
 OTHER = "superuser-" + "y" * 20
