@@ -27,8 +27,8 @@ def up(args: argparse.Namespace) -> None:
     if args.listen:
         say(
             f"Jobs on other machines find the database of their outputs root by its file in "
-            f"{EmbeddedServerPaths.of(Path()).urls} (mode 600) on a shared file system. Passwords cross the network as "
-            "SCRAM proofs only; the data is not encrypted."
+            f"{EmbeddedServerPaths.of(Path()).urls} (mode 600) on a shared file system, and know the server by its "
+            "certificate beside it. Everything crosses the network by TLS."
         )
 
 
@@ -45,7 +45,7 @@ def _in_use() -> int | None:
     """Connections of plans and workers to the running server; None when it does not say."""
     with suppress(DatabaseError):
         if server.status(Path()).running:
-            return connections_of_others(server.url(Path()))
+            return connections_of_others()
     return 0
 
 

@@ -1,7 +1,8 @@
 """Submits arrays of workers through submitit, each array into a folder of its own.
 
 Surprising: a LocalExecutor job's id is a pid, and submitit takes an old result in the same folder under the same id
-for the new job's; and it hides every GPU from its jobs unless told otherwise.
+for the new job's; and it hides every GPU from its jobs unless told otherwise. Its results are pickles, which are never
+loaded here: they would run whatever somebody has put there.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from pathlib import Path
 from typing import Protocol
 
 import submitit
-from submitit.core.utils import pickle_load
 
 from launcher.containers.settings import Container
 from launcher.jobs.devices import VISIBLE, Device, deal, devices
-from launcher.jobs.worker_job import WorkerJob, start_tethered
+from launcher.jobs.worker_job import WorkerJob, exit_code, start_tethered
 from launcher.local.signals import interrupts_ignored
 from launcher.trainer_commands import WorkerWords, work
 from trainer.contract import files
@@ -133,7 +133,7 @@ class LocalArray:
 
     def exit_codes(self) -> list[int | None]:
         """Of the workers that have ended; None for one that was killed."""
-        return [_exit_code(job) for job in self.jobs if job.done()]
+        return [exit_code(job.paths) for job in self.jobs if job.done()]
 
     def stop(self) -> None:
         """Tell all to stop; each job kills its own worker after the grace time."""
@@ -187,10 +187,3 @@ class DebugArray:
     def stop(self) -> None:
         """Tell the worker to stop."""
         self.process.terminate()
-
-
-def _exit_code(job: submitit.Job[int]) -> int | None:
-    if not job.paths.result_pickle.exists():
-        return None
-    outcome, result = pickle_load(job.paths.result_pickle)
-    return int(result) if outcome == "success" else None

@@ -125,8 +125,8 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
             execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sweep_spec, outputs):
-    with connected(database_url) as connection:
+def test_errors_of_the_database_say_what_to_do(postgres_server, sweep_spec, outputs):
+    with connected(postgres_server) as connection:
         execute(connection, "CREATE ROLE visitor_of_tests LOGIN PASSWORD 'visitor'")
     try:
         host = postgres_server.rpartition("@")[2].partition("/")[0]
@@ -143,7 +143,7 @@ def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sw
             assert "visitor@" not in str(refused.value)
             assert "wrong" not in str(refused.value)
     finally:
-        with connected(database_url) as connection:
+        with connected(postgres_server) as connection:
             execute(connection, "DROP ROLE visitor_of_tests")
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from launcher.postgres import data_folder, server
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import AttemptState, Ledger, study
 from trainer.contract.words import Objective
@@ -114,11 +115,11 @@ def test_connections_that_are_lost_over_and_over_cost_no_attempt(database_url, o
 
 
 @pytest.mark.parametrize("limit", ["ALTER ROLE few CONNECTION LIMIT 3", "ALTER DATABASE {} CONNECTION LIMIT 3"])
-def test_limits_of_role_and_database_count(database_url, outputs, sweep_spec, limit):
-    """A superuser, as the tests' user is, has none."""
+def test_limits_of_role_and_database_count(database_url, postgres_server, limit):
+    """A superuser has none."""
     name = database_url.rpartition("/")[2].partition("?")[0]
     host = database_url.partition("@")[2].rpartition("/")[0]
-    with connected(database_url) as admin, Ledger(database_url) as own:
+    with connected(url_text.with_database(postgres_server, name)) as admin, Ledger(database_url) as own:
         assert own.connections().most > 3
         execute(admin, "CREATE ROLE few LOGIN PASSWORD 'few'")
         try:
