@@ -92,22 +92,27 @@ def role_of(command_line: str) -> str:
 def tree_cpu_s(pid: int) -> float:
     """CPU seconds of a process, of its children that have ended, and of those that live."""
     with suppress(OSError):
-        found = _processes()
+        found = processes()
         own = [p for p in found.values() if pid in (p.pid, p.parent)]
         return sum(p.cpu_s for p in own) + (found[pid].ended_children_s if pid in found else 0.0)
     return 0.0
 
 
 @dataclass(frozen=True)
-class _Process:
+class Process:
+    """What /proc says of a process."""
+
     pid: int
     parent: int
     started: int
     cpu_s: float
     ended_children_s: float
+    state: str
+    """A letter; `T` is stopped, `Z` a zombie."""
 
 
-def _processes() -> dict[int, _Process]:
+def processes() -> dict[int, Process]:
+    """All of this machine, by pid."""
     found = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208 - four times a second
         if entry.isdigit():
@@ -115,12 +120,13 @@ def _processes() -> dict[int, _Process]:
                 text = Path(f"/proc/{entry}/stat").read_text(errors="replace")
                 fields = text[text.rindex(")") + 2 :].split()
                 own, ended = (sum(map(int, fields[i : i + 2])) / TICKS for i in (11, 13))
-                found[int(entry)] = _Process(int(entry), int(fields[1]), int(fields[19]), own, ended)
+                found[int(entry)] = Process(int(entry), int(fields[1]), int(fields[19]), own, ended, fields[0])
     return found
 
 
-def _descendants(root: int, found: Mapping[int, _Process]) -> list[_Process]:
-    children: dict[int, list[_Process]] = {}
+def descendants(root: int, found: Mapping[int, Process]) -> list[Process]:
+    """Children, their children, and so on."""
+    children: dict[int, list[Process]] = {}
     for process in found.values():
         children.setdefault(process.parent, []).append(process)
     below, todo = [], [root]
@@ -142,7 +148,7 @@ class _Sampler(threading.Thread):
     def run(self) -> None:
         """Look four times a second."""
         while not self.stop.wait(SAMPLE_S):
-            for process in _descendants(os.getpid(), _processes()):
+            for process in descendants(os.getpid(), processes()):
                 with suppress(OSError):
                     words = Path(f"/proc/{process.pid}/cmdline").read_bytes().replace(b"\0", b" ")
                     key = (process.pid, process.started)
@@ -183,7 +189,7 @@ def _reap(deadline: float) -> None:
             if os.waitpid(-1, os.WNOHANG)[0]:
                 continue
             if time.monotonic() > deadline:
-                for left in _descendants(os.getpid(), _processes()):
+                for left in descendants(os.getpid(), processes()):
                     with suppress(ProcessLookupError):
                         os.kill(left.pid, signal.SIGTERM)
                 deadline += LEFTOVERS_S

@@ -31,6 +31,8 @@ from trainer.contract.process import Place
 START_TRIES = 5
 ANSWER_PATIENCE_S = 60.0
 DOWN = "The embedded server is not running. Start it with `python -m launcher db up`."
+ENDING_PATIENCE_S = 5.0
+SHUTTING_DOWN = "the database system is shutting down"
 
 
 @dataclass(frozen=True)
@@ -164,16 +166,21 @@ def _state(paths: EmbeddedServerPaths) -> ServerState:
 def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     """Whether the server lives and takes connections; False when the last of its processes is gone.
 
-    One that is starting, recovers from a crash, or is about to end, is waited for.
+    One that is starting, recovers from a crash, or is about to end, is waited for. One that was told to end waits for
+    its last client, who may wait for the server in turn; so it is ended, which costs its clients a pause.
 
     Raises:
         DatabaseError: it lives and takes none, for whatever reason. Others may be using it, so it is left alone.
     """
-    deadline = time.monotonic() + ANSWER_PATIENCE_S
+    told = time.monotonic()
+    deadline = told + ANSWER_PATIENCE_S
     while alive(paths):
         trouble = _trouble(paths, state.local)
         if trouble is None:
             return True
+        if SHUTTING_DOWN in str(trouble) and time.monotonic() > told + ENDING_PATIENCE_S:
+            _stop(paths)
+            return False
         if time.monotonic() > deadline or not faults.is_passing(trouble):
             raise DatabaseError(
                 f"{faults.explain(trouble, state.url(MAINTENANCE))} The embedded server lives and is left as it is; "

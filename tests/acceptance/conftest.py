@@ -231,13 +231,13 @@ class Project:
             raise AssertionError("\n".join([str(error), str(self.slurm.queue()), *rows, *tails])) from None
 
     def job_processes(self) -> Iterator[tuple[int, bytes, set[bytes]]]:
-        """Pid, command line and environment of every process in a job."""
+        """Pid, command line and environment of every process in a job of this project, and of no other cluster's."""
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 command, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
             except OSError:
                 continue
-            if b"SLURM_JOB_ID=" in environment:
+            if b"SLURM_JOB_ID=" in environment and bytes(self.folder) in environment:
                 yield int(folder.name), command, set(environment.split(b"\0"))
 
     def trainer_pid(self, job_id: str) -> int:

@@ -19,7 +19,7 @@ from trainer.contract.errors import UserError
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; on success it becomes `path`, on an error it is gone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with _naming(path):
@@ -64,6 +64,18 @@ def open_private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
 
 
+def make_folder(folder: Path, *, new: bool = False) -> None:
+    """Make a folder and those above it, so that they are there after a loss of power too.
+
+    Raises:
+        FileExistsError: it is there and was to be `new`, or a file is in the way.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=not new)
+    for path in missing:
+        _sync(path.parent)
+
+
 def make_private(folder: Path) -> None:
     """Make a folder that only its owner may enter, whatever the umask; one that is there and open is closed.
 
@@ -97,7 +109,7 @@ def create_text(path: Path, text: str) -> bool:
 
     A hard link is what decides, on every file system that a cluster shares; nobody sees the file half-written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with _naming(path):

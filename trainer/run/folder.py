@@ -20,7 +20,7 @@ import yaml
 
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import UserError
-from trainer.contract.files import write_bytes, write_json, write_text
+from trainer.contract.files import make_folder, write_bytes, write_json, write_text
 from trainer.contract.paths.outputs import RunPaths
 from trainer.contract.records import provenance
 from trainer.contract.records.metrics import RunMetrics
@@ -83,7 +83,7 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
 
     An exception closes the run as failed, with the exception's text as the reason, and goes on to the caller.
     """
-    paths.folder.mkdir(parents=True)
+    make_folder(paths.folder, new=True)
     write_text(paths.config, config_text(config))
     write_json(paths.provenance, record)
     folder = RunFolder(paths, record)

@@ -19,7 +19,7 @@ def benchmark(name, *words):
 
 
 @pytest.mark.parametrize(
-    "name", ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral"]
+    "name", ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral", "chaos"]
 )
 def test_every_command_says_what_it_measures(name):
     said = benchmark(name, "--help")

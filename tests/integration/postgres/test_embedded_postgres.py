@@ -38,6 +38,14 @@ def answer(url):
         return execute(connection, "SELECT count(*) FROM pg_stat_activity").fetchone()[0] > 0
 
 
+def refusal(url):
+    try:
+        answer(url)
+    except psycopg2.OperationalError as error:
+        return str(error)
+    return ""
+
+
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -100,6 +108,20 @@ def test_up_after_the_server_was_killed(project, victim):
     os.kill(postmaster(EmbeddedServerPaths.of(project)), victim)
     with connected(embedded_postgres.up(project)) as connection:
         assert execute(connection, "SELECT value FROM kept").fetchone() == (7,)
+
+
+def test_up_ends_a_server_that_was_told_to_end_and_waits_for_a_client(project):
+    """A client that wants one more connection would wait for ever for the server, and the server for the client."""
+    url = embedded_postgres.up(project)
+    with connected(url) as client:
+        os.kill(postmaster(EmbeddedServerPaths.of(project)), signal.SIGTERM)
+        while "shutting down" not in refusal(url):
+            time.sleep(0.05)
+        assert execute(client, "SELECT 1").fetchone() == (1,)
+        assert embedded_postgres.up(project) == url
+        assert answer(url)
+        with pytest.raises(psycopg2.OperationalError):
+            execute(client, "SELECT 1")
 
 
 def test_a_pid_file_that_names_another_process_is_not_believed(project):

@@ -1,0 +1,1 @@
+"""Seeded chaos: sweeps whose processes, server, connections and disks are struck, and what must hold afterwards."""
