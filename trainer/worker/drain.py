@@ -24,6 +24,7 @@ from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
+from trainer.run.failures import described
 from trainer.search import dimensions
 from trainer.search.proposals import propose
 from trainer.worker.study_record import StudyRecord, reconcile
@@ -195,7 +196,7 @@ class _Worker:
                 self._release_if_blameless(claim, started, error)
                 _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
                 self.failures_in_a_row += 1
-                return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+                return self._end(claim, started, "failed", described(error)[:LONGEST_REASON])
             except BaseException:
                 self._end(claim, started, "released", "interrupted")
                 raise
