@@ -14,7 +14,7 @@ from benchmarks.setting import CONFIG
 from launcher.local.executors import LocalExecutor
 from launcher.local.progress import display
 from launcher.local.run_plan import run_plan
-from launcher.plan import Plan
+from launcher.plan import Plan, PlannedSweep
 from trainer.contract.config.settings import load_config
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger
@@ -50,7 +50,7 @@ def null_spec(batch_id: str, n_trials: int, outputs: Path) -> SweepSpec:
 def main(batch_id: str, trials: str, workers: str, marks: str, outputs: str) -> int:
     """Run the sweep."""
     spec = null_spec(batch_id, int(trials), Path(outputs))
-    plan = Plan(sweeps=(spec,), n_jobs=int(workers), config=spec.config)
+    plan = Plan((PlannedSweep(spec, int(workers)),), spec.config)
 
     def command(name: str, _threads: int, _later: Sequence[str]) -> list[str]:
         return ["-m", "benchmarks.null_worker", name, marks]

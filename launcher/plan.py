@@ -1,68 +1,48 @@
-"""The plan: an ordered list of sweeps, expanded from the configuration. Pure data; making one touches nothing.
-
-Surprising: the rolling sweep is the thirteenth of Phase I, and its batch id begins with `phase1_`, not with its phase.
-"""
+"""The plan: an ordered list of sweeps, as the configuration's entries were expanded. Pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from launcher.text_table import counted, text_table
-from trainer.contract.config.settings import Config, Paths, replace
+from trainer.contract.config.settings import Config, Paths
 from trainer.contract.digests import digest
-from trainer.contract.league.list_checks import check_lists
-from trainer.contract.league.manifest import Manifest, read_manifest
-from trainer.contract.league.season_checks import usable_split
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.rungs import fidelity
+from trainer.contract.sweep.axes import axes
 from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-
-N_TRIALS = 12
-N_JOBS = 4
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What every sweep of a plan gets."""
+class PlannedSweep:
+    """A sweep and how it stands among the others."""
 
-    n_trials: int = N_TRIALS
-    n_jobs: int = N_JOBS
-    """Workers of one sweep's array."""
-    method: Method = Method.OPTUNA
-    explain: bool = False
-    share_observations: bool = False
-
-
-class Cell(NamedTuple):
-    """One cell of the grid that a plan is expanded from."""
-
-    phase: Phase
-    objective: Objective
-    target: Target
-
-    @property
-    def batch_id(self) -> str:
-        """The name of a sweep that was given none.
-
-        >>> Cell(Phase.ROLLING, Objective.SPEARMAN, Target.PLAYOFF_OUTCOME).batch_id
-        'phase1_rolling_spearman_playoff_outcome'
-        """
-        prefix = "phase1_rolling" if self.phase is Phase.ROLLING else self.phase.value
-        return f"{prefix}_{self.objective}_{self.target}"
+    spec: SweepSpec
+    n_jobs: int
+    """Workers of its array; they change no result."""
+    after: tuple[str, ...] | None = None
+    """Batch ids of the sweeps that have to end before it begins; None: as the order of the plan asks for."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Sweeps in the order in which they run, one after another."""
 
-    sweeps: tuple[SweepSpec, ...]
-    n_jobs: int
+    planned: tuple[PlannedSweep, ...]
     config: Config = field(repr=False)
     """What the sweeps were expanded from."""
+
+    @property
+    def sweeps(self) -> list[SweepSpec]:
+        """What is registered, in order."""
+        return [one.spec for one in self.planned]
+
+    @property
+    def n_jobs(self) -> int:
+        """Workers at once, at most."""
+        return max(one.n_jobs for one in self.planned)
 
     @property
     def batch_ids(self) -> list[str]:
@@ -86,17 +66,24 @@ class Plan:
 
     def table(self) -> str:
         """The plan for people."""
+        header = ["", "batch id", "phase", "objective", "direction", "target", "method"]
         rows = [
-            [i, s.batch_id, s.phase, s.objective, s.objective.direction, s.target, s.method, s.n_trials]
+            [i, s.batch_id, s.phase, s.objective, s.objective.direction, s.target, s.method]
             for i, s in enumerate(self.sweeps, start=1)
         ]
-        header = ["", "batch id", "phase", "objective", "direction", "target", "method", "trials"]
+        columns: dict[str, list[Any]] = {name: column for name, column in axes(self.sweeps).items() if "." in name}
+        columns["trials"] = [spec.n_trials for spec in self.sweeps]
+        if len({one.n_jobs for one in self.planned}) > 1:
+            columns["workers"] = [one.n_jobs for one in self.planned]
+        for column in columns.values():
+            for row, value in zip(rows, column, strict=True):
+                row.append(value)
         paths = self.config.paths
         known = self.sweeps[0].data_fingerprint[:12] or "not there yet, made when the plan is run"
         return (
-            f"{text_table(header, rows)}\n\n"
+            f"{text_table([*header, *columns], rows)}\n\n"
             f"{counted(len(self.sweeps), 'sweep')}, {counted(self.n_trials, 'trial')}, "
-            f"{counted(self.n_jobs, 'worker')} a sweep; "
+            f"{'up to ' if 'workers' in columns else ''}{counted(self.n_jobs, 'worker')} a sweep; "
             f"plan {self.digest[:12]}\n"
             f"data {paths.data} ({known}), outputs {paths.outputs}; "
             f"then the analysis {self.outputs.analysis}"
@@ -119,65 +106,20 @@ class Plan:
                     "target": spec.target,
                     "method": spec.method,
                     "n_trials": spec.n_trials,
+                    "n_jobs": one.n_jobs,
+                    "after": one.after,
                     "digest": spec.digest,
                     "data_fingerprint": spec.data_fingerprint,
                     "folder": str(self.outputs.sweep(spec.batch_id).folder),
                 }
-                for spec in self.sweeps
+                for one in self.planned
+                for spec in [one.spec]
             ],
             "analysis": str(self.outputs.analysis),
         }
-
-
-def expand_phase1(config: Config, budget: Budget) -> Plan:
-    """The twelve sweeps of Phase I (each objective with each target) and then the rolling sweep.
-
-    Raises:
-        ConfigError: when the config has no search space for a phase, or asks for seasons that the league lacks, or that
-            are not over.
-        DataError: when there is no league at `paths.data`.
-    """
-    cells = [Cell(Phase.PHASE1, objective, target) for objective in Objective for target in Target]
-    cells.append(Cell(Phase.ROLLING, Objective.SPEARMAN, Target.PLAYOFF_OUTCOME))
-    return _plan(config, budget, {cell.batch_id: cell for cell in cells})
-
-
-def expand_sweep(config: Config, budget: Budget, cell: Cell, batch_id: str | None = None) -> Plan:
-    """A plan of one sweep. Raises like `expand_phase1`."""
-    return _plan(config, budget, {cell.batch_id if batch_id is None else batch_id: cell})
 
 
 def awaits_demo_league(config: Config) -> bool:
     """Whether `paths.data` is the demo league's folder and it is not there yet; whoever runs a plan makes it first."""
     folder = Path(config.paths.data)
     return folder == Path(Paths().data) and not LeaguePaths(folder).manifest.exists()
-
-
-def _plan(config: Config, budget: Budget, cells: dict[str, Cell]) -> Plan:
-    manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
-    sweeps = tuple(
-        SweepSpec(
-            batch_id=batch_id,
-            objective=cell.objective,
-            target=cell.target,
-            phase=cell.phase,
-            method=budget.method,
-            n_trials=budget.n_trials,
-            config=replace(config, {"training.listmle_target": cell.target}),
-            data_fingerprint=manifest.fingerprint if manifest else "",
-            explain=budget.explain,
-            share_observations=budget.share_observations,
-        )
-        for batch_id, cell in cells.items()
-    )
-    for spec in sweeps:
-        _refuse_now(spec, manifest)
-    return Plan(sweeps=sweeps, n_jobs=budget.n_jobs, config=config)
-
-
-def _refuse_now(spec: SweepSpec, manifest: Manifest | None) -> None:
-    """Refuse what would otherwise be found out by workers, one after the other."""
-    for config in spec.corners():
-        if manifest is not None:
-            split = usable_split(config.evaluation, manifest, {spec.target})
-            check_lists(config, split, manifest, fidelity(spec.method, spec.n_trials, 0))

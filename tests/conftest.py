@@ -25,7 +25,7 @@ from trainer.contract.config import settings as configuration
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import Ledger, study
+from trainer.contract.ledger import Ledger, optuna_storage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
@@ -71,8 +71,7 @@ def database_template(postgres_server: str) -> Iterator[str]:
         url = url_text.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
-        with study.opened(url, new=True):
-            pass
+            ledger.connection.work(optuna_storage.make_tables)
         yield name
 
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.config.plans import MOST_WORKERS
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import Method, Objective, Phase, Target
@@ -16,6 +17,10 @@ from trainer.contract.words import Method, Objective, Phase, Target
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
+LOOKS = (
+    "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
+    "and for all other commands, it is ten minutes."
+)
 ORDERS = ("sequential", "parallel")
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 E = TypeVar("E", bound=StrEnum)
@@ -33,13 +38,23 @@ def parser() -> argparse.ArgumentParser:
     _add_running(sweep)
     sweep.set_defaults(handler=imported_when_called("launcher.commands.run", "sweep"))
 
-    phase1 = commands.add_parser("phase1", help="all of Phase I: twelve sweeps, the rolling sweep, the analysis")
+    run = commands.add_parser("run", help="a plan of the configuration: its sweeps, the analysis, the held-out season")
+    run.add_argument("plan", metavar="PLAN", help="its name below `plans:` in the configuration")
+    _add_budget(run)
+    _add_config(run)
+    _add_running(run)
+    _add_noise(run)
+    run.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
+
+    phase1 = commands.add_parser("phase1", help="all of Phase I, `run phase1`: twelve sweeps, then the rolling sweep")
     _add_budget(phase1)
     _add_config(phase1)
     _add_running(phase1)
-    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "phase1"))
+    _add_noise(phase1)
+    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "run"), plan="phase1")
 
-    plan = commands.add_parser("plan", help="print Phase I's plan; touches nothing")
+    plan = commands.add_parser("plan", help="print a plan; touches nothing")
+    plan.add_argument("plan", nargs="?", default="phase1", metavar="PLAN", help="its name (phase1)")
     _add_budget(plan)
     _add_config(plan)
     plan.add_argument("--json", action="store_true", help="for programs")
@@ -66,9 +81,9 @@ def _add_cell(to: argparse.ArgumentParser) -> None:
 
 
 def _add_budget(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--method", type=one_of(Method), default=Method.OPTUNA, metavar=_names(Method))
-    to.add_argument("--n-trials", type=count, default=12, metavar="N", help="trials of a sweep (12)")
-    to.add_argument("--n-jobs", type=count, default=4, metavar="N", help="workers of a sweep's array (4)")
+    to.add_argument("--method", type=one_of(Method), metavar=_names(Method), help="(the plan's, or optuna)")
+    to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
+    to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",
@@ -87,20 +102,29 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
     to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
-    to.add_argument("--workers-per-gpu", type=count, metavar="N", help="on this machine: so many share a GPU")
+    to.add_argument("--workers-per-gpu", type=workers, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
 
 
+def _add_noise(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--noise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="at the end, five more seeds of the best configurations: how much is chance (on)",
+    )
+
+
 def _add_watching(commands: Commands) -> None:
-    status = commands.add_parser("status", help="sweeps and workers, from the ledger")
+    status = commands.add_parser("status", help="sweeps and workers, from the ledger", description=LOOKS)
     status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
     status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
 
-    logs = commands.add_parser("logs", help="what the workers of a sweep say")
+    logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
@@ -185,11 +209,11 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
     return convert
 
 
-def count(text: str) -> int:
-    """A whole number, at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
-    return int(text)
+def workers(text: str) -> int:
+    """A number of workers at once."""
+    if (number := count(text)) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {MOST_WORKERS}")
+    return number
 
 
 def _names(kind: type[StrEnum]) -> str:

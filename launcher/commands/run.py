@@ -1,4 +1,4 @@
-"""The commands that run a plan: `sweep`, `phase1`, `plan`."""
+"""The commands that run a plan: `run`, `phase1`, `sweep`, and `plan`, which prints one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
-from launcher.plan import Budget, Cell, Plan, awaits_demo_league, expand_phase1, expand_sweep
+from launcher.plan import Plan, awaits_demo_league
 from launcher.trainer_commands import demo_league, precision, work
 from trainer.contract.command_line import say
-from trainer.contract.config.settings import Config, load_config
+from trainer.contract.config.plans import Words
+from trainer.contract.config.settings import Config, load_with_origin
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.process import thread_environment, threads_per_worker
 
@@ -28,24 +30,25 @@ if TYPE_CHECKING:
 
 def sweep(args: argparse.Namespace) -> int:
     """`launcher sweep`."""
-    config = _load(args)
+    config, _ = _load(args)
     if not args.dry_run:
         make_demo_league(config)
-    cell = Cell(args.phase, args.objective, args.listmle_target or config.training.listmle_target)
-    return _run(expand_sweep(config, _budget(args), cell, args.batch_id), args)
+    words = Words(phase=args.phase, objective=args.objective, listmle_target=args.listmle_target)
+    return _run(expand_sweep(config, _budget(args), words, args.batch_id), args)
 
 
-def phase1(args: argparse.Namespace) -> int:
-    """`launcher phase1`."""
-    config = _load_phase1(args)
+def run(args: argparse.Namespace) -> int:
+    """`launcher run`, and `launcher phase1`."""
+    config, origin = _load(args)
     if not args.dry_run:
         make_demo_league(config)
-    return _run(expand_phase1(config, _budget(args)), args, whole=True)
+    return _run(expand_plan(config, args.plan, _budget(args), origin), args, whole=True)
 
 
 def print_plan(args: argparse.Namespace) -> None:
     """`launcher plan`."""
-    plan = expand_phase1(_load_phase1(args), _budget(args))
+    config, origin = _load(args)
+    plan = expand_plan(config, args.plan, _budget(args), origin)
     say(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())
 
 
@@ -62,21 +65,14 @@ def make_demo_league(config: Config) -> None:
         raise UserError(f"the demo league could not be made: `{shlex.join(command)}` failed, see above")
 
 
-def _load(args: argparse.Namespace) -> Config:
-    config = load_config(args.config, args.set)
+def _load(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
+    config, origin = load_with_origin(args.config, args.set)
     if config.inference.run_id is not None:
         raise ConfigError(
             f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
             "leave it null, or use `python -m trainer run`"
         )
-    return config
-
-
-def _load_phase1(args: argparse.Namespace) -> Config:
-    named = [text for text in args.set if text.startswith("training.listmle_target=")]
-    if named:
-        raise ConfigError(f"--set {named[0]}: Phase I runs every target; `python -m launcher sweep` runs one")
-    return _load(args)
+    return config, origin
 
 
 def _budget(args: argparse.Namespace) -> Budget:
@@ -90,10 +86,11 @@ def _budget(args: argparse.Namespace) -> Budget:
 
 
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
-    """Run a plan; a `whole` one (all of Phase I) ends with the held-out season."""
+    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds."""
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
+    noise = whole and args.noise
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
@@ -102,7 +99,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole, noise)
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:
@@ -122,7 +119,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))
+            reports = WrittenReports(plan, ledger, screen.say, inside, whole, noise)
+            return run_plan(plan, ledger, executor, screen, reports)
 
 
 def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:

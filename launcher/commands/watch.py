@@ -14,11 +14,13 @@ from typing import Any
 
 import msgspec
 
+from launcher import database
 from launcher.database import database_with_sweeps, named_root
 from launcher.jobs.logs import follow, last_words, logs_of, tail
 from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
+from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
 from trainer.contract.ledger.registration import stored
@@ -29,7 +31,8 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    patience_s = PATIENCE_S if args.watch else database.LOOK_PATIENCE_S
+    with database_with_sweeps(named_root(args.outputs), patience_s) as url, Ledger(url, patience_s) as ledger:
         slurm = _slurm(ledger)
         while True:
             text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
@@ -67,6 +70,10 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
     ]
     roots = ", ".join(root.path for root in ledger.outputs_roots())
     table = f"outputs: {roots}\n{text_table(header, rows)}"
+    if (found := ledger.connections()).short:
+        table += (
+            f"\nthe server takes {found.most} connections, and there are {found.taken}: other workers wait for a turn"
+        )
     if slurm:
         table += f"\n\n{slurm.problem or queue.table(jobs)}"
         table += "".join(
@@ -95,7 +102,8 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    patience_s = PATIENCE_S if args.follow else database.LOOK_PATIENCE_S
+    with database_with_sweeps(named_root(args.outputs), patience_s) as url, Ledger(url, patience_s) as ledger:
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
         # A root that was moved is where it was found, not where the sweep was registered.
         outputs = OutputsRoot(args.outputs or registered)
@@ -196,5 +204,6 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None) -> str:
             for batch_id, (log, text) in (_ended_early(ledger, slurm, sweeps) if slurm else {}).items()
         },
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
+        "connections": msgspec.to_builtins(ledger.connections()),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()

@@ -7,10 +7,11 @@ not after hours, and `cancel --all` reaches the whole plan.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Protocol
 
 from launcher.conclusion import analyse, conclude
@@ -19,8 +20,8 @@ from launcher.local.crew import Crew
 from launcher.local.executors import Executor
 from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
-from launcher.plan import Plan
-from launcher.registration import exclusively, register
+from launcher.plan import Plan, PlannedSweep
+from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
@@ -29,8 +30,6 @@ from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
-FIGURES_REST_S = 300.0
-"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
 
 class Reports(Protocol):
@@ -57,6 +56,8 @@ class WrittenReports:
     container: Container | None = None
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless the end of the plan is next, the analysis."""
@@ -67,7 +68,7 @@ class WrittenReports:
         ahead = names[names.index(batch_id) + 1 :]
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
-            analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
+            analyse(self.plan.outputs, names, self.ledger, lambda _: None, resting=True)
 
     def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
@@ -77,6 +78,7 @@ class WrittenReports:
             self.ledger,
             changed=changed,
             held_out=self.whole and complete,
+            noise=self.noise and complete,
             container=self.container,
             say=self.say,
         )
@@ -112,8 +114,11 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         for spec in plan.sweeps:
             register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
-        for i, name in enumerate(plan.batch_ids):
-            outcome = run_sweep(name, ledger, crew, show, later=plan.batch_ids[i + 1 :])
+        if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
+            display.say(few)
+        for i, one in enumerate(plan.planned):
+            name, crew.n_jobs = one.spec.batch_id, one.n_jobs
+            outcome = run_sweep(name, ledger, crew, show, later=_same_crew(plan.planned[i:])[1:])
             outcome = _with_failures(outcome, ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
@@ -122,6 +127,12 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
                 display.say(outcome.problem)
             outcomes.append(outcome)
     return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _same_crew(planned: Sequence[PlannedSweep]) -> list[str]:
+    """The first sweep, and those after it for which as many workers go on from one to the next."""
+    together = takewhile(lambda one: one.n_jobs == planned[0].n_jobs, planned)
+    return [one.spec.batch_id for one in together]
 
 
 def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:

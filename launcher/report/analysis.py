@@ -55,7 +55,9 @@ def write_analysis(
     not_drawn: list[str] = []
     figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *not_drawn])
-    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + mark(source))
+    # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
+    end = mark(source) if rest_s <= 0 else ""
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + end)
     for problem in not_drawn:
         say(problem)
     return outputs.analysis

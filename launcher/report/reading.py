@@ -20,6 +20,7 @@ from trainer.contract.ledger.rows import AttemptRow, AttemptState
 from trainer.contract.outputs_root import outputs_id
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import RunMetrics
+from trainer.contract.records.noise import Noise
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -132,6 +133,7 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
         objectives=row.objectives or {},
         metrics=read_file(run.metrics, RunMetrics) if run else None,
         holdout=read_file(run.holdout, RunMetrics) if run else None,
+        noise=read_file(run.noise, Noise) if run else None,
     )
 
 

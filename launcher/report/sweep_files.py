@@ -17,7 +17,6 @@ import msgspec
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
 from launcher.report.trials import Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
-from trainer.contract.database.patience import patiently
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import AttemptState
@@ -110,12 +109,12 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
         UserError: when the ledger has no such sweep.
     """
     sweep = read_sweep(ledger, batch_id, outputs)
+    study = load_study(ledger.connection, sweep.spec)
     paths = outputs.sweep(batch_id)
     _mark_ended(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    study = patiently(lambda: load_study(ledger.url, batch_id), ledger.url, ledger.connection.patience_s)
     write_json(paths.study, study_as_data(study))
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))

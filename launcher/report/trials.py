@@ -17,6 +17,7 @@ from trainer.contract.config.search_space import PARAMETER_KEYS
 from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
+from trainer.contract.records.noise import Noise
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Objective, Target
@@ -60,6 +61,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """None when the run did not complete, or when its folder is gone."""
     holdout: RunMetrics | None = None
     """On the held-out season; only for a run that was the best of its target."""
+    noise: Noise | None = None
+    """Of its configuration; only for a run that was the best of its target."""
 
     @property
     def run(self) -> str:
@@ -159,7 +162,7 @@ def finite(value: float | None) -> float | None:
 
 
 def is_model(ranker: str) -> bool:
-    """Whether a ranker is one of ours and not a plain baseline."""
+    """Whether a ranker is one of ours and not a baseline."""
     return ranker == STACK or ranker.startswith("model_")
 
 

@@ -26,7 +26,6 @@ from launcher.slurm.queue import of
 from launcher.slurm.site import Site
 from trainer.contract.command_line import say
 from trainer.contract.ledger import SweepProgress
-from trainer.contract.words import Phase
 
 NO_ROOM = os.EX_TEMPFAIL
 """Exit code of a finisher that has to go back into the queue, because nothing more may be submitted now."""
@@ -63,9 +62,9 @@ def submit_all(
         if found.left:
             found.left.append(sweep.batch_id)
             continue
-        after = found.ends if sweep.phase is Phase.ROLLING else found.ends[-1:] if site.sequential else []
+        after = found.ends_of(sweep.after) if sweep.after is not None else found.ends[-1:] if site.sequential else []
         try:
-            found.placed.append(_submit(now, progress, site.n_jobs, after))
+            found.placed.append(_submit(now, progress, sweep.n_jobs, after))
         except LimitReachedError as error:
             found.left.append(sweep.batch_id)
             found.limit = str(error)
@@ -236,7 +235,7 @@ def _heal(site: Site, cluster: Cluster, progress: SweepProgress, tries: int) -> 
 
 def _submit_what_fits(now: _Now, progress: SweepProgress) -> Placed | None:
     """Bring a sweep into the queue with ever fewer workers while there is no room, at last in another's place."""
-    n_workers = now.site.n_jobs
+    n_workers = next(sweep.n_jobs for sweep in now.site.sweeps if sweep.batch_id == progress.batch_id)
     while n_workers:
         try:
             return _there(now, progress) or _submit(now, progress, n_workers, [])

@@ -26,7 +26,7 @@ def finish_sweep(site: Site, cluster: Cluster, ledger: Ledger, end: SweepEnd) ->
     with _alone_if_missing(ledger, [end.batch_id]):
         code = end_sweep(site, cluster, ledger, end)
     write_sweep_results(ledger, end.batch_id, site.outputs)
-    analyse(site.outputs, site.batch_ids, ledger, say)
+    analyse(site.outputs, site.batch_ids, ledger, say, resting=True)
     return code
 
 
@@ -47,6 +47,7 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
         ledger,
         changed=bool(unwritten),
         held_out=site.whole and not incomplete,
+        noise=site.noise and not incomplete,
         container=site.container,
         say=say,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -79,6 +79,10 @@ class Placement:
     def ends(self) -> list[str]:
         """The jobs that end the sweeps."""
         return [sweep.finisher for sweep in self.placed if sweep.finisher]
+
+    def ends_of(self, batch_ids: Collection[str]) -> list[str]:
+        """The jobs that end these sweeps."""
+        return [sweep.finisher for sweep in self.placed if sweep.finisher and sweep.batch_id in batch_ids]
 
 
 @dataclass(frozen=True)

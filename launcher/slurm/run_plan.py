@@ -22,7 +22,7 @@ from launcher.containers.checks import checked
 from launcher.containers.settings import Container, container, parse_container
 from launcher.database import PROJECT, database_for_jobs
 from launcher.plan import Plan
-from launcher.registration import exclusively, register
+from launcher.registration import exclusively, register, too_few_connections
 from launcher.slurm import arrays, environment, programs
 from launcher.slurm.arrays import Slurm, Submission
 from launcher.slurm.chain import submit_all
@@ -51,7 +51,9 @@ class Options:
     share: bool = True
     """Whether trials read each other's results and trained models."""
     whole: bool = False
-    """All of Phase I: it ends with the held-out season."""
+    """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -79,7 +81,8 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)
-    return f"{plan.table()}\n\n{_summary(site, found)}"
+        few = too_few_connections(ledger, site.n_jobs * (1 if site.sequential else len(site.sweeps)))
+    return "\n\n".join([plan.table(), *([few] if few else []), _summary(site, found)])
 
 
 def submit_plan(site: Site, ledger: Ledger) -> Placement:
@@ -126,7 +129,9 @@ _NO_NODE = "Requested node configuration is not available"
 
 def preview(site: Site) -> str:
     """The very scripts of a plan's first sweep and its last job, and what the cluster says of them."""
-    lines = [f"{len(site.sweeps)} arrays of {site.n_jobs} workers, {'in order' if site.sequential else 'at once'}"]
+    order = "in order" if site.sequential else "at once"
+    most = "up to " if len({sweep.n_jobs for sweep in site.sweeps}) > 1 else ""
+    lines = [f"{len(site.sweeps)} arrays of {most}{site.n_jobs} workers, {order}"]
     for what, submission in _kinds(site).items():
         folder = submission.jobs / "TIME"
         lines += ["", f"{what}: {submission_script(folder)}", "", submission.script(folder).rstrip()]
@@ -188,14 +193,14 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         profile=profile,
         outputs=OutputsRoot(plan.outputs.root.absolute()),
         token=token,
-        n_jobs=plan.n_jobs,
         plan=plan_name(plan.digest),
-        sweeps=tuple(Sweep(spec.batch_id, spec.phase) for spec in plan.sweeps),
+        sweeps=tuple(Sweep(one.spec.batch_id, one.n_jobs, one.after) for one in plan.planned),
         sequential=options.sequential,
         python=sys.executable,
         container=inside,
         share=options.share,
         whole=options.whole,
+        noise=options.noise,
     )
 
 

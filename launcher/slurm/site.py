@@ -17,7 +17,6 @@ from launcher.slurm.profile import ClusterProfile
 from trainer.contract import files
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,10 @@ class Sweep:
     """A sweep of the plan, as the jobs know it; the rest is in the ledger."""
 
     batch_id: str
-    phase: Phase
+    n_jobs: int
+    """Workers of its array."""
+    after: tuple[str, ...] | None = None
+    """Batch ids of sweeps that it waits for; None: for the one before, or for nothing where the plan is parallel."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,6 @@ class Site:
     """An absolute path."""
     token: str
     """Of the outputs root; part of every job's name."""
-    n_jobs: int
     plan: str
     """`names.plan_name`."""
     sweeps: tuple[Sweep, ...]
@@ -49,12 +50,19 @@ class Site:
     share: bool = True
     """Whether trials read each other's results and trained models."""
     whole: bool = False
-    """All of Phase I: it ends with the held-out season."""
+    """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     @property
     def batch_ids(self) -> list[str]:
         """Of the sweeps, in the plan's order."""
         return [sweep.batch_id for sweep in self.sweeps]
+
+    @property
+    def n_jobs(self) -> int:
+        """Workers of a sweep, at most."""
+        return max(sweep.n_jobs for sweep in self.sweeps)
 
     @property
     def file(self) -> Path:

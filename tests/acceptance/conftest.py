@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.places import REPOSITORY, SUPPORT
+from tests.support.places import REPOSITORY
 from trainer.contract.database import address
 from trainer.contract.ledger import AttemptRow, Ledger
 from trainer.contract.paths.outputs import OutputsRoot
@@ -36,6 +36,16 @@ search_spaces:
     n_estimators_rf: {{type: fixed, value: 2}}
     rolling_windows: {{type: fixed, value: [5]}}
   rolling: *cheap
+plans:
+  small:
+    - grid: {{objective: [spearman, ndcg4], listmle_target: [final_rank, playoff_outcome]}}
+      exclude:
+        - {{objective: spearman, listmle_target: playoff_outcome}}
+        - {{objective: ndcg4, listmle_target: final_rank}}
+    - phase: rolling
+      listmle_target: playoff_outcome
+      batch_id: "phase1_rolling_{{objective}}_{{listmle_target}}"
+      after: all
 """
 """Every trial trains a model of its own, for about a second."""
 
@@ -168,10 +178,9 @@ class Project:
 
     def submit_small_plan(self, order: str, n_trials: int, n_jobs: int) -> str:
         """Submit two sweeps and the rolling sweep."""
-        script = str(SUPPORT / "slurm_small_plan.py")
-        done = self._run(script, "cheap.yaml", "cluster.yaml", order, str(n_trials), str(n_jobs))
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        budget = ["--n-trials", str(n_trials), "--n-jobs", str(n_jobs)]
+        running = ["--executor", "slurm", "--cluster", "cluster.yaml", "--order", order]
+        return self.launcher("run", "small", "--config", "cheap.yaml", *budget, *running)
 
     def wait_for_slots(self, batch_id: str, count: int) -> None:
         """Wait until so many workers run a slot."""
@@ -288,6 +297,8 @@ def until(ready: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def _study(url: str, batch_id: str):
+    from trainer.contract.ledger import Ledger
     from trainer.contract.ledger.study import load_study
 
-    return load_study(url, batch_id).get_trials(deepcopy=False)
+    with Ledger(url) as ledger:
+        return load_study(ledger.connection, ledger.spec(batch_id)).get_trials(deepcopy=False)

@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 from launcher.database import database_for_command
+from launcher.expansion import Budget, expand_sweep
 from launcher.local.executors import LocalExecutor
 from launcher.local.progress import PlainLines
 from launcher.local.run_plan import run_plan
-from launcher.plan import Budget, Cell, Plan, expand_sweep
+from launcher.plan import Plan
+from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import load_config
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
@@ -33,10 +35,10 @@ def stub_command(batch_id, threads, later=()):
 
 def stub_plan(config_file, batch_ids, n_trials, n_jobs):
     config = load_config(config_file)
-    cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
+    words = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
     budget = Budget(n_trials=n_trials, n_jobs=n_jobs)
-    sweeps = [expand_sweep(config, budget, cell, batch_id).sweeps[0] for batch_id in batch_ids]
-    return Plan(tuple(sweeps), n_jobs, config)
+    planned = [expand_sweep(config, budget, words, batch_id).planned[0] for batch_id in batch_ids]
+    return Plan(tuple(planned), config)
 
 
 def main():

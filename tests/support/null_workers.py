@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from optuna.storages import RDBStorage
+
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
@@ -39,6 +41,7 @@ def work() -> None:
         ledger.stop_worker(worker, result.reason)
 
 
+RDBStorage("sqlite://")  # imports SQLAlchemy and alembic once, before the forks
 logging.basicConfig(level=logging.WARNING)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for _ in sys.stdin:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
 
 from trainer.contract import files
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
-if TYPE_CHECKING:
-    pass
+LARGEST_RUN_ID = 2**53
+"""A larger number would be another one in JSON's readers."""
 
 
 def next_free(outputs: OutputsRoot, base: int) -> int:
@@ -22,15 +21,25 @@ def next_free(outputs: OutputsRoot, base: int) -> int:
         base: the first id of a new root.
 
     Raises:
-        ConfigError: the root cannot be written to.
+        ConfigError: the root cannot be written to, or has a run with the largest number that is possible.
     """
     while True:
-        run_id = max(base, outputs.highest_run_id() + 1)
+        run_id = max(base, (highest := outputs.highest_run_id()) + 1)
+        if run_id > LARGEST_RUN_ID:
+            raise ConfigError(used_up(outputs, f"the highest folder or reservation is {highest}"))
         try:
             if create_reservation(outputs, run_id):
                 return run_id
         except OSError as error:
             raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
+
+
+def used_up(outputs: OutputsRoot, why: str) -> str:
+    """What to say where no run id is left."""
+    return (
+        f"{outputs.root}: run ids end at {LARGEST_RUN_ID}, and {why}. Remove what has such a number, or use another "
+        "outputs root (--set paths.outputs=FOLDER)"
+    )
 
 
 def reserve(outputs: OutputsRoot, run_id: int) -> None:

@@ -24,7 +24,10 @@ FAULTS = {
     "model B diverges": ("model_b.learning_rate", [0.1, 1e30], "model b: ", 1),
     "no memory": ("model_a.hidden", [4, LARGE], "out of memory: RuntimeError: ", 3),
 }
-"""What is varied (that model A diverges is shown by its own tests), a value that works and one that does not, what is said, and how often it is tried."""
+"""What is varied, a value that works and one that does not, what is said, and how often it is tried.
+
+That model A says so when it diverges is shown by its own tests.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def refusal(path: Path, *overrides: str) -> str:
         ("training: {loss: mse}", "training.loss: 'mse' is not allowed: Allowed: listmle, position_listmle, spearman"),
         ("training: {n_folds: 1}", "training.n_folds: Expected `int` >= 2, found 1"),
         ("training: {n_folds: five}", "training.n_folds: Expected `int`, got `str`, found 'five'"),
-        ("training: {rolling_windows: [10, 0]}", "training.rolling_windows.1: Expected `int` >= 1, found 0"),
+        ("training: {rolling_windows: [10, 0]}", "training.rolling_windows[1]: Expected `int` >= 1, found 0"),
         ("training:", "training: Expected a mapping, got `null`"),
         ("model_b: {learning_rate: .nan}", "model_b.learning_rate: Expected `float` > 0.0, found nan"),
         ("search_spaces: {phase2: {}}", "unknown key 'search_spaces.phase2': did you mean 'phase1'? Allowed: baseline"),

@@ -3,16 +3,17 @@
 import msgspec
 import pytest
 
-from launcher.plan import Budget, Cell, expand_phase1, expand_sweep
+from launcher.expansion import Budget, expand_plan, expand_sweep
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
+from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import load_config
 from trainer.contract.errors import ConfigError
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.words import Method, Objective, Phase, Target
 
-CELL = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
+WORDS = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def plan(tmp_path):
 
     def expand(*overrides, budget=None):
         config = load_config(CONFIG, [f"paths.data={league}", *overrides])
-        expand_sweep(config, budget or Budget(), CELL)
-        return expand_phase1(config, budget or Budget())
+        expand_sweep(config, budget or Budget(), WORDS)
+        return expand_plan(config, "phase1", budget or Budget())
 
     return expand
 

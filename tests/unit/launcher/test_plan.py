@@ -1,12 +1,15 @@
 """Phase I's plan: order, names, budgets; a plan is data and making one touches nothing."""
 
+from functools import partial
+
 import msgspec
 import pytest
 
-from launcher.plan import Budget, Cell, expand_phase1, expand_sweep
+from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.text_table import text_table
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
+from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import load_config
 from trainer.contract.errors import ConfigError, DataError
 from trainer.contract.words import Objective, Phase, Target
@@ -35,7 +38,7 @@ def config(tmp_path):
 
 
 def test_phase1_is_twelve_sweeps_and_then_the_rolling_sweep(config):
-    plan = expand_phase1(config, Budget())
+    plan = expand_plan(config, "phase1", Budget())
     assert [spec.batch_id for spec in plan.sweeps] == IN_ORDER
     assert [spec.phase for spec in plan.sweeps] == [Phase.PHASE1] * 12 + [Phase.ROLLING]
     assert {spec.n_trials for spec in plan.sweeps} == {12}
@@ -45,16 +48,16 @@ def test_phase1_is_twelve_sweeps_and_then_the_rolling_sweep(config):
 
 
 def test_the_same_question_gives_the_same_plan_and_another_one_another(config, tmp_path):
-    plan = expand_phase1(config, Budget())
-    assert expand_phase1(config, Budget()).digest == plan.digest
-    assert expand_phase1(config, Budget(n_jobs=9)).digest == plan.digest
-    assert expand_phase1(config, Budget(n_trials=13)).digest != plan.digest
+    plan = expand_plan(config, "phase1", Budget())
+    assert expand_plan(config, "phase1", Budget()).digest == plan.digest
+    assert expand_plan(config, "phase1", Budget(n_jobs=9)).digest == plan.digest
+    assert expand_plan(config, "phase1", Budget(n_trials=13)).digest != plan.digest
     stub_league(tmp_path / "league", "beef")
-    assert expand_phase1(config, Budget()).digest != plan.digest
+    assert expand_plan(config, "phase1", Budget()).digest != plan.digest
 
 
 def test_a_plan_is_printable_for_people_and_programs(config):
-    plan = expand_phase1(config, Budget(n_trials=3, n_jobs=2))
+    plan = expand_plan(config, "phase1", Budget(n_trials=3, n_jobs=2))
     table = plan.table().splitlines()
     assert [line.split()[1] for line in table[1:14]] == IN_ORDER
     assert "13 sweeps, 39 trials, 2 workers a sweep" in plan.table()
@@ -66,27 +69,27 @@ def test_a_plan_is_printable_for_people_and_programs(config):
 
 def test_making_a_plan_touches_nothing(config, tmp_path):
     before = sorted(tmp_path.rglob("*"))
-    expand_phase1(config, Budget()).table()
+    expand_plan(config, "phase1", Budget()).table()
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_one_sweep_has_the_name_it_is_given_or_that_of_its_cell(config):
-    cell = Cell(Phase.BASELINE, Objective.NDCG4, Target.PLAYOFF_OUTCOME)
-    named = expand_sweep(config, Budget(), cell, "mine").sweeps
+    words = Words(phase=Phase.BASELINE, objective=Objective.NDCG4, listmle_target=Target.PLAYOFF_OUTCOME)
+    named = expand_sweep(config, Budget(), words, "mine").sweeps
     assert [spec.batch_id for spec in named] == ["mine"]
-    assert expand_sweep(config, Budget(), cell).sweeps[0].batch_id == "baseline_ndcg4_playoff_outcome"
+    assert expand_sweep(config, Budget(), words).sweeps[0].batch_id == "baseline_ndcg4_playoff_outcome"
 
 
 def test_without_a_league_the_error_names_the_commands_that_make_one(config, tmp_path):
     (tmp_path / "league" / "league.json").unlink()
     with pytest.raises(DataError, match=r"(?s)trainer data demo --into .*trainer data import --team-logs"):
-        expand_phase1(config, Budget())
+        expand_plan(config, "phase1", Budget())
 
 
 def test_a_demo_league_to_come_can_be_planned(tmp_path, monkeypatch):
     """On a fresh clone, where running the plan makes it."""
     monkeypatch.chdir(tmp_path)
-    plan = expand_phase1(load_config(CONFIG), Budget())
+    plan = expand_plan(load_config(CONFIG), "phase1", Budget())
     assert "data data/demo (not there yet" in plan.table()
     assert not list(tmp_path.iterdir())
 
@@ -94,33 +97,35 @@ def test_a_demo_league_to_come_can_be_planned(tmp_path, monkeypatch):
 def test_seasons_that_the_league_lacks_are_refused(config):
     asked = load_config(CONFIG, [f"paths.data={config.paths.data}", "evaluation.validation=[2030-31]"])
     with pytest.raises(ConfigError, match=r"evaluation\.validation: the league has no season '2030-31'"):
-        expand_phase1(asked, Budget())
+        expand_plan(asked, "phase1", Budget())
 
 
 def test_a_season_that_is_not_over_is_refused_before_anything_runs(config, tmp_path):
     """By every cell of the plan, also one that ranks by the final rank alone."""
     changes = {"champion": None, "playoff_games": 0, "last_date": "2023-01-15"}
     stub_league(tmp_path / "league", last=changes)
-    cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
-    for expand in (expand_phase1, lambda config, budget: expand_sweep(config, budget, cell)):
-        with pytest.raises(ConfigError, match=r'2022-23 is not over.*--set "evaluation.holdout=\[2021-22\]"'):
-            expand(config, Budget())
+    words = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
+    refused = partial(pytest.raises, ConfigError, match=r'2022-23 is not over.*--set "evaluation.holdout=\[2021-22\]"')
+    with refused():
+        expand_plan(config, "phase1", Budget())
+    with refused():
+        expand_sweep(config, Budget(), words)
     other = load_config(
         CONFIG, [f"paths.data={tmp_path / 'league'}", "evaluation.holdout=[2021-22]", "training.n_folds=4"]
     )
-    assert expand_phase1(other, Budget()).n_trials == 156
+    assert expand_plan(other, "phase1", Budget()).n_trials == 156
 
 
 def test_more_folds_than_training_seasons_are_refused(config):
     asked = load_config(CONFIG, [f"paths.data={config.paths.data}", "training.n_folds=6"])
     with pytest.raises(ConfigError, match=r"training\.n_folds: 6 folds .* found 5 .*Set training\.n_folds=5"):
-        expand_phase1(asked, Budget())
+        expand_plan(asked, "phase1", Budget())
 
 
 def test_a_phase_that_the_config_does_not_have_is_refused(config):
     bare = msgspec.structs.replace(config, search_spaces={Phase.PHASE1: config.search_spaces[Phase.PHASE1]})
     with pytest.raises(ConfigError, match="--phase rolling"):
-        expand_phase1(bare, Budget())
+        expand_plan(bare, "phase1", Budget())
 
 
 def test_tables_align_numbers_to_the_right_and_leave_none_empty():

@@ -30,7 +30,7 @@ def explain(error: msgspec.ValidationError, tree: Any, kind: Any) -> tuple[str, 
     about_key = where.startswith("`key`")
     tokens = [a or b for a, b in _TOKEN.findall(where.removeprefix("`key` in ").strip("`").removeprefix("$"))]
     path, found, kind = _follow(tree, kind, tokens)
-    key = ".".join(path)
+    key = "".join(f"[{name}]" if name.isdigit() else f".{name}" for name in path).removeprefix(".")
     if about_key:
         wrong = _wrong_key(found, kind)
         return _join(key, wrong), f"unknown key '{_join(key, wrong)}': {suggest(wrong, _allowed(get_args(kind)[0]))}"
@@ -145,7 +145,8 @@ def _allowed_tags(kind: Any) -> list[str]:
 
 def _allowed(kind: Any) -> list[str]:
     """The words that may stand where `kind` is expected; empty when it is not a matter of words."""
-    kind = _bare(kind)
+    meant = [option for option in _options(kind) if option is not type(None)]
+    kind = meant[0] if len(meant) == 1 else _bare(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [str(member.value) for member in kind]
     if get_origin(kind) is Literal:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from trainer.contract.config import yaml_files
+from trainer.contract.config.plans import Plans
 from trainer.contract.config.search_space import (
     PARAMETER_KEYS,
     Choice,
@@ -30,7 +31,7 @@ from trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
-MOST_STEPS = 1_000_000
+MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(gt=0, le=1e30)]
 """Of learning; what is above overflows before anything is learnt."""
@@ -155,6 +156,8 @@ class Config(Section, frozen=True):
     """What each phase varies; `full` comes from `sweep`."""
     sweep: SweepLists = {}
     """Lists of values for `--phase full` and `--method grid`."""
+    plans: Plans = {}
+    """What `launcher run NAME` runs."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -163,6 +166,11 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
+    return load_with_origin(path, overrides)[0]
+
+
+def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
+    """Like `load_config`, and for each dotted key the file or `--set` that set it."""
     config, origin = yaml_files.load_with_origin(path, Config, overrides)
     config = _with_whole_paths(config, origin, path)
     if Phase.FULL in config.search_spaces:
@@ -176,7 +184,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         for name, dimension in space.items():
             key = f"{section}.{name}"
             _check_dimension(config, name, dimension, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
-    return config
+    return config, origin
 
 
 def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
@@ -205,6 +213,12 @@ def replace(config: Config, dotted: dict[str, Any]) -> Config:
     return yaml_files.convert(tree, Config, {}, "parameters")
 
 
+def varied_keys() -> list[str]:
+    """The dotted keys that trials and sweeps may differ in: those of the models and of their training."""
+    kinds = {"training": Training, "model_a": ModelA, "model_b": ModelB, "model_c": ModelC}
+    return [f"{section}.{name}" for section, kind in kinds.items() for name in kind.__struct_fields__]
+
+
 def identity(config: Config) -> dict[str, Any]:
     """The part of `config` that can change a run's result, as plain data in a stable order."""
     training = {k: v for k, v in msgspec.to_builtins(config.training).items() if k not in {"device"}}
@@ -221,18 +235,13 @@ def _check_dimension(config: Config, name: str, dimension: Dimension, where: str
         ConfigError: naming `where`, the parameter, its value and what is allowed.
     """
     key = config_key(name)
-    if not _known(config, key):
+    if key not in varied_keys():
         raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
     for value in extremes(dimension, where):
         try:
             replace(config, {key: value})
         except ConfigError as error:
             raise ConfigError(f"{where}: {str(error).removeprefix('parameters: ')}") from None
-
-
-def _known(config: Config, dotted: str) -> bool:
-    section, _, field = dotted.rpartition(".")
-    return section in {"training", "model_a", "model_b", "model_c"} and hasattr(getattr(config, section), field)
 
 
 def extremes(dimension: Dimension, where: str) -> list[Any]:
@@ -250,7 +259,9 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
             if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
                 raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
             if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
-                raise ConfigError(f"{where}: from {low} to {high} are more than {MOST_STEPS} steps of {dimension.step}")
+                raise ConfigError(
+                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
+                )
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]

@@ -248,6 +248,27 @@ SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state IN ('pending', 'running', 'reported');
 
+-- name: connections
+-- Of the server, the role and the database, the one that has the fewest left. Those that are reserved are not for us.
+WITH client AS (
+    SELECT datid, usesysid FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+), own AS (
+    SELECT pg_roles.oid AS role_id, rolconnlimit, rolsuper FROM pg_roles WHERE rolname = session_user
+), limits AS (
+    SELECT current_setting('max_connections')::int
+           - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+                                          + coalesce(current_setting('reserved_connections', true)::int, 0) END AS most,
+           (SELECT count(*)::int FROM client) AS taken
+    FROM own
+    UNION ALL
+    SELECT rolconnlimit, (SELECT count(*)::int FROM client WHERE usesysid = role_id)
+    FROM own WHERE rolconnlimit >= 0 AND NOT rolsuper
+    UNION ALL
+    SELECT datconnlimit, (SELECT count(*)::int FROM client WHERE datid = pg_database.oid)
+    FROM pg_database, own WHERE datname = current_database() AND datconnlimit >= 0 AND NOT rolsuper
+)
+SELECT most, taken FROM limits ORDER BY most - taken LIMIT 1;
+
 -- name: cancel
 UPDATE truestrength.sweeps SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE batch_id = %(batch_id)s;
 
@@ -329,12 +350,37 @@ WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objectiv
 ORDER BY attempts.batch_id, slot
 LIMIT %(most)s;
 
+-- name: optuna_prepared
+SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('version_info') IS NOT NULL
+   AND to_regclass('studies') IS NOT NULL AND to_regclass('trials') IS NOT NULL AS prepared;
+
+-- name: optuna_version
+SELECT version_num, library_version FROM alembic_version CROSS JOIN version_info;
+
+-- name: study
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s;
+
+-- name: study_alone
+-- A worker that is frozen in the middle keeps the study's row for ten seconds; meanwhile others have to show that they
+-- live, which they do by the same connection.
+SET LOCAL lock_timeout = %(wait_ms)s;
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s FOR UPDATE;
+
+-- name: study_whole
+SELECT study_id FROM studies
+WHERE study_name = %(batch_id)s
+  AND (SELECT count(*) FROM trials WHERE trials.study_id = studies.study_id)
+    > coalesce((SELECT max(trial_number) FROM truestrength.attempts WHERE batch_id = %(batch_id)s), -1);
+
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 
 -- name: take_time
 -- Looking through a slow file system or making Optuna's tables takes longer than a transaction may otherwise be idle.
 SET LOCAL idle_in_transaction_session_timeout = '5min';
+
+-- name: take_lock
+SELECT pg_advisory_lock(hashtextextended(%(name)s, 0));
 
 -- name: try_session_lock
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
@@ -348,6 +394,13 @@ WHERE locktype = 'advisory' AND granted AND session.datname = current_database()
   AND pg_locks.database = session.datid AND objsubid = 1
   AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
   AND session.state = 'idle' AND session.state_change < clock_timestamp() - make_interval(secs => %(silent_s)s);
+
+-- name: end_own_holder
+-- The session that this process had before.
+SELECT pg_terminate_backend(pid) AS ended
+FROM pg_locks
+WHERE pid = %(pid)s AND pid <> pg_backend_pid() AND locktype = 'advisory' AND granted AND objsubid = 1
+  AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0);
 
 -- name: session_unlock
 SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0)) AS released;

@@ -53,6 +53,11 @@ class RunPaths:
         return self.folder / "holdout_predictions.parquet"
 
     @property
+    def noise(self) -> Path:
+        """`Noise`: the figures of its configuration with other seeds; only for the best run."""
+        return self.folder / "noise.json"
+
+    @property
     def explanation(self) -> Path:
         """What each feature is worth (`--run-explain`)."""
         return self.folder / "explanation.csv"

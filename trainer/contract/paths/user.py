@@ -12,6 +12,10 @@ from pathlib import Path
 
 from trainer.contract.errors import ConfigError
 
+LONGEST_NAME = 255
+LONGEST_PATH = 3000
+"""Of the 4,096 bytes that Linux takes, some are for what lies below."""
+SHOWN = 60
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([^}]*)\})")
 
 
@@ -42,6 +46,12 @@ def expanded(text: str, where: str) -> str:
         )
 
     whole = _VARIABLE.sub(value, text)
+    name = max(whole.split("/"), key=lambda name: len(os.fsencode(name)))
+    if len(os.fsencode(name)) > LONGEST_NAME or len(os.fsencode(whole)) > LONGEST_PATH:
+        raise ConfigError(
+            f"{where}: {whole[:SHOWN]}… is too long: a path has at most {LONGEST_PATH} bytes, each name in it "
+            f"{LONGEST_NAME}"
+        )
     if not whole.startswith("~"):
         return whole
     home = os.path.expanduser(whole)  # noqa: PTH111 - Path.expanduser raises RuntimeError instead of saying which

@@ -19,7 +19,14 @@ from trainer.contract.sweep import rungs
 from trainer.contract.words import Method, Objective, Phase, Target
 
 MOST_TRIALS = 100_000
-BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def wrong_batch_id(batch_id: str) -> str:
+    """Why no sweep can have this name, which is that of its folder, too; empty when one can."""
+    if not BATCH_ID.fullmatch(batch_id):
+        return "letters, digits, '.', '_' and '-' are allowed, up to 100, starting with a letter or digit"
+    return "the report's plots have this folder; choose another name" if batch_id == FIGURES else ""
 
 
 class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,13 +49,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def __post_init__(self) -> None:
         """Refuse names that could not be a folder of their own, and impossible budgets."""
-        if not BATCH_ID.match(self.batch_id):
-            raise ConfigError(
-                f"--batch-id {self.batch_id!r}: letters, digits, '.', '_' and '-' are allowed, "
-                "starting with a letter or digit"
-            )
-        if self.batch_id == FIGURES:
-            raise ConfigError(f"--batch-id {FIGURES}: the report's plots have this folder; choose another name")
+        if wrong := wrong_batch_id(self.batch_id):
+            raise ConfigError(f"--batch-id {self.batch_id!r}: {wrong}")
         if not 1 <= self.n_trials <= MOST_TRIALS:
             raise ConfigError(f"--n-trials {self.n_trials}: 1 to {MOST_TRIALS} are possible")
 
@@ -67,6 +69,10 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
             raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
         return self.config.search_spaces[self.phase]
+
+    def searched_keys(self) -> dict[str, str]:
+        """The dotted keys of the configuration that a trial sets -> the parameters' names."""
+        return {config_key(name): name for name in self.space}
 
     def corners(self) -> Iterator[Config]:
         """The configuration with each parameter at its least, and then with each one in turn at its other extremes.

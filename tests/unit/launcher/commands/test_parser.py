@@ -1,15 +1,17 @@
 """The launcher's command line: the flags that the plan names, mistakes answered by what is allowed, nothing touched."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from launcher.commands.parser import parser
 from tests.support import gpus
 from tests.support.leagues import stub_league
-from tests.support.places import REPOSITORY
+from tests.support.places import CONFIG, REPOSITORY
 from trainer.contract import command_line
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
@@ -27,7 +29,8 @@ def project(tmp_path, monkeypatch):
     stub_league(tmp_path / "league")
     depth = "{max_depth: {type: int, low: 3, high: 5}}"
     spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
-    (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}")
+    plans = f"plans: {json.dumps(yaml.safe_load(CONFIG.read_text())['plans'])}\n"
+    (tmp_path / "c.yaml").write_text(f"paths: {{data: league}}\n{spaces}{plans}")
     return tmp_path
 
 
@@ -49,10 +52,13 @@ def test_the_commands_of_the_plan_parse():
     assert args.set == ["training.seed=1", "training.n_folds=4"]
 
 
-def test_phase1_has_the_plans_defaults():
+def test_phase1_is_the_plan_of_that_name():
     args = parser().parse_args(["phase1"])
-    assert (args.n_trials, args.n_jobs, args.executor, args.run_explain) == (12, 4, "local", False)
+    assert (args.plan, args.executor, args.run_explain) == ("phase1", "local", False)
     assert args.config == Path("config/outputs4_phase1.yaml")
+    named = vars(parser().parse_args(["run", "phase1"]))
+    assert named.keys() == vars(args).keys()
+    assert all(value == vars(args)[name] for name, value in named.items() if name != "handler")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_phase1_has_the_plans_defaults():
         ("sweep --n-jobs two", "'two': expected a whole number, at least 1"),
         ("phase1 --objective spearman", "unknown argument '--objective'"),
         ("phase1 extra", "unknown argument 'extra'"),
-        ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, phase1, plan"),
+        ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, run, phase1, plan"),
         ("", "the following arguments are required: COMMAND"),
         ("logs", "the following arguments are required: BATCH"),
         ("cancel", "one of the arguments BATCH --all is required"),
@@ -91,7 +97,10 @@ def test_a_mistyped_command_is_answered_by_what_is_allowed(words, expected, caps
         ("plan --config c.yaml --set training.seed=x", "--set training.seed=x: training.seed: Expected `int`"),
         ("plan --config c.yaml --set paths.data=nowhere", "nowhere: no league here"),
         ("phase1 --config c.yaml --set paths.data=nowhere", "trainer data demo --into nowhere"),
-        ("phase1 --config c.yaml --set training.listmle_target=final_rank", "Phase I runs every target"),
+        (
+            "phase1 --config c.yaml --set training.listmle_target=final_rank",
+            "--set training.listmle_target=final_rank: c.yaml: plans.phase1[0] says itself what it is in each sweep",
+        ),
         (
             "phase1 --config c.yaml --set inference.run_id=30",
             "inference.run_id: 30: the runs of a sweep take their ids",

@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
+from launcher.expansion import Budget, expand_sweep
 from launcher.local import progress as module
 from launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
-from launcher.plan import Budget, Cell, expand_sweep
 from tests.support.leagues import stub_league
 from tests.support.sweep_rows import sweep_progress
+from trainer.contract.config.plans import Words
 from trainer.contract.config.search_space import Fixed
 from trainer.contract.config.settings import Config
 from trainer.contract.words import Objective, Phase, Target
@@ -24,8 +25,8 @@ def sweeps(tmp_path):
     stub_league(tmp_path)
     config = Config(search_spaces={Phase.PHASE1: {"max_depth": Fixed(3)}})
     config = msgspec.structs.replace(config, paths=msgspec.structs.replace(config.paths, data=str(tmp_path)))
-    cell = Cell(Phase.PHASE1, Objective.SPEARMAN, Target.FINAL_RANK)
-    return [expand_sweep(config, Budget(), cell, name).sweeps[0] for name in ("a", "b")]
+    words = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
+    return [expand_sweep(config, Budget(), words, name).sweeps[0] for name in ("a", "b")]
 
 
 def test_a_plan_goes_on_when_nobody_reads_any_more():

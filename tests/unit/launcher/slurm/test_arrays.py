@@ -14,7 +14,6 @@ from launcher.slurm.names import JobName
 from launcher.slurm.profile import ClusterProfile, Finisher
 from launcher.slurm.site import Site, Sweep
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 ALWAYS = {
     "--export=NIL", "--kill-on-invalid-dep=yes", "--nodes=1", "--ntasks-per-node=1", "--open-mode=append", "--requeue",
@@ -27,7 +26,7 @@ def site(tmp_path):
     def make(**keys):
         profile = ClusterProfile(**{"timeout_min": 60, **keys})
         outputs = OutputsRoot(tmp_path)
-        return Site(profile, outputs, "3fa9c21b", 4, "plan-1", (Sweep("s", Phase.PHASE1),), True, "/venv/bin/python")
+        return Site(profile, outputs, "3fa9c21b", "plan-1", (Sweep("s", 4),), True, "/venv/bin/python")
 
     return make
 

@@ -16,7 +16,6 @@ from launcher.slurm.site import Site, Sweep
 from tests.support.sweep_rows import sweep_progress
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 TOKEN = "3fa9c21b"
 PLAN = "plan-8778633c"
@@ -138,13 +137,17 @@ def worker_row(worker_id, job_id, **values):
 @pytest.fixture
 def site(tmp_path):
     profile = ClusterProfile(timeout_min=60, max_tries=3)
-    sweeps = (Sweep("a", Phase.PHASE1), Sweep("b", Phase.PHASE1), Sweep("r", Phase.ROLLING))
-    return Site(profile, OutputsRoot(tmp_path), TOKEN, 2, PLAN, sweeps, sequential=True, python="python")
+    sweeps = (Sweep("a", 2), Sweep("b", 2), Sweep("r", 2, ("a", "b")))
+    return Site(profile, OutputsRoot(tmp_path), TOKEN, PLAN, sweeps, sequential=True, python="python")
 
 
 @pytest.fixture
 def rows():
     return Rows({name: sweep_progress(name, n_trials=6) for name in ("a", "b", "r")})
+
+
+def with_jobs(site, n_jobs):
+    return replace(site, sweeps=tuple(replace(sweep, n_jobs=n_jobs) for sweep in site.sweeps))
 
 
 def submit(site, queue, rows, **how):
@@ -168,16 +171,32 @@ def test_sequential_sweeps_wait_for_the_one_before_and_the_last_job_for_all(site
     assert queue.command("17") == ["--again"]
 
 
-def test_parallel_sweeps_wait_for_nothing_but_the_rolling_one(site, rows):
+def test_parallel_sweeps_wait_only_for_those_that_they_name(site, rows):
     queue = Queue()
     submit(replace(site, sequential=False), queue, rows)
     waits = {name: after for name, _, after in queue.shown()}
     assert (waits["a.work"], waits["b.work"], waits["r.work"]) == ([], [], ["12", "14"])
 
 
+def test_what_a_sweep_names_counts_for_more_than_the_order(site, rows):
+    named = replace(site, sweeps=(Sweep("a", 2), Sweep("b", 2, ()), Sweep("r", 2, ("a",))))
+    queue = Queue()
+    submit(named, queue, rows)
+    waits = {name: after for name, _, after in queue.shown()}
+    assert (waits["a.work"], waits["b.work"], waits["r.work"]) == ([], [], ["12"])
+
+
+def test_each_sweep_has_as_many_workers_as_it_asks_for(site, rows):
+    queue = Queue()
+    submit(replace(site, sweeps=(Sweep("a", 1), Sweep("b", 3), Sweep("r", 2, ("a", "b")))), queue, rows)
+    assert [(name, size) for name, size, _ in queue.shown() if "work" in name] == [
+        ("a.work", 1), ("b.work", 3), ("r.work", 2)
+    ]  # fmt: skip
+
+
 def test_an_array_that_is_too_large_is_split_and_its_finisher_waits_for_all_parts(site, rows):
     queue = Queue(largest=2)
-    submit(replace(site, n_jobs=5), queue, rows)
+    submit(with_jobs(site, 5), queue, rows)
     assert [row for row in queue.shown() if row[0].startswith("a.")] == [
         ("a.work", 2, []), ("a.work", 2, []), ("a.work", 1, []), ("a.finish", 1, ["11", "12", "13"])
     ]  # fmt: skip
@@ -185,7 +204,7 @@ def test_an_array_that_is_too_large_is_split_and_its_finisher_waits_for_all_part
 
 def test_workers_that_share_a_gpu_are_counted_as_workers(site, rows):
     queue = Queue()
-    sharing = replace(site, n_jobs=6, profile=ClusterProfile(timeout_min=60, gpus=1, workers_per_gpu=3))
+    sharing = replace(with_jobs(site, 6), profile=ClusterProfile(timeout_min=60, gpus=1, workers_per_gpu=3))
     submit(sharing, queue, rows)
     assert queue.shown()[0] == ("a.work", 2, [])
     queue.cancel([queue.id_of("a", "finish")])

@@ -12,7 +12,6 @@ from launcher.slurm.profile import ClusterProfile, Finisher
 from launcher.slurm.site import Site, Sweep, load, save
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Phase
 
 
 @pytest.fixture
@@ -22,8 +21,8 @@ def site(tmp_path):
         settings, (Mount(Path("/a b"), Path("/c"), read_only=True),), tmp_path, 1, 2, digest="sha256:x"
     )
     profile = ClusterProfile(timeout_min=60, setup=("module load x",), sbatch={"nice": 5}, finisher=Finisher(cpus=2))
-    sweeps = (Sweep("a", Phase.PHASE1), Sweep("r", Phase.ROLLING))
-    return Site(profile, OutputsRoot(tmp_path), "3fa9c21b", 4, "plan-1", sweeps, False, "python", container, whole=True)
+    sweeps = (Sweep("a", 4), Sweep("r", 1, ("a",)))
+    return Site(profile, OutputsRoot(tmp_path), "3fa9c21b", "plan-1", sweeps, False, "python", container, whole=True)
 
 
 def test_what_is_written_is_read_again(site):
@@ -34,8 +33,8 @@ def test_what_is_written_is_read_again(site):
 
 def test_a_later_submission_renews_it(site):
     save(site)
-    save(replace(site, n_jobs=2))
-    assert load(site.file).n_jobs == 2
+    save(replace(site, sequential=True))
+    assert load(site.file).sequential
 
 
 def test_a_key_of_another_version_with_a_default_may_be_missing(site):

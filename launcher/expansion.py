@@ -1,0 +1,264 @@
+"""Expands a plan of the configuration into sweeps. Touches nothing; what no worker could run is refused here.
+
+What a sweep is made of is looked for in this order: its cell of the grid, the command line, its entry, the rest of the
+configuration. So a flag counts for the whole plan, and one that contradicts an axis is refused. The numbers of trials
+and workers are no axes, and there the command line has the last word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from launcher.cells import Cell, cells, refuse_too_many
+from launcher.plan import Plan, PlannedSweep, awaits_demo_league
+from trainer.contract.config import yaml_files
+from trainer.contract.config.plans import Entry, Words
+from trainer.contract.config.settings import Config, Evaluation, replace, varied_keys
+from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.league.list_checks import check_lists
+from trainer.contract.league.manifest import Manifest, read_manifest
+from trainer.contract.league.season_checks import usable_split
+from trainer.contract.sweep.axes import TARGET_KEY
+from trainer.contract.sweep.rungs import fidelity
+from trainer.contract.sweep.spec import SweepSpec, wrong_batch_id
+from trainer.contract.words import Method, Objective, Phase, Target
+
+N_TRIALS = 12
+N_JOBS = 4
+TEMPLATE = "{phase}_{objective}_{listmle_target}"
+NO_AXES = ("n_trials", "n_jobs")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the command line asks of every sweep; None: what the plan says."""
+
+    n_trials: int | None = None
+    n_jobs: int | None = None
+    """Workers of one sweep's array."""
+    method: Method | None = None
+    explain: bool = False
+    share_observations: bool = False
+
+
+class _Made(NamedTuple):
+    """What a sweep is made of, complete; the names are those of `Words`."""
+
+    phase: Phase
+    objective: Objective
+    listmle_target: Target
+    method: Method
+    n_trials: int
+    n_jobs: int
+
+
+class _Sweep(NamedTuple):
+    """A sweep before it has a configuration of its own."""
+
+    batch_id: str
+    made: _Made
+    keys: dict[str, Any]
+    """Dotted keys of the configuration."""
+    after: tuple[str, ...] | None
+
+
+def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, str] | None = None) -> Plan:
+    """The sweeps of a plan, in order.
+
+    Args:
+        config: With the plan.
+        name: Of the plan.
+        budget: From the command line.
+        origin: Where each key of the configuration was set, for messages; `--set` has the say over an entry's `set`.
+
+    Raises:
+        ConfigError: there is no such plan, or it is none, or the configuration has no search space for a phase, or asks
+            for seasons that the league lacks, or that are not over.
+        DataError: when there is no league at `paths.data`.
+    """
+    if name not in config.plans:
+        known = suggest(name, config.plans) if config.plans else "the configuration has no `plans`"
+        raise ConfigError(f"no plan is called {name!r}: {known}")
+    file = yaml_files.origin_of(f"plans.{name}", origin or {}, "the configuration")
+    expansion = _Expansion(config, budget, _overridden(origin or {}), f"{file}: plans.{name}")
+    return _plan(config, budget, expansion.sweeps(config.plans[name]))
+
+
+def expand_sweep(config: Config, budget: Budget, words: Words, batch_id: str | None = None) -> Plan:
+    """A plan of one sweep. Raises like `expand_plan`."""
+    made = _made(words, budget, Words(), config)
+    named = batch_id if batch_id is not None else _named(TEMPLATE, made, {}, "the sweep")
+    return _plan(config, budget, [_Sweep(named, made, {}, None)])
+
+
+@dataclass(frozen=True)
+class _Expansion:
+    """One plan on its way from entries to sweeps."""
+
+    config: Config
+    budget: Budget
+    overridden: Mapping[str, str]
+    """Keys that the command line sets -> its words."""
+    where: str
+
+    def sweeps(self, entries: tuple[Entry, ...]) -> list[_Sweep]:
+        found: dict[str, _Sweep] = {}
+        groups: dict[str, tuple[str, ...]] = {}
+        for i, entry in enumerate(entries):
+            where = f"{self.where}[{i}]"
+            after = _after(entry, tuple(found), groups, where)
+            own = list(self._entry(entry, after, where))
+            for sweep in own:
+                if sweep.batch_id in found:
+                    raise ConfigError(f"{where}: two sweeps would be called {sweep.batch_id!r}: {_HOW_TO_TELL_APART}")
+                found[sweep.batch_id] = sweep
+            refuse_too_many(len(found), self.where)
+            if entry.name is not None:
+                groups[entry.name] = tuple(sweep.batch_id for sweep in own)
+        return list(found.values())
+
+    def _entry(self, entry: Entry, after: tuple[str, ...] | None, where: str) -> Iterator[_Sweep]:
+        found = cells(entry, where)
+        self._check_names(entry, found, where)
+        axes = "".join(f"_{{{axis}}}" for axis in entry.grid or {} if f"{{{axis}}}" not in TEMPLATE)
+        template = entry.batch_id if entry.batch_id is not None else TEMPLATE + axes
+        fixed = {key: value for key, value in entry.set.items() if key not in self.overridden}
+        for cell in found:
+            own = {name: value for name, value in cell.items() if name in Words.__struct_fields__}
+            made = _made(yaml_files.convert(own, Words, {}, where), self.budget, entry, self.config)
+            keys = fixed | {name: value for name, value in cell.items() if name not in own}
+            yield _Sweep(_named(template, made, keys, where), made, keys, after)
+
+    def _check_names(self, entry: Entry, found: list[Cell], where: str) -> None:
+        """Refuse names that nothing has, and those that the command line sets as well."""
+        for axis in entry.grid or {}:
+            if axis in NO_AXES:
+                raise ConfigError(f"{where}.grid.{axis}: is no axis; give it to an entry, or to cells by `include`")
+        named = dict.fromkeys(name for cell in found for name in cell)
+        keys = [name for name in (*named, *entry.set) if name not in Words.__struct_fields__]
+        for key in keys:
+            if key not in sweep_keys():
+                raise ConfigError(f"{where}: unknown key {key!r}: {suggest(key, _names())}")
+        for key in (*named, *([TARGET_KEY] if entry.listmle_target or "listmle_target" in named else [])):
+            if key in self.overridden:
+                raise ConfigError(f"{self.overridden[key]}: {where} says itself what it is in each sweep")
+        if self.budget.method is not None and "method" in named:
+            raise ConfigError(f"--method {self.budget.method}: {where} says itself what it is in each sweep")
+
+
+_HOW_TO_TELL_APART = "name the axes in which they differ in `batch_id`, for example {training.seed}"
+
+
+def sweep_keys() -> list[str]:
+    """The dotted keys that an axis of a plan can be: those that change a result, but for the target."""
+    evaluation = [f"evaluation.{name}" for name in Evaluation.__struct_fields__]
+    return [key for key in (*varied_keys(), *evaluation) if key != TARGET_KEY]
+
+
+def _names() -> list[str]:
+    return [*Words.__struct_fields__, *sweep_keys()]
+
+
+def _overridden(origin: Mapping[str, str]) -> dict[str, str]:
+    return {key: source for key, source in origin.items() if source.startswith("--set ")}
+
+
+def _after(
+    entry: Entry, before: tuple[str, ...], groups: Mapping[str, tuple[str, ...]], where: str
+) -> tuple[str, ...] | None:
+    """The sweeps that an entry's sweeps wait for; None: those that the order asks for."""
+    known = {"all": before, "none": (), **groups}
+    if entry.name in known:
+        raise ConfigError(f"{where}.name: {entry.name!r} is taken: choose another")
+    if entry.after is None:
+        return None
+    if entry.after not in known:
+        raise ConfigError(f"{where}.after: no earlier entry is called {entry.after!r}: {suggest(entry.after, known)}")
+    return known[entry.after]
+
+
+def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
+    """What a sweep is made of: its own words before the command line's, and those before its entry's."""
+    return _Made(
+        phase=own.phase or entry.phase or Phase.PHASE1,
+        objective=own.objective or entry.objective or Objective.SPEARMAN,
+        listmle_target=own.listmle_target or entry.listmle_target or config.training.listmle_target,
+        method=own.method or budget.method or entry.method or Method.OPTUNA,
+        n_trials=budget.n_trials or own.n_trials or entry.n_trials or N_TRIALS,
+        n_jobs=budget.n_jobs or own.n_jobs or entry.n_jobs or N_JOBS,
+    )
+
+
+def _named(template: str, made: _Made, keys: Mapping[str, Any], where: str) -> str:
+    """A sweep's name from its template.
+
+    Raises:
+        ConfigError: the template has a name that the sweep has not, or what comes out is no batch id.
+    """
+    values = {**made._asdict(), **keys}
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            raise ConfigError(f"{where}.batch_id: {template!r}: {{{name}}}: {suggest(name, values)}")
+        found = values[name]
+        return "-".join(map(str, found)) if isinstance(found, list | tuple) else str(found)
+
+    batch_id = re.sub(r"\{([^{}]*)\}", value, template)
+    if wrong := wrong_batch_id(batch_id):
+        raise ConfigError(f"{where}.batch_id: {template!r}: {batch_id!r}: {wrong}")
+    return batch_id
+
+
+def _plan(config: Config, budget: Budget, sweeps: list[_Sweep]) -> Plan:
+    manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
+    plain = msgspec.structs.replace(config, plans={})
+    planned = tuple(_planned(plain, budget, sweep, manifest) for sweep in sweeps)
+    _refuse_now([one.spec for one in planned], manifest)
+    return Plan(planned=planned, config=config)
+
+
+def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest | None) -> PlannedSweep:
+    made = sweep.made
+    spec = SweepSpec(
+        batch_id=sweep.batch_id,
+        objective=made.objective,
+        target=made.listmle_target,
+        phase=made.phase,
+        method=made.method,
+        n_trials=made.n_trials,
+        config=_replaced(config, {**sweep.keys, TARGET_KEY: made.listmle_target}, sweep.batch_id),
+        data_fingerprint=manifest.fingerprint if manifest else "",
+        explain=budget.explain,
+        share_observations=budget.share_observations,
+    )
+    searched = spec.searched_keys()
+    for key in sweep.keys:
+        if key in searched:
+            raise ConfigError(
+                f"{sweep.batch_id}: {key}: the phase {spec.phase} searches it ({searched[key]}), so this value would "
+                f"never count: leave it out, or change search_spaces.{spec.phase}"
+            )
+    return PlannedSweep(spec, made.n_jobs, sweep.after)
+
+
+def _replaced(config: Config, keys: dict[str, Any], batch_id: str) -> Config:
+    try:
+        return replace(config, keys)
+    except ConfigError as error:
+        raise ConfigError(f"{batch_id}: {str(error).removeprefix('parameters: ')}") from None
+
+
+def _refuse_now(specs: list[SweepSpec], manifest: Manifest | None) -> None:
+    """Refuse what would otherwise be found out by workers, one after the other."""
+    for spec in specs:
+        for config in spec.corners():
+            if manifest is not None:
+                split = usable_split(config.evaluation, manifest, {spec.target})
+                check_lists(config, split, manifest, fidelity(spec.method, spec.n_trials, 0))

@@ -1,0 +1,53 @@
+"""Plans as the YAML writes them: a list of entries, each a sweep or a grid of sweeps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from trainer.contract.words import Method, Objective, Phase, Target
+
+Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
+MOST_WORKERS = 10_000
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a sweep is made of beside its configuration. None: as the entry, the command or the configuration says."""
+
+    phase: Phase | None = None
+    """The search space."""
+    objective: Objective | None = None
+    listmle_target: Target | None = None
+    method: Method | None = None
+    n_trials: Count | None = None
+    n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
+    """Workers of the sweep's array."""
+
+
+class Entry(Words, frozen=True):
+    """One entry of a plan. A cell of its grid is one sweep; an entry without a grid is one sweep itself.
+
+    Names in `grid`, `include` and `exclude` are those of `Words`, or dotted keys of the configuration.
+    """
+
+    name: str | None = None
+    """What a later entry's `after` calls this one."""
+    grid: dict[str, Axis] | None = None
+    """An axis -> its values. The last axis varies first."""
+    exclude: tuple[dict[str, Any], ...] = ()
+    """Cells that have all of these values are left out."""
+    include: tuple[dict[str, Any], ...] = ()
+    """More values for the cells that they contradict in no axis; where there are none, a cell of its own."""
+    set: dict[str, Any] = {}
+    """Dotted keys of the configuration."""
+    batch_id: str | None = None
+    """A template of the sweeps' names: `{objective}` stands for the cell's value, as does any other name."""
+    after: str | None = None
+    """`all`: begins when every sweep of the entries before has ended. `none`: waits for nothing. The name of an earlier
+    entry: when its sweeps have ended. None: in the plan's order."""
+
+
+Plans = dict[str, Annotated[tuple[Entry, ...], Meta(min_length=1)]]
