@@ -52,6 +52,9 @@ class Array(Protocol):
     def exit_codes(self) -> list[int | None]:
         """Of the workers that have ended; None for one that was killed."""
 
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that one of these was killed by; None for a worker that lives or has ended by itself."""
+
     def stop(self) -> None:
         """Tell all to stop; what has not after the grace time is killed. Does not wait."""
 
@@ -135,6 +138,11 @@ class LocalArray:
         """Of the workers that have ended; None for one that was killed."""
         return [exit_code(job.paths) for job in self.jobs if job.done()]
 
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that a worker's process was killed by, when its job has told."""
+        jobs = [job for job in self.jobs if self.owns(worker) and job.job_id == worker.job_id and job.done()]
+        return _signal(exit_code(jobs[0].paths)) if jobs else None
+
     def stop(self) -> None:
         """Tell all to stop; each job kills its own worker after the grace time."""
         for job in self.jobs:
@@ -184,6 +192,14 @@ class DebugArray:
         code = self.process.poll()
         return [] if code is None else [code if code >= 0 else None]
 
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that the worker was killed by."""
+        return _signal(self.process.poll()) if self.owns(worker) else None
+
     def stop(self) -> None:
         """Tell the worker to stop."""
         self.process.terminate()
+
+
+def _signal(code: int | None) -> int | None:
+    return -code if code is not None and code < 0 else None

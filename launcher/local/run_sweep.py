@@ -55,6 +55,9 @@ def run_sweep(
             return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
             return Outcome(progress, None, submitted)
+        for worker in workers:
+            if end := crew.end_of(worker):
+                ledger.explain_worker(worker.worker_id, end)
         try:
             submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:

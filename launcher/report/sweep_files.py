@@ -31,16 +31,17 @@ LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
 def result_columns(sweep: Sweep) -> list[str]:
-    """Columns of the results table: the run, its parameters, the stack's six objectives, those of all rankers, time.
+    """Columns of the results table: the run, its parameters, the stack's six objectives, those of all rankers.
 
-    The stack's columns are the objectives' own names; another ranker's carry its name first (`elo_spearman`). They
-    do not depend on how many trials there are.
+    Then its time, and why it failed. The stack's columns are the objectives' own names; another ranker's carry its
+    name first (`elo_spearman`). They do not depend on how many trials there are.
     """
     return [
         *LEADING,
         *parameter_names(sweep.spec.space),
         *(_column(ranker, o) for ranker, o in _figures(sweep)),
         "seconds",
+        "reason",
     ]
 
 
@@ -54,13 +55,13 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
         settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
-        yield [*state, *settings, *figures, trial.seconds]
+        yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
         figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
         settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
-        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds]
+        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds, None]
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -142,6 +143,8 @@ def _mark_ended(sweep: Sweep, paths: SweepPaths) -> None:
             mark_ended(record, "dead", trial.reason or "its worker died")
         elif trial.state == AttemptState.RELEASED:
             mark_ended(record, "released", trial.reason or "the slot was given back")
+        elif trial.state == AttemptState.FAILED:
+            mark_ended(record, "failed", trial.reason or "the slot was given up")
 
 
 def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:

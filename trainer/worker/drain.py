@@ -26,6 +26,7 @@ from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.ledger.study import restore
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
+from trainer.run.failures import described
 from trainer.search.proposals import propose
 from trainer.worker.study_record import StudyRecord, reconcile
 from trainer.worker.turn import SHORTEST_TURN_S, Turn
@@ -205,7 +206,7 @@ class _Worker:
                 self._release_if_blameless(claim, started, error)
                 _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
                 self.failures_in_a_row += 1
-                return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+                return self._end(claim, started, "failed", described(error)[:LONGEST_REASON])
             except BaseException:
                 self._end(claim, started, "released", "interrupted")
                 raise

@@ -64,8 +64,9 @@ WITH candidate AS (
     FOR UPDATE OF slots SKIP LOCKED
 ), dead AS (
     UPDATE truestrength.attempts
-    SET state = 'dead', finished_at = clock_timestamp(),
-        reason = coalesce('worker stopped: ' || workers.reason,
+    SET state = CASE WHEN candidate.exhausted THEN 'failed' ELSE 'dead' END, finished_at = clock_timestamp(),
+        reason = CASE WHEN candidate.exhausted THEN %(most_deaths)s || ' workers have died with it; the last one: ' ELSE '' END
+              || coalesce('worker stopped: ' || workers.reason,
                           'no sign of life since ' || to_char(workers.seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))
     FROM candidate LEFT JOIN truestrength.workers USING (worker_id)
     WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (candidate.batch_id, candidate.slot, candidate.attempt)
