@@ -102,7 +102,7 @@ def password_watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     """Looks for passwords in every folder of the tests, in every process, and in what commands print."""
     with watching(Watch(tmp_path_factory.getbasetemp())) as started:
         if os.environ.get("TEST_DATABASE_URL"):
-            started.know(os.environ["TEST_DATABASE_URL"])
+            started.know(os.environ["TEST_DATABASE_URL"], os.geteuid())
         yield started
 
 

@@ -39,16 +39,16 @@ class Watch:
         self.folders = list(folders)
         self.said: list[bytes] = []
         """What processes that the tests started have printed."""
-        self._owners: dict[bytes, int] = {}
-        """Whose each password is."""
+        self._owners: dict[bytes, set[int]] = {}
+        """Whose each password is: users in whose processes it may be."""
         self._seen: set[str] = set()
         self._since = 0.0
         self._lock = threading.Lock()
 
-    def know(self, url: str) -> None:
-        """Look for the password of a URL, too."""
+    def know(self, url: str, user: int) -> None:
+        """Look for the password of a URL, too, which is given to a user."""
         if password := urlsplit(url).password:
-            self._owners.setdefault(password.encode(), os.geteuid())
+            self._owners.setdefault(password.encode(), set()).add(user)
 
     def findings(self) -> list[str]:
         """Where passwords have been seen since the last call, in processes, in files, and in what was printed."""
@@ -72,7 +72,7 @@ class Watch:
                 for password in self._held_by(command):
                     self._note(process, command, password, "command line")
                 for password in self._held_by((process / "environ").read_bytes()):
-                    if process.stat().st_uid != self._owners[password]:
+                    if process.stat().st_uid not in self._owners[password]:
                         self._note(process, command, password, "environment, which another user may read,")
 
     def _note(self, process: Path, command: bytes, password: bytes, what: str) -> None:
@@ -112,7 +112,7 @@ class Watch:
 
     def _own(self, password: bytes, path: Path) -> None:
         if password:
-            self._owners[password] = path.stat().st_uid
+            self._owners.setdefault(password, set()).add(path.stat().st_uid)
 
 
 def _files(folder: Path, since: float) -> Iterator[Path]:
