@@ -33,7 +33,7 @@ Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
 MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
-Rate = Annotated[float, Meta(gt=0, le=1e30)]
+Rate = Annotated[float, Meta(gt=0, le=1e15)]
 """Of learning; what is above overflows before anything is learnt."""
 Amp = Literal["auto", "off", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]

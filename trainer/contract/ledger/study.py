@@ -114,6 +114,7 @@ def load_study(connection: Connection, spec: SweepSpec) -> Study:
             return storage.get_all_trials(find(session, spec.batch_id), deepcopy=False)
 
     restore(connection, spec)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     copy = optuna.create_study(study_name=spec.batch_id, direction=spec.objective.direction.value)
     copy.add_trials(connection.work(read))
     return copy
