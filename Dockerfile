@@ -48,7 +48,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=
 FROM ${BASE}
 # tini: a process with pid 1 gets no default signal actions and reaps nobody. wrapper: a name for any uid, for initdb.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libnss-wrapper tini \
+    && apt-get install --yes --no-install-recommends libnss-wrapper openssl tini \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 # What a command writes goes to the mounted outputs; the secret's mount point is for runtimes that cannot make one.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin truestrength \

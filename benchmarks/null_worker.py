@@ -23,6 +23,7 @@ from benchmarks.sql_count import counted
 from trainer.contract import process
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import LEASE_S, Ledger
+from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Objective
 from trainer.search import proposals  # noqa: F401 - before the forks
 from trainer.worker.drain import TrialJob, TrialOutcome, drain
@@ -33,6 +34,8 @@ def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
 
     def run(job: TrialJob) -> TrialOutcome:
         value = null_trial(job.config.model_b.learning_rate, str(marks))
+        sweep = OutputsRoot(Path(job.config.paths.outputs)).sweep(job.spec.batch_id)
+        sweep.run(job.run_id).folder.mkdir(parents=True)  # a complete run without a folder is said to be gone
         return TrialOutcome(value, dict.fromkeys(Objective, value))
 
     with Ledger(database_url()) as ledger:

@@ -116,18 +116,18 @@ def _configured(patience_s: float | None = None) -> str:
 @contextmanager
 def _embedded_server(say: Callable[[str], None]) -> Iterator[None]:
     """The embedded server, started for the time of the command unless it runs."""
-    started = ""
+    started = False
     try:
         with in_use(EmbeddedServerPaths.of(PROJECT)):
             ran = server.status(PROJECT).running
             url = server.up(PROJECT)
             if not ran:
-                started = url
+                started = True
                 say(f"database: started the embedded PostgreSQL ({url_text.shown(url_text.with_database(url, ''))})")
             yield
     finally:
         if started:
-            say(_stop(started))
+            say(_stop())
 
 
 @contextmanager
@@ -140,9 +140,9 @@ def _named(file: Path) -> Iterator[None]:
         del os.environ[address.FILE_VARIABLE]
 
 
-def _stop(url: str) -> str:
+def _stop() -> str:
     with used_by_nobody(EmbeddedServerPaths.of(PROJECT)) as free:
-        if user := _user(url) if free else "another command uses it":
+        if user := _user() if free else "another command uses it":
             return f"database: left running, {user} (`python -m launcher db down` stops it)"
         server.down(PROJECT)
     folder, here = EmbeddedServerPaths.of(PROJECT).folder, PROJECT.absolute()
@@ -151,20 +151,20 @@ def _stop(url: str) -> str:
     )
 
 
-def _user(url: str) -> str:
+def _user() -> str:
     """Who is connected to a server that lives; empty when nobody is."""
-    others = connections_of_others(url)
+    others = connections_of_others()
     if others is None:
         return "it does not say who uses it" if server.status(PROJECT).running else ""
     return f"{others} other connections use it" if others else ""
 
 
-def connections_of_others(url: str) -> int | None:
-    """Connections of others to any of its databases; None when the server does not say."""
+def connections_of_others() -> int | None:
+    """Connections of others to any of the embedded server's databases; None when it does not say."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     try:
-        with connected(url) as session:
+        with connected(server.superuser_url(PROJECT)) as session:
             row = execute(session, query).fetchone()
-    except psycopg2.Error:
+    except (psycopg2.Error, DatabaseError):
         return None
     return int(row[0]) if row else None

@@ -1,5 +1,8 @@
 """A real PostgreSQL for the tests: one server per session, one template database, cloned for every test.
 
+The tests' databases are owned and used by the role that programs are, as everywhere: it may nothing else. Only
+`postgres_server` is the superuser's URL.
+
 `TEST_DATABASE_URL` names a server to use instead; its user must be allowed to create databases.
 """
 
@@ -54,21 +57,29 @@ def _signals() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server in which databases may be created."""
+def server_urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The URLs of a server: by the first databases may be created, the second is the programs'."""
     if os.environ.get("TEST_DATABASE_URL"):
-        yield url_text.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
+        url = url_text.normalise(os.environ["TEST_DATABASE_URL"], "TEST_DATABASE_URL")
+        yield url, url
         return
     project = tmp_path_factory.mktemp("postgres")
-    yield embedded_postgres.up(project)
+    programs = embedded_postgres.up(project)
+    yield embedded_postgres.superuser_url(project), programs
     embedded_postgres.down(project)
 
 
 @pytest.fixture(scope="session")
-def database_template(postgres_server: str) -> Iterator[str]:
+def postgres_server(server_urls: tuple[str, str]) -> str:
+    """The URL of a server in which databases may be created."""
+    return server_urls[0]
+
+
+@pytest.fixture(scope="session")
+def database_template(server_urls: tuple[str, str]) -> Iterator[str]:
     """The name of a database with the ledger's and Optuna's tables."""
-    with _database(postgres_server) as name:
-        url = url_text.with_database(postgres_server, name)
+    with _database(server_urls) as name:
+        url = url_text.with_database(server_urls[1], name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
             ledger.connection.work(optuna_storage.make_tables)
@@ -76,10 +87,10 @@ def database_template(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_server: str, database_template: str) -> Iterator[str]:
+def database_url(server_urls: tuple[str, str], database_template: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
-    with _database(postgres_server, database_template) as name:
-        yield url_text.with_database(postgres_server, name)
+    with _database(server_urls, database_template) as name:
+        yield url_text.with_database(server_urls[1], name)
 
 
 @pytest.fixture
@@ -186,12 +197,12 @@ def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
 
 
 @contextmanager
-def _database(server: str, template: str = "template1") -> Iterator[str]:
+def _database(urls: tuple[str, str], template: str = "template1") -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
+    server, owner = urls[0], url_text.parse(urls[1]).user or ""
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
     with connected(server) as connection:
-        execute(
-            connection, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        execute(connection, create.format(*map(sql.Identifier, (name, template, owner))))
     yield name
     with connected(server) as connection:
         execute(connection, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

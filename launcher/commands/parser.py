@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, count, imported_when_called
-from trainer.contract.config.plans import MOST_WORKERS
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -62,10 +61,12 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_config(report)
+    report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
     _add_watching(commands)
+    _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
     return top
@@ -151,9 +152,22 @@ def _add_watching(commands: Commands) -> None:
     retry.set_defaults(handler=imported_when_called("launcher.commands.watch", "retry"))
 
 
+def _add_roots(commands: Commands) -> None:
+    group = commands.add_parser("outputs", help="whose an outputs root is, after a copy or the loss of a database")
+    ways = group.add_subparsers(required=True, metavar="adopt|separate")
+    helps = {
+        "adopt": "the database goes on with this folder, in place of a copied original or of a database that is lost",
+        "separate": "make a copy an outputs root of its own",
+    }
+    for way, said in helps.items():
+        to = ways.add_parser(way, help=said)
+        to.add_argument("outputs", type=path, metavar="DIR")
+        to.set_defaults(handler=imported_when_called("launcher.commands.outputs", way))
+
+
 def _add_database(commands: Commands) -> None:
     group = commands.add_parser("db", help="the embedded PostgreSQL server, in .postgres/")
-    steps = group.add_subparsers(required=True, metavar="up|down|status|url")
+    steps = group.add_subparsers(required=True, metavar="up|down|status|url|backup|restore")
     up = steps.add_parser("up", help="start it unless it runs")
     up.add_argument(
         "--listen",
@@ -174,6 +188,14 @@ def _add_database(commands: Commands) -> None:
         "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
     )
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+    backup = steps.add_parser("backup", help="write all of a database to a file, while it is in use, too")
+    restore = steps.add_parser("restore", help="put a backup into a database that nobody uses")
+    for step in (backup, restore):
+        step.add_argument("file", type=path, metavar="FILE")
+        _add_outputs(step)
+    restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
+    backup.set_defaults(handler=imported_when_called("launcher.commands.database", "backup"))
+    restore.set_defaults(handler=imported_when_called("launcher.commands.database", "restore"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:

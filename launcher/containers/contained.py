@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from launcher.containers.checks import image_digest
 from launcher.containers.runtimes import removal, wrap
 from launcher.containers.settings import SECRET, Container, ContainerSettings, Launch, Start
+from trainer.contract.database import url as url_text
 from trainer.contract.database.address import FILE_VARIABLE, URL_VARIABLE
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.lease import LEASE_VARIABLE
@@ -101,9 +102,18 @@ def _start(
             **({provenance.DIGEST_VARIABLE: digest} if digest else {}),
         },
         secret=secret,
+        certificate=_certificate(secret),
         gpus=wants_gpus(settings),
         labels={OUTPUTS_LABEL: str(container.mounts[0].source)},
     )
+
+
+def _certificate(secret: Path) -> Path | None:
+    """The file by which the server in a URL is known; unreadable URLs are for the worker to complain of."""
+    with suppress(OSError, DatabaseError):
+        if named := url_text.certificate_file(secret.read_text(encoding="utf-8")):
+            return Path(named).absolute()
+    return None
 
 
 def _job(environment: Mapping[str, str | None]) -> dict[str, str]:

@@ -138,7 +138,8 @@ def _pyxis(container: Container, start: Start) -> Launch:
 
 
 def _mounts(container: Container, start: Start) -> list[Mount]:
-    return [*container.mounts, Mount(start.secret, SECRET, read_only=True)]
+    own = [Mount(start.certificate, start.certificate, read_only=True)] if start.certificate else []
+    return [*container.mounts, Mount(start.secret, SECRET, read_only=True), *own]
 
 
 def _inside(container: Container, start: Start) -> list[str]:

@@ -96,6 +96,8 @@ class Start:
     secret: Path
     """A file with the database's URL that only its owner may read."""
     gpus: bool
+    certificate: Path | None = None
+    """The file by which that server is known, under the same path inside, where the URL names it."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

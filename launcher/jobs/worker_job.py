@@ -13,19 +13,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
-from submitit.core.utils import DelayedSubmission, UncompletedJobError
+from submitit import JobEnvironment
+from submitit.core.utils import DelayedSubmission, JobPaths, UncompletedJobError
 
 from launcher.containers.contained import contained
 from launcher.containers.settings import Container
+from trainer.contract import files
 
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.1
+SUBMITITS_FOLDER = "SUBMITIT_FOLDER"
+"""Set by submitit in the processes that it loads a job in."""
 
 
 class WorkerJob:
-    """A callable that submitit pickles: runs the worker and returns its exit code.
+    """A callable that submitit pickles: runs the worker, leaves its exit code as text, and returns it.
 
     Args:
         words: What is said to the interpreter, for example `-m trainer work --batch-id B`.
@@ -53,6 +59,12 @@ class WorkerJob:
 
     def __call__(self) -> int:
         """Run the worker to its end; SIGTERM (a stop, `scancel`) is passed on to it."""
+        code = self._run()
+        if SUBMITITS_FOLDER in os.environ:
+            files.write_secret(_exit_code_file(JobEnvironment().paths), str(code))
+        return code
+
+    def _run(self) -> int:
         signal.signal(signal.SIGTERM, self._stop)
         with contained(self.container, self.words, self.environment, self.python) as launch:
             self._child = start_tethered(launch.arguments, launch.environment)
@@ -93,6 +105,20 @@ class WorkerJob:
                 child.kill()
             time.sleep(POLL_S)
         return code
+
+
+def exit_code(paths: JobPaths) -> int | None:
+    """What a job's worker ended with; None when the job was killed or failed before it could say so.
+
+    submitit's own result is a pickle: to load one is to run whatever stands in it.
+    """
+    with suppress(OSError, ValueError):
+        return int(_exit_code_file(paths).read_text(encoding="ascii"))
+    return None
+
+
+def _exit_code_file(paths: JobPaths) -> Path:
+    return paths.result_pickle.with_suffix(".exit_code")
 
 
 def start_tethered(command: Sequence[str], environment: Mapping[str, str | None]) -> subprocess.Popen[bytes]:

@@ -6,6 +6,7 @@ are found in the ledger, count as hands at work, and are never submitted a secon
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,7 +15,7 @@ from launcher.local.signals import termination_held
 from trainer.contract.errors import EXIT_USER_ERROR
 from trainer.contract.ledger import SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.process import Place
+from trainer.contract.process import Place, oom_kills
 
 MOST_FRUITLESS = 3
 """So many arrays in a row may end without one more slot done or failed, and one more is tried."""
@@ -48,6 +49,7 @@ class Crew:
         self._executor = executor
         self.outputs = outputs
         self._here = Place.here()
+        self._oom_kills = oom_kills()
         self._strangers = 0
         self._batch_id = ""
         self._closed = 0
@@ -98,6 +100,16 @@ class Crew:
         with termination_held():
             self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
+
+    def end_of(self, worker: WorkerRow) -> str | None:
+        """What is known here of the end of a worker that could not say it itself; None for any other."""
+        found = (array.killed_by(worker) for array in self.arrays)
+        number = next((number for number in found if number is not None), None)
+        if number is None or worker.reason or worker.stopped_at:
+            return None
+        if number == signal.SIGKILL and oom_kills() > self._oom_kills:
+            return "killed by the kernel, which was out of memory: fewer workers at once (--n-jobs) need less"
+        return f"killed by {signal.Signals(number).name}"
 
     def stop(self) -> None:
         """Tell all workers submitted here to give back their slots, and wait for them."""

@@ -1,7 +1,8 @@
 """Submits arrays of workers through submitit, each array into a folder of its own.
 
 Surprising: a LocalExecutor job's id is a pid, and submitit takes an old result in the same folder under the same id
-for the new job's; and it hides every GPU from its jobs unless told otherwise.
+for the new job's; and it hides every GPU from its jobs unless told otherwise. Its results are pickles, which are never
+loaded here: they would run whatever somebody has put there.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from pathlib import Path
 from typing import Protocol
 
 import submitit
-from submitit.core.utils import pickle_load
 
 from launcher.containers.settings import Container
 from launcher.jobs.devices import VISIBLE, Device, deal, devices
-from launcher.jobs.worker_job import WorkerJob, start_tethered
+from launcher.jobs.worker_job import WorkerJob, exit_code, start_tethered
 from launcher.local.signals import interrupts_ignored
 from launcher.trainer_commands import WorkerWords, work
 from trainer.contract import files
@@ -51,6 +51,9 @@ class Array(Protocol):
 
     def exit_codes(self) -> list[int | None]:
         """Of the workers that have ended; None for one that was killed."""
+
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that one of these was killed by; None for a worker that lives or has ended by itself."""
 
     def stop(self) -> None:
         """Tell all to stop; what has not after the grace time is killed. Does not wait."""
@@ -133,7 +136,12 @@ class LocalArray:
 
     def exit_codes(self) -> list[int | None]:
         """Of the workers that have ended; None for one that was killed."""
-        return [_exit_code(job) for job in self.jobs if job.done()]
+        return [exit_code(job.paths) for job in self.jobs if job.done()]
+
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that a worker's process was killed by, when its job has told."""
+        jobs = [job for job in self.jobs if self.owns(worker) and job.job_id == worker.job_id and job.done()]
+        return _signal(exit_code(jobs[0].paths)) if jobs else None
 
     def stop(self) -> None:
         """Tell all to stop; each job kills its own worker after the grace time."""
@@ -184,13 +192,14 @@ class DebugArray:
         code = self.process.poll()
         return [] if code is None else [code if code >= 0 else None]
 
+    def killed_by(self, worker: WorkerRow) -> int | None:
+        """The signal that the worker was killed by."""
+        return _signal(self.process.poll()) if self.owns(worker) else None
+
     def stop(self) -> None:
         """Tell the worker to stop."""
         self.process.terminate()
 
 
-def _exit_code(job: submitit.Job[int]) -> int | None:
-    if not job.paths.result_pickle.exists():
-        return None
-    outcome, result = pickle_load(job.paths.result_pickle)
-    return int(result) if outcome == "success" else None
+def _signal(code: int | None) -> int | None:
+    return -code if code is not None and code < 0 else None

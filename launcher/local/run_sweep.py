@@ -27,6 +27,8 @@ class Outcome:
     """Why it is not complete, and what to do next."""
     submitted: int = 0
     """Workers that were submitted for it."""
+    missing: int = 0
+    """Complete runs whose folders are gone."""
 
 
 def run_sweep(
@@ -53,6 +55,9 @@ def run_sweep(
             return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
             return Outcome(progress, None, submitted)
+        for worker in workers:
+            if end := crew.end_of(worker):
+                ledger.explain_worker(worker.worker_id, end)
         try:
             submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:

@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import errors, sql
 
-from launcher.postgres.state import MAINTENANCE, NAME, ServerState
+from launcher.postgres import roles
+from launcher.postgres.state import NAME, ServerState
 from trainer.contract import files
 from trainer.contract.database import faults
 from trainer.contract.database.sessions import Session, connected, execute
@@ -26,7 +27,7 @@ def create(server: str, name: str) -> None:
     """Make a database unless it is there; of all who try at once, one makes it.
 
     Args:
-        server: The URL of any database of the server.
+        server: The superuser's URL of any database of the server.
         name: Of the new one.
 
     Raises:
@@ -37,7 +38,7 @@ def create(server: str, name: str) -> None:
             return
         # Whoever comes second waits for the first, and is then told that the name is taken.
         with suppress(errors.DuplicateDatabase, errors.UniqueViolation):
-            execute(connection, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            execute(connection, sql.SQL("CREATE DATABASE {} OWNER {}").format(*map(sql.Identifier, (name, NAME))))
 
 
 def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
@@ -46,8 +47,9 @@ def publish(paths: EmbeddedServerPaths, state: ServerState) -> str:
     Raises:
         DatabaseError: the server is out of reach.
     """
-    create(state.url(MAINTENANCE), NAME)
-    with _connected(state.url(MAINTENANCE)) as connection:
+    superuser = roles.settled(paths, state)
+    create(superuser, NAME)
+    with _connected(superuser) as connection:
         names = {name for (name,) in execute(connection, OF_ROOTS)}
     for name in names:
         _write_url(paths.root_url(name), state.url(name))

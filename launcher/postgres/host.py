@@ -13,11 +13,11 @@ LOCAL_FILE_SYSTEMS = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "over
 
 
 def usable_port(address: str, port: int) -> int:
-    """`port`, or a free one when somebody else has it. `address` is as in `listen_addresses`."""
+    """`port`, or a free one when somebody else has it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_host(address), port))
+            probe.bind((address, port))
         except OSError:
             return free_port(address)
     return port
@@ -26,7 +26,7 @@ def usable_port(address: str, port: int) -> int:
 def free_port(address: str) -> int:
     """A port that nobody has."""
     with socket.socket() as probe:
-        probe.bind((_host(address), 0))
+        probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 
@@ -47,7 +47,3 @@ def tail(path: Path, size: int = 800) -> str:
     with suppress(OSError):
         return url_text.redact(path.read_bytes()[-size:].decode(errors="replace")).strip()
     return ""
-
-
-def _host(address: str) -> str:
-    return "" if address == "*" else address

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import psycopg2
 
-from launcher.postgres import data_folder, databases, host
+from launcher.postgres import data_folder, databases, encryption, host, roles
 from launcher.postgres.host import tail
 from launcher.postgres.lock import alive, locked
 from launcher.postgres.programs import Programs, programs_for
@@ -30,6 +30,7 @@ from trainer.contract.process import Place
 
 START_TRIES = 5
 ANSWER_PATIENCE_S = 60.0
+DOWN = "The embedded server is not running. Start it with `python -m launcher db up`."
 ENDING_PATIENCE_S = 5.0
 SHUTTING_DOWN = "the database system is shutting down"
 
@@ -60,9 +61,9 @@ def up(root: Path, listen: bool | str = False) -> str:
         state = _state(paths)
         wanted = state.listening(listen)
         if _runs_elsewhere(paths, state):
-            return databases.publish(paths, state) if _answers(state) else _refuse_elsewhere(paths, state)
+            return databases.publish(paths, state) if _answers(paths, state) else _refuse_elsewhere(paths, state)
         if _serves(paths, state):
-            if wanted.listen == state.listen:
+            if wanted.listen == state.listen and encryption.runs(paths) == state.listens:
                 return databases.publish(paths, state)
             _stop(paths)
         programs = programs_for(paths.folder, paths.data)
@@ -95,7 +96,7 @@ def status(root: Path) -> ServerStatus:
         return ServerStatus(False, "", paths.data, paths.log)
     with locked(paths):
         state = _state(paths)
-        running = _answers(state) if _runs_elsewhere(paths, state) else alive(paths)
+        running = _answers(paths, state) if _runs_elsewhere(paths, state) else alive(paths)
         current = state.url(databases.current(paths))
     return ServerStatus(running, url_text.redact(current) if running else "", paths.data, paths.log)
 
@@ -115,19 +116,19 @@ def select(root: Path, outputs: OutputsRoot) -> Path:
     name = address.root_database(outputs)
     with locked(paths):
         state = _state(paths)
-        databases.create(state.url(MAINTENANCE), name)
+        databases.create(roles.superuser_url(paths, state), name)
         databases.make_current(paths, state, name)
     return paths.root_url(name)
 
 
 def url(root: Path, outputs: OutputsRoot | None = None) -> str:
-    """The URL with its password, of the current database or of that of an outputs root.
+    """The programs' URL with its password, of the current database or of that of an outputs root.
 
     Raises:
         DatabaseError: the server is not up, or has no database of this root.
     """
     if not status(root).running:
-        raise DatabaseError("The embedded server is not running. Start it with `python -m launcher db up`.")
+        raise DatabaseError(DOWN)
     if outputs is None:
         paths = EmbeddedServerPaths.of(root)
         return _state(paths).url(databases.current(paths))
@@ -138,6 +139,18 @@ def url(root: Path, outputs: OutputsRoot | None = None) -> str:
             f"`python -m launcher phase1 --set paths.outputs={outputs.root}` makes one."
         )
     return address.read_url(path)
+
+
+def superuser_url(root: Path) -> str:
+    """The URL of the server's superuser, for commands that steer the server itself. No program or worker is given it.
+
+    Raises:
+        DatabaseError: the server is not up.
+    """
+    if not status(root).running:
+        raise DatabaseError(DOWN)
+    paths = EmbeddedServerPaths.of(root)
+    return roles.superuser_url(paths, _state(paths))
 
 
 def _state(paths: EmbeddedServerPaths) -> ServerState:
@@ -162,7 +175,7 @@ def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     told = time.monotonic()
     deadline = told + ANSWER_PATIENCE_S
     while alive(paths):
-        trouble = _trouble(state)
+        trouble = _trouble(paths, state.local)
         if trouble is None:
             return True
         if SHUTTING_DOWN in str(trouble) and time.monotonic() > told + ENDING_PATIENCE_S:
@@ -177,10 +190,10 @@ def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     return False
 
 
-def _answers(state: ServerState) -> bool:
+def _answers(paths: EmbeddedServerPaths, state: ServerState) -> bool:
     """Whether a connection can be made, soon: a server that recovers from a crash says that it will take a while."""
     deadline = time.monotonic() + ANSWER_PATIENCE_S
-    while trouble := _trouble(state):
+    while trouble := _trouble(paths, state):
         recovers = "starting up" in str(trouble) or "recovery" in str(trouble)
         if not recovers or time.monotonic() > deadline:
             return False
@@ -188,13 +201,20 @@ def _answers(state: ServerState) -> bool:
     return True
 
 
-def _trouble(state: ServerState) -> psycopg2.Error | None:
-    """Why no connection can be made; None when one can."""
-    try:
-        sessions.connect(state.url(MAINTENANCE)).close()
-    except psycopg2.Error as error:
-        return error
-    return None
+def _trouble(paths: EmbeddedServerPaths, state: ServerState) -> psycopg2.Error | None:
+    """Why no connection can be made; None when one can.
+
+    A start that was interrupted has one of the two roles only.
+    """
+    found = None
+    for url in (state.url(MAINTENANCE), *([roles.superuser_url(paths, state)] if paths.superuser.exists() else [])):
+        try:
+            sessions.connect(url).close()
+        except psycopg2.Error as error:
+            found = found or error
+        else:
+            return None
+    return found
 
 
 def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
@@ -222,15 +242,19 @@ def _start(paths: EmbeddedServerPaths, programs: Programs, state: ServerState) -
     output = paths.data.with_name("start.log")
     for _ in range(START_TRIES):
         state = state.starting_here()
-        state.write(paths.state)
-        data_folder.write_settings(paths, programs, state)
-        if _launch(paths, programs, output):
+        with encryption.door(paths, state) as (door, state):
+            state.write(paths.state)
+            data_folder.write_settings(paths, programs, state)
+            started = _launch(paths, programs, output, door.inherited)
+            if started:
+                door.open(paths, state, programs.way.user)
+        if started:
             return databases.publish(paths, state)
         time.sleep(0.5)
     raise DatabaseError(f"The embedded server does not start: {host.tail(output)} {host.tail(paths.log)}")
 
 
-def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> bool:
+def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path, inherited: int) -> bool:
     with files.open_private(paths.alive) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -241,7 +265,7 @@ def _launch(paths: EmbeddedServerPaths, programs: Programs, output: Path) -> boo
             stale.unlink(missing_ok=True)
         started = programs.run(
             "pg_ctl", "start", "--wait", "--timeout", "120", "--pgdata", str(paths.data), "--log", str(paths.log),
-            output=output, keep_open=[lock.fileno()],
+            output=output, keep_open=[lock.fileno(), inherited],
         )  # fmt: skip
     return started.returncode == 0
 
@@ -251,7 +275,7 @@ def _stop(paths: EmbeddedServerPaths) -> None:
     output = paths.data.with_name("stop.log")
     programs.run("pg_ctl", "stop", "--wait", "--mode", "fast", "--pgdata", str(paths.data), output=output)
     deadline = time.monotonic() + 60
-    while alive(paths):
+    while alive(paths) or encryption.runs(paths):
         if time.monotonic() > deadline:
             raise DatabaseError(f"The embedded server does not stop: {tail(output)} {tail(paths.log)}")
         time.sleep(0.1)

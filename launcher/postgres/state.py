@@ -16,19 +16,26 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.process import Place
 
 NAME = "truestrength"
-"""Of the role, and of the database that is the current one as long as no outputs root has its own."""
+"""Of the role that programs and workers are, and of the current database as long as no outputs root has its own."""
+SUPERUSER = "postgres"
+"""The role that makes databases; `roles.py` says who may be it."""
 MAINTENANCE = "postgres"
 """A database that is always there, to ask the server something."""
 LOOPBACK = "127.0.0.1"
 
 
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):
-    """The password, where the server listens, and where it was started last."""
+    """The programs' password, where the server listens, and where it was started last."""
 
     password: str
+    """Of the role `NAME`."""
     port: int
     listen: str = LOOPBACK
-    """The address of an interface, or `*` for all."""
+    """Where other machines are served: the address of an interface, or `*` for all; the loopback's for nowhere."""
+    tls_port: int = 0
+    """Where other machines are served; the server itself listens on the loopback interface only."""
+    certificate: str = ""
+    """The file of the certificate that they know the server by."""
     host: str = ""
     """Name of the machine or container it was started on; empty after an orderly stop."""
     place: str = ""
@@ -56,9 +63,27 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
         files.write_secret(path, msgspec.json.encode(self).decode())
 
     def url(self, name: str) -> str:
-        """The URL of one of its databases, password included."""
-        address = {"*": self.host}.get(self.listen, self.listen)
-        return f"postgresql://{NAME}:{quote(self.password)}@{address}:{self.port}/{name}?{EMBEDDED}"
+        """The programs' URL of one of its databases, password included."""
+        return self.url_of(NAME, self.password, name)
+
+    def url_of(self, role: str, password: str, name: str) -> str:
+        """The URL by which a role reaches one of its databases."""
+        host, query = f"{LOOPBACK}:{self.port}", EMBEDDED
+        if self.listens:
+            address = {"*": self.host}.get(self.listen, self.listen)
+            host = f"{f'[{address}]' if ':' in address else address}:{self.tls_port}"
+            query = f"sslmode=verify-ca&sslrootcert={quote(self.certificate)}&{EMBEDDED}"
+        return f"postgresql://{role}:{quote(password)}@{host}/{name}?{query}"
+
+    @property
+    def listens(self) -> bool:
+        """Whether other machines are served."""
+        return self.listen != LOOPBACK
+
+    @property
+    def local(self) -> ServerState:
+        """The same as this machine's own processes can reach it."""
+        return msgspec.structs.replace(self, listen=LOOPBACK)
 
     @property
     def started_in_this_boot(self) -> bool:
@@ -71,9 +96,13 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self, listen="*" if listen is True else listen)
 
+    def with_door(self, port: int, certificate: Path) -> ServerState:
+        """The same, serving other machines at a port, by a certificate."""
+        return msgspec.structs.replace(self, tls_port=port, certificate=str(certificate.absolute()))
+
     def starting_here(self) -> ServerState:
         """The same, started on this machine, on another port where its own is taken."""
-        port = postgres_host.usable_port(self.listen, self.port)
+        port = postgres_host.usable_port(LOOPBACK, self.port)
         return msgspec.structs.replace(self, host=socket.gethostname(), place=Place.here().name, port=port)
 
     def stopped(self) -> ServerState:

@@ -16,7 +16,7 @@ import msgspec
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
-from launcher.report.trials import Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from launcher.report.trials import KEPT, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import AttemptState
@@ -31,27 +31,37 @@ LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
 def result_columns(sweep: Sweep) -> list[str]:
-    """Columns of the results table: the run, its parameters, the stack's six objectives, those of all rankers, time.
+    """Columns of the results table: the run, its parameters, the stack's six objectives, those of all rankers.
 
-    The stack's columns are the objectives' own names; another ranker's carry its name first (`elo_spearman`). They
-    do not depend on how many trials there are.
+    Then its time, and why it failed. The stack's columns are the objectives' own names; another ranker's carry its
+    name first (`elo_spearman`). They do not depend on how many trials there are.
     """
     return [
         *LEADING,
         *parameter_names(sweep.spec.space),
         *(_column(ranker, o) for ranker, o in _figures(sweep)),
         "seconds",
+        "reason",
     ]
 
 
 def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
-    """A row per finished trial in the order of `result_columns`; None where a trial has no figure."""
+    """A row per finished trial in the order of `result_columns`, then those of runs that the ledger does not know.
+
+    None where a trial has no figure.
+    """
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
         settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
-        yield [*state, *settings, *figures, trial.seconds]
+        yield [*state, *settings, *figures, trial.seconds, trial.reason]
+    for run in sweep.kept:
+        scores = rankers(run.metrics)
+        figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
+        settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        value = finite(run.metrics.objectives.of(sweep.spec.objective))
+        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds, None]
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -75,6 +85,8 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "method": spec.method,
         "n_trials": spec.n_trials,
         "complete": len(sweep.complete),
+        "missing": sorted(sweep.missing),
+        "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
         "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
@@ -131,6 +143,8 @@ def _mark_ended(sweep: Sweep, paths: SweepPaths) -> None:
             mark_ended(record, "dead", trial.reason or "its worker died")
         elif trial.state == AttemptState.RELEASED:
             mark_ended(record, "released", trial.reason or "the slot was given back")
+        elif trial.state == AttemptState.FAILED:
+            mark_ended(record, "failed", trial.reason or "the slot was given up")
 
 
 def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
@@ -153,7 +167,8 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
 
 def _figures(sweep: Sweep) -> list[tuple[str, Objective]]:
     known: Sequence[str] = (*MODELS, *BASELINES)
-    seen = {name for trial in sweep.finished if trial.metrics for name in rankers(trial.metrics)}
+    measured = [*(trial.metrics for trial in sweep.finished), *(run.metrics for run in sweep.kept)]
+    seen = {name for metrics in measured if metrics for name in rankers(metrics)}
     return [(name, objective) for name in (*known, *sorted(seen - set(known))) for objective in Objective]
 
 

@@ -29,6 +29,8 @@ HEADLINE_OBJECTIVE = Objective.SPEARMAN
 
 COMPLETE = "complete"
 FAILED = "failed"
+KEPT = "kept"
+"""The state of a run that the ledger does not know, in the results table."""
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,20 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
 
 
+class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete run whose folder is there and that the ledger does not know: it was restored, replaced or forgot it.
+
+    What it was trained on may be something else than the sweep's, so it is compared with nothing.
+    """
+
+    run_id: int
+    slot: int | None
+    attempt: int | None
+    parameters: dict[str, Any]
+    seconds: float | None
+    metrics: RunMetrics
+
+
 class Importances(msgspec.Struct, frozen=True, kw_only=True):
     """How much each parameter mattered for a sweep's value, or why that cannot be said."""
 
@@ -94,6 +110,9 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """When the ledger was read."""
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
+    missing: frozenset[int] = frozenset()
+    """Complete runs whose folders are gone."""
+    kept: tuple[KeptRun, ...] = ()
 
     @property
     def last_finished_at(self) -> dt.datetime | None:

@@ -81,7 +81,7 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)
-        few = too_few_connections(ledger, site.n_jobs * (1 if site.sequential else len(site.sweeps)))
+        few = too_few_connections(ledger, site.n_jobs if site.sequential else sum(one.n_jobs for one in site.sweeps))
     return "\n\n".join([plan.table(), *([few] if few else []), _summary(site, found)])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.password_watch import Watch, watching
 from tests.support.places import REPOSITORY
 from trainer.contract.database import address
 from trainer.contract.ledger import AttemptRow, Ledger
@@ -97,9 +98,30 @@ class Slurm:
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
+def password_watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """Looks for passwords in every folder of the tests, in every process, and in what commands print."""
+    with watching(Watch(tmp_path_factory.getbasetemp())) as started:
+        if os.environ.get("TEST_DATABASE_URL"):
+            started.know(os.environ["TEST_DATABASE_URL"], os.geteuid())
+        yield started
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _watched_session(password_watch: Watch) -> None:
+    """Also while fixtures run plans."""
+
+
+@pytest.fixture(autouse=True)
+def _no_password_anywhere(password_watch: Watch) -> Iterator[None]:
+    yield
+    assert password_watch.findings() == []
+
+
+@pytest.fixture(scope="session")
+def slurm(password_watch: Watch) -> Iterator[Slurm]:
     """A cluster of three nodes with accounting; `SLURM_CONF` is set for this process."""
     with running_cluster("--max-array-size", str(MAX_ARRAY_SIZE)) as cluster, pytest.MonkeyPatch.context() as patch:
+        password_watch.folders.append(cluster.folder)
         patch.setenv("SLURM_CONF", str(cluster.conf))
         yield cluster
 

@@ -35,7 +35,7 @@ def run(job: TrialJob) -> TrialOutcome:
 def work() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with Ledger(database_url(), patience_s=60) as ledger:
+    with Ledger(database_url(), patience_s=240) as ledger:
         worker = ledger.start_worker(BATCH_ID, "testhost", os.getpid(), "job_7", LEASE_S)
         result = drain(ledger, BATCH_ID, worker, run, stop, lease_s=LEASE_S)
         ledger.stop_worker(worker, result.reason)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+
+from trainer.contract.errors import UserError
 
 
 @contextmanager
@@ -73,9 +77,31 @@ def make_folder(folder: Path, *, new: bool = False) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may enter, whatever the umask; one that is there stays as it is."""
+    """Make a folder that only its owner may enter, whatever the umask; one that is there and open is closed.
+
+    Raises:
+        UserError: it is another user's, or a link: who made that could put others' files into it.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        _close(folder)
+
+
+def _close(folder: Path) -> None:
+    found = folder.lstat()
+    # Not our own uid: some file systems show every file as somebody's.
+    with tempfile.TemporaryFile(dir=folder) as ours:
+        is_ours = found.st_uid == os.fstat(ours.fileno()).st_uid
+    if stat.S_ISLNK(found.st_mode) or not is_ours:
+        raise UserError(
+            f"{folder}: is a link, or belongs to another user, who could have programs run as you by the files there. "
+            "Remove it, or use a folder of your own"
+        )
+    if found.st_mode & 0o077:
+        with suppress(OSError):  # a file system without modes
+            folder.chmod(0o700)
 
 
 def create_text(path: Path, text: str) -> bool:

@@ -57,6 +57,14 @@ class Place:
         return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
+def oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
+    """How many processes of this machine the kernel has killed for want of memory since it was started."""
+    with suppress(OSError, ValueError):
+        rows = [line.split() for line in vmstat.read_text(encoding="ascii").splitlines()]
+        return next((int(row[1]) for row in rows if row[0] == "oom_kill"), 0)
+    return 0
+
+
 def threads_per_worker(n_workers: int) -> int:
     """Workers x threads = cores, and at least one thread."""
     return max(1, cores() // n_workers)

@@ -143,7 +143,7 @@ def _with_result(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list[st
     is_over = (
         (pl.col("pts").n_unique() == 2)
         & (pl.col("played").fill_null(0.0).min() >= MINUTES_OF_A_GAME)
-        & (pl.col("date").max() < rows["date"].max())
+        & (pl.col("date").max() < pl.lit(rows["date"].max(), pl.Date))
     )
     over = asked.filter(is_over.over("game_id"))
     unfinished = asked.join(over, on="game_id", how="anti")

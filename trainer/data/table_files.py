@@ -57,7 +57,7 @@ def read_table(path: Path, required: Sequence[str], repairs: list[str]) -> pl.Da
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
         if content.startswith(PARQUET):
-            table = pl.read_parquet(io.BytesIO(content))
+            table = _parquet(content)
         else:
             text = _as_lines(_decoded(content, path, repairs), path)
             table = pl.read_csv(text.encode(), separator=_separator(text), infer_schema=False)
@@ -74,6 +74,14 @@ def read_table(path: Path, required: Sequence[str], repairs: list[str]) -> pl.Da
     if table.is_empty():
         raise DataError(f"{path}: has a header and no rows")
     return table
+
+
+def _parquet(content: bytes) -> pl.DataFrame:
+    """Polars panics at some damaged files, with an error that is no Exception."""
+    try:
+        return pl.read_parquet(io.BytesIO(content))
+    except pl.exceptions.PanicException:
+        raise pl.exceptions.ComputeError("parquet: the file is damaged") from None
 
 
 def _unpacked(content: bytes, path: Path) -> bytes:

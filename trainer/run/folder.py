@@ -26,6 +26,7 @@ from trainer.contract.records import provenance
 from trainer.contract.records.metrics import RunMetrics
 from trainer.contract.records.provenance import Provenance, RunState
 from trainer.models.precision import gpu_memory_mb
+from trainer.run.failures import described
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C takes a tenth of the time; not every build of PyYAML has it."""
@@ -96,7 +97,7 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
         folder.close("failed", str(error))
         raise
     except BaseException as error:
-        folder.close("failed", f"{type(error).__name__}: {error}")
+        folder.close("failed", described(error))
         logging.getLogger(__name__).exception("the run failed")
         raise
     finally:

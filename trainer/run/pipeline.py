@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.config.settings import Config
+from trainer.contract.errors import UserError
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.league.season_checks import usable_split
 from trainer.contract.league.seasons import SeasonSplit
@@ -132,8 +133,23 @@ def _models(stages: ModelStages, watch: Watch) -> dict[str, TrainedModel]:
         for name in [name for name in makers if name not in trained]:
             with watch.stage(name):
                 if (made := makers[name](wait=wait)) is not None:
+                    _check_scores(name, made)
                     trained[name] = made
     return {name: trained[name] for name in BASE_MODELS}
+
+
+def _check_scores(name: str, model: TrainedModel) -> None:
+    """Refuse a model that has diverged, before anything is made of its scores.
+
+    Raises:
+        UserError: naming the model and what to change.
+    """
+    wrong = int((~np.isfinite(model.scores)).sum())
+    if wrong:
+        raise UserError(
+            f"{name.replace('_', ' ')}: {wrong} of its {model.scores.size} scores are no numbers: it has diverged. "
+            f"Look at the settings of {name} in the run's config.yaml; a lower {name}.learning_rate is the usual cure"
+        )
 
 
 def predict_seasons(

@@ -26,9 +26,10 @@ from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.ledger.study import restore
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
+from trainer.run.failures import described
 from trainer.search.proposals import propose
 from trainer.worker.study_record import StudyRecord, reconcile
-from trainer.worker.turn import Turn
+from trainer.worker.turn import SHORTEST_TURN_S, Turn
 
 LONGEST_REASON = 500
 SHORTEST_PAUSE_S = 0.05
@@ -179,7 +180,8 @@ class _Worker:
         return "stopped"
 
     def _pause(self, waited: float) -> None:
-        pause = min(max(waited * SHARE_OF_WAITING, SHORTEST_PAUSE_S), self.lease_s / 4)
+        shortest = SHORTEST_TURN_S if self.turn.waits else SHORTEST_PAUSE_S
+        pause = min(max(waited * SHARE_OF_WAITING, shortest), self.lease_s / 4)
         self.stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads the questions
 
     def _attempt(self, claim: Claim) -> None:
@@ -204,7 +206,7 @@ class _Worker:
                 self._release_if_blameless(claim, started, error)
                 _log.exception("slot %d, attempt %d failed", claim.slot, claim.attempt)
                 self.failures_in_a_row += 1
-                return self._end(claim, started, "failed", f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+                return self._end(claim, started, "failed", described(error)[:LONGEST_REASON])
             except BaseException:
                 self._end(claim, started, "released", "interrupted")
                 raise

@@ -7,8 +7,11 @@ write every parameter in a transaction of its own. The ledger decides; the study
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from psycopg2.errors import LockNotAvailable
 
 from trainer.contract.database.sessions import Session
 from trainer.contract.errors import DatabaseError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Task = Callable[["RDBStorage", int], T]
 """What is said to Optuna's storage, given the study's id."""
+
+SHORTEST_REST_S = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -126,18 +131,28 @@ class StudyRecord:
                 return task(storage, study.find(session, self._spec.batch_id, alone_s=alone_s))
 
         try:
-            return self._ledger.connection.work(once)
+            return self._work(once)
         except (KeyError, study.StudyMissingError):
             _log.warning("the study %s, or some of it, is gone: it is made anew from the ledger", self._spec.batch_id)
         self._trial_ids.clear()
         study.restore(self._ledger.connection, self._spec)
         try:
-            return self._ledger.connection.work(once)
+            return self._work(once)
         except KeyError:
             raise DatabaseError(
                 f"the Optuna study {self._spec.batch_id} has other trials than the ledger: remove it, and it is made "
                 "anew from the ledger"
             ) from None
+
+    def _work(self, once: Callable[[Session], T]) -> T:
+        """Wait for the study's lock in pieces, between which the connection is free for a sign of life."""
+        while True:
+            try:
+                return self._ledger.connection.work(once)
+            except DatabaseError as error:
+                if not isinstance(error.__cause__, LockNotAvailable):
+                    raise
+            time.sleep(SHORTEST_REST_S)
 
 
 def reconcile(ledger: Ledger, record: StudyRecord, batch_id: str) -> None:

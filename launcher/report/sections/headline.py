@@ -145,8 +145,8 @@ def _objective(objective: Objective) -> str:
 
 def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
-    complete = sum(len(sweep.complete) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing == "complete"}
+    complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
+    whole = {name for name, sweep in begun.items() if sweep.standing == "complete" and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -168,8 +168,9 @@ def _row(sweep: Sweep | None) -> list[str]:
         return [MISSING] * len(_THERE)
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
-    counts = [str(len(sweep.complete)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    return [sweep.standing, *counts, value, best.run if best else MISSING]
+    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
+    state = f"{sweep.standing}, {len(sweep.missing)} missing" if sweep.missing else sweep.standing
+    return [state, *counts, value, best.run if best else MISSING]
 
 
 def _ended(trials: Sequence[Trial]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.password_watch import Watch
 from tests.support.places import REPOSITORY
 from trainer.contract.database import address
 from trainer.contract.ledger import Ledger
@@ -197,10 +198,12 @@ class Place:
 
 
 @pytest.fixture
-def place(engine: Engine, league: Path, database_url: str) -> Iterator[Place]:
+def place(engine: Engine, league: Path, database_url: str, password_watch: Watch) -> Iterator[Place]:
     """A project of the stranger's, on a path that every user can enter."""
     with tempfile.TemporaryDirectory(prefix="truestrength-") as name:
         Path(name).chmod(0o755)
+        password_watch.know(database_url, STRANGER[0])
+        password_watch.folders.append(Path(name))
         made = Place(Path(name), engine, league, database_url)
         yield made
         made.ledger.close()

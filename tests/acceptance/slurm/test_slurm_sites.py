@@ -84,6 +84,16 @@ def test_memory_and_cpus_may_be_left_to_the_cluster(project, tmp_path, profile, 
     assert finish["MinMemoryCPU"] == memory
 
 
+def test_memory_may_be_asked_for_by_the_gpu(project):
+    project.profile(mem_gb=None, cpus=None, gpus=1, sbatch={**LATER, "mem_per_gpu": "150M"}, finisher={"mem_gb": None})
+    project.submit_sweep(BATCH, 1, 1)
+    kinds = queued(project)
+    work, finish = shown(project, kinds["work"]), shown(project, kinds["finish"])
+    assert work["MemPerTres"] == "gres:gpu:150"
+    assert "MemPerTres" not in finish
+    assert finish["MinMemoryCPU"] == "100M"
+
+
 @pytest.mark.parametrize(
     "answers",
     [

@@ -34,16 +34,17 @@ VALUE = 0.1 + 0.2
 
 
 @pytest.fixture
-def odd_role(database_url):
+def odd_role(database_url, postgres_server):
     """A URL of a role whose sessions are as odd as a role's can be."""
     name = "odd_role_of_tests"
-    with connected(database_url) as session:
+    parts = urlsplit(database_url)
+    admin = url_text.with_database(postgres_server, parts.path[1:])
+    with connected(admin) as session:
         execute(session, f"CREATE ROLE {name} LOGIN SUPERUSER PASSWORD 'odd'")
         for key, value in ODD.items():
             execute(session, f"ALTER ROLE {name} SET {key} = '{value}'")
-    parts = urlsplit(database_url)
     yield f"postgresql://{name}:odd@{parts.hostname}:{parts.port}{parts.path}"
-    with connected(database_url) as session:
+    with connected(admin) as session:
         execute(session, f"REASSIGN OWNED BY {name} TO CURRENT_USER")
         execute(session, f"DROP OWNED BY {name}")
         execute(session, f"DROP ROLE {name}")

@@ -125,8 +125,8 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
             execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sweep_spec, outputs):
-    with connected(database_url) as connection:
+def test_errors_of_the_database_say_what_to_do(postgres_server, sweep_spec, outputs):
+    with connected(postgres_server) as connection:
         execute(connection, "CREATE ROLE visitor_of_tests LOGIN PASSWORD 'visitor'")
     try:
         host = postgres_server.rpartition("@")[2].partition("/")[0]
@@ -143,22 +143,13 @@ def test_errors_of_the_database_say_what_to_do(postgres_server, database_url, sw
             assert "visitor@" not in str(refused.value)
             assert "wrong" not in str(refused.value)
     finally:
-        with connected(database_url) as connection:
+        with connected(postgres_server) as connection:
             execute(connection, "DROP ROLE visitor_of_tests")
 
 
 def test_a_database_without_a_ledger_says_so(postgres_server):
     with Ledger(postgres_server, patience_s=1) as ledger, pytest.raises(DatabaseError, match="ledger is not in this"):
         ledger.all_progress()
-
-
-def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
-    ledger.register(sweep_spec(), outputs)
-    with connected(ledger.url) as connection:
-        execute(connection, "ALTER TABLE truestrength.attempts DROP COLUMN rung")
-        execute(connection, "UPDATE truestrength.schema_version SET version = 1")
-    ledger.prepare()
-    assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The end of a plan with a real trainer: the held-out season is read once, beside the plots, and told of."""
 
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -125,7 +126,7 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     assert "/no/such/python: No such file or directory" in said[-1]
 
 
-def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read(outputs, ledger):
+def test_the_last_job_of_a_plan_on_slurm_fails_when_something_is_unread_or_gone(outputs, ledger, capsys):
     """All sweeps are complete, so it asks SLURM nothing."""
     site = Site(
         profile=ClusterProfile(timeout_min=60),
@@ -142,6 +143,14 @@ def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read
     Path("elsewhere").rename("league")
     assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 0
     assert len(outputs.held_out_files()) == 1
+    assert "every sweep is complete" in capsys.readouterr().out
+    kept = outputs.held_out_files()[0].parent
+    gone = next(run for run in outputs.sweep(BATCH).folder.glob("run_*") if run != kept)
+    shutil.rmtree(gone)
+    assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 1
+    said = capsys.readouterr().out
+    assert f"Complete, but their folders are gone: {BATCH}: {gone.name}." in said
+    assert "every sweep is complete" not in said
 
 
 def test_the_best_configuration_is_run_with_more_seeds_once(outputs, ledger):

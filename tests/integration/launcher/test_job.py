@@ -1,7 +1,9 @@
 """The submitted callable with real processes: it passes on stops, kills what does not stop, and leaves no orphans."""
 
 import os
+import pickle
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.executors import LocalExecutor
 from launcher.trainer_commands import work
 from tests.support.gpus import smi
+from trainer.contract.errors import UserError
 
 PATIENT = """
 import os, signal, sys, time
@@ -169,6 +172,73 @@ def test_a_second_submission_has_a_folder_of_its_own(tmp_path):
     until(lambda: not any(array.alive() for array in arrays))
     assert [array.exit_codes() for array in arrays] == [[7], [7]]
     assert len(list((tmp_path / "jobs").iterdir())) == 2
+
+
+class Payload:
+    """A pickle that runs a command where it is loaded."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.system, (f"touch '{self.trace}'",)
+
+
+def test_no_pickle_that_somebody_put_there_is_loaded(tmp_path):
+    """As when others could write to the folder: in place of the result, before and after the end of a job."""
+    trace = tmp_path / "it was loaded"
+    planted = pickle.dumps(("success", Payload(trace)))
+    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", "import time; time.sleep(1); raise SystemExit(7)"])
+    array = executor.submit(["a"], 1, tmp_path / "jobs")
+    (job,) = array.jobs
+    job.paths.result_pickle.write_bytes(planted)
+    assert (array.alive(), array.exit_codes(), array.logs) == (1, [], [job.paths.stdout])
+    until(lambda: not array.alive())
+    job.paths.result_pickle.write_bytes(planted)
+    assert array.exit_codes() == [7]
+    assert not trace.exists()
+    pickle.loads(planted)
+    assert trace.exists(), "it would have run"
+
+
+def test_a_killed_job_has_no_exit_code(tmp_path):
+    array = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", STOPS]).submit(["a"], 1, tmp_path / "jobs")
+    worker_pid()
+    controller = int(array.jobs[0].job_id)
+    task = int(Path(f"/proc/{controller}/task/{controller}/children").read_text())
+    os.kill(task, signal.SIGKILL)
+    until(lambda: not array.alive())
+    assert array.exit_codes() == [None]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_the_folder_of_jobs_is_closed_whatever_the_umask_and_an_open_one_is_closed(tmp_path, umask):
+    """The pickle that a job is read from lies in it."""
+    jobs = tmp_path / "jobs"
+    if not umask:
+        jobs.mkdir(mode=0o775)
+        jobs.chmod(0o775)
+    before = os.umask(umask)
+    try:
+        array = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", ""]).submit(["a"], 1, jobs)
+    finally:
+        os.umask(before)
+    until(lambda: not array.alive())
+    assert stat.S_IMODE(jobs.stat().st_mode) == 0o700
+    (left,) = jobs.glob("*/*.exit_code")
+    assert (left.read_text(), stat.S_IMODE(left.stat().st_mode)) == ("0", 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_refused(tmp_path):
+    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", ""])
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for name in ("theirs", "link"):
+        with pytest.raises(UserError, match=f"{name}: is a link, or belongs to another user"):
+            executor.submit(["a"], 1, tmp_path / name)
+    assert list((tmp_path / "theirs").iterdir()) == []
 
 
 def test_job_files_hold_no_secret(tmp_path, monkeypatch):

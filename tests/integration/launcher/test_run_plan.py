@@ -188,6 +188,8 @@ def test_a_killed_worker_is_replaced_and_the_budget_is_exact(ledger, outputs, mo
     states = [row.state for row in ledger.attempts("a")]
     assert states.count(AttemptState.COMPLETE) == 4
     assert states.count(AttemptState.DEAD) == 1
+    [dead] = [row for row in ledger.attempts("a") if row.state is AttemptState.DEAD]
+    assert dead.reason == "worker stopped: killed by SIGKILL"
     assert len(submissions(outputs)) == 2
 
 

@@ -178,7 +178,7 @@ def test_files_follow_the_servers_databases(registered, project, paths):
     kept, gone = (f"outputs_{outputs_id(registered(name))}" for name in ("kept", "gone"))
     url = paths.root_url(kept).read_text()
     paths.root_url(kept).unlink()
-    with connected(url) as connection:
+    with connected(embedded_postgres.superuser_url(project)) as connection:
         execute(connection, f"DROP DATABASE {gone}")
     assert name_of(embedded_postgres.up(project)) == "truestrength", "the current one is gone"
     assert paths.root_url(kept).read_text() == url
@@ -217,7 +217,7 @@ def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, 
 
 def test_many_make_the_same_database_at_once(project, paths):
     """Without the launcher's lock, as from machines that do not see it: the server decides."""
-    url = embedded_postgres.url(project)
+    url = embedded_postgres.superuser_url(project)
     names = [f"outputs_race{i}" for i in range(4)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: databases.create(url, name), names * 8))

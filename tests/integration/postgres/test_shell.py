@@ -9,9 +9,10 @@ import pytest
 
 from launcher.database import _stop, database_for_command
 from launcher.postgres import server
-from launcher.postgres.state import MAINTENANCE, ServerState
+from launcher.postgres.state import ServerState
 from tests.support.leagues import stub_league
 from trainer.contract.database import address
+from trainer.contract.database import url as url_text
 from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
@@ -178,15 +179,18 @@ def test_a_server_that_lives_and_refuses_is_left_alone(project):
     before = postmaster(project)
     paths = EmbeddedServerPaths.of(project)
     state = ServerState.read(paths.state)
-    with connected(state.url(MAINTENANCE)) as session:
-        execute(session, "ALTER ROLE truestrength PASSWORD 'another'")
+    superuser = url_text.parse(server.superuser_url(project)).password
+    with connected(server.superuser_url(project)) as session:
+        for role in ("truestrength", "postgres"):
+            execute(session, f"ALTER ROLE {role} PASSWORD 'another'")
         for command in (["status"], ["db", "up"], ["status"]):
             done = launcher(*command)
             assert done.returncode == 2
             assert "password authentication failed" in done.stderr
             assert "lives and is left as it is" in done.stderr
             assert "launcher db down" in done.stderr
-        assert _stop(state.url(MAINTENANCE)).startswith("database: left running, it does not say who uses it")
+        assert _stop().startswith("database: left running, it does not say who uses it")
         assert postmaster(project) == before
         execute(session, f"ALTER ROLE truestrength PASSWORD '{state.password}'")
+        execute(session, f"ALTER ROLE postgres PASSWORD '{superuser}'")
     assert launcher("status").returncode == 0

@@ -1,12 +1,14 @@
 """Servers that take fewer connections than there are workers: they take turns, and nobody loses a slot for it."""
 
 import os
+import random
 import threading
 import time
 
 import pytest
 
 from launcher.postgres import data_folder, server
+from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import AttemptState, Ledger, study
 from trainer.contract.words import Objective
@@ -87,34 +89,37 @@ def test_a_worker_has_one_connection(database_url, outputs, sweep_spec):
 
 
 def test_connections_that_are_lost_over_and_over_cost_no_attempt(database_url, outputs, sweep_spec):
-    over = threading.Event()
+    over, ended, dice = threading.Event(), [], random.Random(3)
 
     def lose():
         with connected(database_url) as admin:
-            while not over.wait(0.05):
-                execute(admin, OURS.replace("count(*)", "count(pg_terminate_backend(pid))"))
-                lost.append(1)
+            while not over.wait(dice.uniform(0.05, 1.0)):
+                ended.extend(execute(admin, OURS.replace("count(*)", "pg_terminate_backend(pid)")).fetchall())
 
-    lost, loser = [], threading.Thread(target=lose)
-    with Ledger(database_url, patience_s=30) as ledger:
-        ledger.register(sweep_spec(n_trials=4), outputs)
+    def run(job):
+        time.sleep(0.3)
+        return TrialOutcome(float(job.slot))
+
+    loser = threading.Thread(target=lose)
+    with Ledger(database_url, patience_s=120) as ledger:
+        ledger.register(sweep_spec(), outputs)
         worker = ledger.start_worker(BATCH, "here", os.getpid())
         loser.start()
         try:
-            drain(ledger, BATCH, worker, lambda job: TrialOutcome(float(job.slot)), threading.Event())
+            drain(ledger, BATCH, worker, run, threading.Event())
         finally:
             over.set()
             loser.join()
-        assert_exact(ledger, 4)
-    assert len(lost) > 4
+        assert_exact(ledger, 6)
+    assert len(ended) >= 3
 
 
 @pytest.mark.parametrize("limit", ["ALTER ROLE few CONNECTION LIMIT 3", "ALTER DATABASE {} CONNECTION LIMIT 3"])
-def test_limits_of_role_and_database_count(database_url, outputs, sweep_spec, limit):
-    """A superuser, as the tests' user is, has none."""
+def test_limits_of_role_and_database_count(database_url, postgres_server, limit):
+    """A superuser has none."""
     name = database_url.rpartition("/")[2].partition("?")[0]
     host = database_url.partition("@")[2].rpartition("/")[0]
-    with connected(database_url) as admin, Ledger(database_url) as own:
+    with connected(url_text.with_database(postgres_server, name)) as admin, Ledger(database_url) as own:
         assert own.connections().most > 3
         execute(admin, "CREATE ROLE few LOGIN PASSWORD 'few'")
         try:

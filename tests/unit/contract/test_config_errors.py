@@ -59,7 +59,7 @@ def refusal(path: Path, *overrides: str) -> str:
         ("search_spaces: {full: {}}", "search_spaces.full: the phase `full` is made of the `sweep` lists"),
         ("sweep: {max_depth: 3}", "sweep.max_depth: Expected a list, got `int`, found 3"),
         ("sweep: {max_dept: [3]}", "sweep.max_dept: unknown parameter: did you mean 'max_depth'?"),
-        ("model_b: {learning_rate: .inf}", "model_b.learning_rate: inf is no number to calculate with"),
+        ("model_a: {weight_decay: .inf}", "model_a.weight_decay: inf is no number to calculate with"),
         (SPACE % "type: float, low: .nan, high: 3", "search_spaces.phase1.max_depth.low: nan is no number"),
         ("sweep: {learning_rate: [0.05, .inf]}", "sweep.learning_rate: inf is no number"),
         ("training: {n_folds: 3, n_folds: 4}", "key 'n_folds' is written twice"),

@@ -21,7 +21,8 @@ SIGN = "has a sign that neither a file's name nor the database can hold"
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        (f"model_a.weight_decay={LARGEST + 1}", f"whole numbers up to {LARGEST} are kept"),
+        (f"model_a.weight_decay={LARGEST + 1}", f"numbers up to {LARGEST} are kept"),
+        ("search_spaces.phase1={model_a.weight_decay: {type: choice, values: [1.0, 1e30]}}", "1e+30 is too large"),
         (f"model_a.epochs={10**30}", "<= 2147483647"),
         (f"training.rolling_windows=[10, {2**63}]", "<= 2147483647"),
         ("search_spaces.phase1.max_depth={type: int, low: 1, high: 99999999999999999999}", "is too large"),

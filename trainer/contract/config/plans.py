@@ -7,10 +7,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
-MOST_WORKERS = 10_000
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 

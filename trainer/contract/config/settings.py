@@ -33,6 +33,8 @@ Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
 MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
+Rate = Annotated[float, Meta(gt=0, le=1e15)]
+"""Of learning; what is above overflows before anything is learnt."""
 Amp = Literal["auto", "off", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
 Share = Annotated[float, Meta(gt=0, le=1)]
@@ -102,7 +104,7 @@ class ModelA(Section, frozen=True):
     """Attention deep set over the roster's players."""
 
     epochs: Count = 20
-    learning_rate: Positive = 1e-2
+    learning_rate: Rate = 1e-2
     weight_decay: Annotated[float, Meta(ge=0)] = 10.0
     """Share of the learning rate by which weights shrink in a step; the slope of the expected rank does not."""
     hidden: Count = 8
@@ -118,7 +120,7 @@ class ModelB(Section, frozen=True):
     """XGBoost on team context."""
 
     max_depth: Count = 4
-    learning_rate: Positive = 0.08
+    learning_rate: Rate = 0.08
     n_estimators: Count = 250
     subsample: Share = 0.8
     colsample_bytree: Share = 0.7

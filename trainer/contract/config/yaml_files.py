@@ -95,12 +95,12 @@ def unfit(value: Any) -> str:
     """Why a plain value can be kept neither by the database nor by a file; empty for one that can.
 
     >>> unfit(2**53 + 1)
-    '9007199254740993 is too large: whole numbers up to 9007199254740992 are kept as they are'
+    '9007199254740993 is too large: numbers up to 9007199254740992 are kept as they are'
     """
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value} is no number to calculate with"
-    if isinstance(value, int) and abs(value) > LARGEST:
-        return f"{value} is too large: whole numbers up to {LARGEST} are kept as they are"
+    if isinstance(value, int | float) and abs(value) > LARGEST:  # in the database 1e30 is a whole number, too
+        return f"{value} is too large: numbers up to {LARGEST} are kept as they are"
     if isinstance(value, str) and ("\0" in value or value.encode(errors="replace") != value.encode(errors="ignore")):
         return f"{value!r} has a sign that neither a file's name nor the database can hold"
     return ""

@@ -19,6 +19,9 @@ _REFUSALS = (
     "no pg_hba.conf entry",
     "no password supplied",
     "unsupported startup parameter",
+    "authentication method requirement",
+    "certificate verify failed",
+    "root certificate file",
 )
 _SETTINGS = (
     "does not support SSL",
@@ -34,7 +37,7 @@ _FULL = ("too many clients", "too many connections", "remaining connection slots
 
 def is_passing(error: BaseException) -> bool:
     """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
-    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable):
+    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable | errors.LockNotAvailable):
         return False
     if isinstance(error, errors.IdleInTransactionSessionTimeout):
         return True
@@ -76,6 +79,17 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
                 "The server takes no writes: it is a standby, or read-only. Name the primary; with several hosts, "
                 "?target_session_attrs=read-write finds it."
             )
+        case psycopg2.OperationalError() if "authentication method requirement" in said:
+            advice = (
+                "No password was sent: the server there does not ask for it as `require_auth` wants. When that is the "
+                "embedded server's URL, another program has its port, and `python -m launcher db up` starts the server."
+            )
+        case psycopg2.OperationalError() if "certificate verify failed" in said:
+            advice = (
+                "No password was sent: the server there is another one than that whose certificate `sslrootcert` names."
+            )
+        case psycopg2.OperationalError() if "root certificate file" in said:
+            advice = "Every machine and container that connects has to see that file: put it where they do."
         case psycopg2.OperationalError() if "unsupported startup parameter" in said:
             advice = (
                 "A connection pooler is in between that does not know it: leave it out, or use the server's own port."

@@ -14,8 +14,10 @@ from urllib.parse import unquote
 from trainer.contract.errors import DatabaseError
 
 HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
-EMBEDDED = "application_name=truestrength-embedded"
-"""What every URL of the embedded server ends with; a parameter of libpq's, so that `psql` takes the URL too."""
+EMBEDDED = "require_auth=scram-sha-256&application_name=truestrength-embedded"
+"""What every URL of the embedded server ends with, in parameters of libpq's: `psql` 16 or later takes the URL, too.
+
+By the first, whoever else listens on the server's port is sent no password."""
 
 _ENCODED = r"%[0-9A-Fa-f]{2}"
 _WORD = rf"(?:[^\s/?#@:%\[\]]|{_ENCODED})*"
@@ -28,6 +30,7 @@ _SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?", re.IGNORECASE)
 _OTHER_SCHEMES = {"mysql", "mariadb", "sqlite", "oracle", "mssql", "mongodb", "redis", "http", "https", "file"}
 _HIGHEST_PORT = 65535
 _QUOTED = ", ".join(f"{sign} as %{ord(sign):02X}" for sign in "%/?#@[]") + ", a blank as %20"
+_MARK = re.compile(rf"\?(?:[^\s?]*&)?{re.escape(EMBEDDED)}")
 _SECRET = re.compile(r"(?<=://)([^:/@\s]*):\S*@|(?<=password=)[^&\s]+")
 
 
@@ -128,6 +131,16 @@ def host_names(url: str) -> list[str]:
     return [re.sub(r":\d*$", "", host).strip("[]") for host in hosts.split(",")]
 
 
+def certificate_file(url: str) -> str | None:
+    """The file by which a URL's server is known, if it names one.
+
+    >>> certificate_file("postgresql://me@db/sweeps?sslmode=verify-ca&sslrootcert=/a%20b/root.pem")
+    '/a b/root.pem'
+    """
+    named = re.search(r"(?:^|&)sslrootcert=([^&]*)", parse(url).query or "")
+    return unquote(named[1]) if named and named[1] != "system" else None
+
+
 def shown(url: str) -> str:
     """A URL for people: user, hosts and database.
 
@@ -138,13 +151,18 @@ def shown(url: str) -> str:
     return str(parts._replace(password=None if parts.password is None else "***", query=None))
 
 
+def is_embedded(url: str) -> bool:
+    """Whether it is one of the embedded server's."""
+    return EMBEDDED in url
+
+
 def redact(text: str) -> str:
     """Free text without any password that stands in it as URLs and libpq's settings have one, and without our mark.
 
     >>> redact("cannot reach postgresql://me:secret@db/sweeps")
     'cannot reach postgresql://me:***@db/sweeps'
     """
-    shown = text.replace(f"?{EMBEDDED}", "")
+    shown = _MARK.sub("", text)
     return _SECRET.sub(lambda found: f"{found.group(1)}:***@" if found.group(1) is not None else "***", shown)
 
 

@@ -18,7 +18,7 @@ from trainer.contract import outputs_root
 from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, suggest
-from trainer.contract.ledger import registration, run_ids
+from trainer.contract.ledger import registration, roots, run_ids
 from trainer.contract.ledger.building import BuildingLocks
 from trainer.contract.ledger.connection import Connection, fetch, values
 from trainer.contract.ledger.preparation import prepare
@@ -100,9 +100,12 @@ class Ledger:
 
         Raises:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
+            ConfigError: the outputs root is a copy, or belongs to another ledger; nothing was touched.
         """
         registration.check(self.connection, spec)
+        roots.check(self.connection, outputs)
         self.prepare()
+        roots.claim(self.connection, outputs)
         run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
         registration.register(self.connection, spec, outputs, outputs_root.outputs_id(outputs), max_attempts)
 

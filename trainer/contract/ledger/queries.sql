@@ -64,8 +64,9 @@ WITH candidate AS (
     FOR UPDATE OF slots SKIP LOCKED
 ), dead AS (
     UPDATE truestrength.attempts
-    SET state = 'dead', finished_at = clock_timestamp(),
-        reason = coalesce('worker stopped: ' || workers.reason,
+    SET state = CASE WHEN candidate.exhausted THEN 'failed' ELSE 'dead' END, finished_at = clock_timestamp(),
+        reason = CASE WHEN candidate.exhausted THEN %(most_deaths)s || ' workers have died with it; the last one: ' ELSE '' END
+              || coalesce('worker stopped: ' || workers.reason,
                           'no sign of life since ' || to_char(workers.seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'))
     FROM candidate LEFT JOIN truestrength.workers USING (worker_id)
     WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (candidate.batch_id, candidate.slot, candidate.attempt)
@@ -291,6 +292,15 @@ WHERE sweeps.batch_id = %(batch_id)s;
 -- name: outputs_roots
 SELECT root_id, path FROM truestrength.outputs_roots ORDER BY created_at, root_id;
 
+-- name: ledger_id
+SELECT ledger_id::text FROM truestrength.ledger;
+
+-- name: runs_of_root
+-- Every run of a root's sweeps, whatever became of it.
+SELECT attempts.batch_id, run_id, state = 'complete' AS complete
+FROM truestrength.attempts JOIN truestrength.sweeps USING (batch_id)
+WHERE root_id = %(root_id)s AND run_id IS NOT NULL;
+
 -- name: batch_ids
 SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
 
@@ -422,8 +432,21 @@ SELECT nextval('{sequence}') AS run_id FROM locked;
 WITH old AS (DELETE FROM truestrength.schema_version)
 INSERT INTO truestrength.schema_version (version) VALUES (%(version)s);
 
+-- name: keep_workers_away
+-- Until the end of the transaction; whoever only reads is not kept.
+LOCK TABLE truestrength.workers IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: sweeps_at_work
+SELECT DISTINCT batch_id FROM truestrength.workers
+WHERE stopped_at IS NULL AND lease_until > clock_timestamp()
+ORDER BY batch_id;
+
 -- name: prepared
-SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;
+-- Not `to_regclass`: within a transaction it may say of a table that another one has made meanwhile that it is not there.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class WHERE relname = 'schema_version'
+    AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'truestrength')
+) AS prepared;
 
 -- name: schema_version
 SELECT version FROM truestrength.schema_version;

@@ -67,7 +67,7 @@ def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root
             execute(open_, query("lock"), {"name": "truestrength:register"})
             if old := _stored(open_, spec.batch_id):
                 _refuse_change(old, spec, root_id, outputs)
-            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root)})
+            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root.absolute())})
             _put(open_, spec, root_id, max_attempts)
 
     connection.work(once)

@@ -165,7 +165,16 @@ class KnownRoot(msgspec.Struct, frozen=True):
 
     root_id: str
     path: str
-    """Where it was when a sweep was registered last."""
+    """Where it was when a sweep was registered last; absolute, but for what an older version has written."""
+
+
+class KnownRun(msgspec.Struct, frozen=True):
+    """A run that the ledger knows."""
+
+    batch_id: str
+    run_id: int
+    complete: bool
+    """Its result counts."""
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):

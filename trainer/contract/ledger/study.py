@@ -29,6 +29,13 @@ class StudyMissingError(Exception):
     """The study, or a trial of it, is not there (any more)."""
 
 
+def table_names() -> list[str]:
+    """Of Optuna's tables."""
+    from optuna.storages._rdb.models import BaseModel  # noqa: PLC0415
+
+    return [*BaseModel.metadata.tables, "alembic_version"]
+
+
 def find(session: Session, batch_id: str, *, alone_s: float | None = None) -> int:
     """The id that Optuna has given a study.
 
@@ -107,6 +114,7 @@ def load_study(connection: Connection, spec: SweepSpec) -> Study:
             return storage.get_all_trials(find(session, spec.batch_id), deepcopy=False)
 
     restore(connection, spec)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     copy = optuna.create_study(study_name=spec.batch_id, direction=spec.objective.direction.value)
     copy.add_trials(connection.work(read))
     return copy

@@ -34,6 +34,11 @@ class EmbeddedServerPaths:
         return self.folder / "server.json"
 
     @property
+    def superuser(self) -> Path:
+        """The superuser's password, for the owner only: in no URL that a program or a worker gets."""
+        return self.folder / "superuser"
+
+    @property
     def url(self) -> Path:
         """The current database's URL with its password, for the owner only; there while the server shall be up."""
         return self.folder / "url"
@@ -51,6 +56,26 @@ class EmbeddedServerPaths:
     def root_url(self, database: str) -> Path:
         """The URL of one outputs root's database."""
         return self.urls / database
+
+    @property
+    def certificate(self) -> Path:
+        """What clients on other machines know the server by; no secret."""
+        return self.folder / "certificate.pem"
+
+    @property
+    def key(self) -> Path:
+        """The certificate's private key, for the owner only."""
+        return self.folder / "certificate.key"
+
+    @property
+    def front(self) -> Path:
+        """Locked as long as the process that serves other machines lives."""
+        return self.folder / "front"
+
+    @property
+    def front_log(self) -> Path:
+        """What that process said."""
+        return self.folder / "front.log"
 
     @property
     def lock(self) -> Path:

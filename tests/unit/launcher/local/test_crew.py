@@ -29,6 +29,9 @@ class FakeArray:
     def alive(self):
         return self.running
 
+    def killed_by(self, worker):
+        return None
+
     def exit_codes(self):
         return self.codes
 
