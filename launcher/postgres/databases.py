@@ -85,6 +85,6 @@ def _connected(url: str) -> Iterator[Session]:
 
 
 def _write_url(path: Path, url: str) -> None:
-    files.make_private(path.parent)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     if not path.exists() or path.read_text(encoding="utf-8") != url:
         files.write_secret(path, url)

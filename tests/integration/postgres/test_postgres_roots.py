@@ -15,7 +15,7 @@ import pytest
 
 from launcher.commands.parser import parser as launcher_parser
 from launcher.database import database_for_command
-from launcher.plan import Plan
+from launcher.plan import Plan, PlannedSweep
 from launcher.postgres import databases
 from launcher.postgres import server as embedded_postgres
 from launcher.slurm import environment, run_plan
@@ -205,7 +205,7 @@ def test_jobs_of_a_cluster_read_the_file_of_their_root(registered, root, paths, 
     monkeypatch.setattr(run_plan, "submit_plan", lambda *given: submitted.append(given) or Placement(last="7"))
     spec = sweep_spec({"paths.outputs": str(demo.root)})
     options = run_plan.Options(REPOSITORY / "slurm" / "profiles" / "one_machine.yaml")
-    assert "job 7, the analysis" in run_plan.run(Plan((spec,), 1, spec.config), options)
+    assert "job 7, the analysis" in run_plan.run(Plan((PlannedSweep(spec, 1),), spec.config), options)
     registered("nba")
     own = paths.root_url(f"outputs_{outputs_id(demo)}")
     assert f"export DATABASE_URL_FILE={own}\n" in demo.cluster.environment.read_text()
