@@ -46,13 +46,6 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the two processes that run the tests, one has the clusters and engines; files are not torn apart."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("acceptance" if "acceptance" in item.path.parts else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
     """What a worker or a launcher run in this process does to its signals does not outlive the test."""
