@@ -49,6 +49,9 @@ class Kind(StrEnum):
     HOLDOUT_KILL = "kill -9 of the reader of the held-out season"
 
 
+LAUNCHERS = tuple(kind for kind in Kind if kind.name.startswith("LAUNCHER"))
+UNGUARDED = (Kind.LAUNCHER_KILL, Kind.SERVER_TERM)
+"""Workers go on where nobody watches them or gets a connection: nothing may be left to strike afterwards."""
 DISKS = (Kind.CACHE_FULL, Kind.OUTPUTS_FULL)
 DEALT = tuple(kind for kind in Kind if kind is not Kind.HOLDOUT_KILL)
 """Phase I's end comes once in every round of Phase I, beside these."""
@@ -107,6 +110,7 @@ def draw(n_rounds: int, seed: int, faults_a_round: int = 2) -> list[Round]:
             kind = next(kinds)
             if kind not in found:
                 found.append(kind)
+        found.sort(key=lambda kind: kind in UNGUARDED)
         setting = next(settings)
         step = (PHASE1_LATEST if setting.phase1 else LATEST) / faults_a_round
         faults = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.chaos import verdicts
 from benchmarks.chaos.family import family
 from benchmarks.chaos.faults import Blows, Strike
-from benchmarks.chaos.plan import Kind, Round
+from benchmarks.chaos.plan import LAUNCHERS, Fault, Kind, Round
 from benchmarks.chaos.project import environment, project
 from benchmarks.chaos.reference import Reference
 from benchmarks.chaos.user import User
@@ -18,6 +18,8 @@ from trainer.contract.errors import DatabaseError
 
 ROUND_S = 400.0
 ENDING_S = 30.0
+ASKING_S = 3.0
+"""A database that is away for so long may be gone with the launcher, which may be done."""
 
 
 @dataclass(frozen=True)
@@ -65,21 +67,21 @@ def _strikes(round_: Round, user: User, deadline: float) -> list[Strike]:
     for fault in round_.faults:
         strike = Strike(fault)
         while user.go_on() and time.monotonic() < deadline and not strike.victim:
-            if fault.kind is Kind.HOLDOUT_KILL or _reached(user, fault.moment):
+            if fault.kind is Kind.HOLDOUT_KILL or _reached(user, fault):
                 strike = blows.strike(fault)
             time.sleep(0.1)
         strikes.append(strike)
     return strikes
 
 
-def _reached(user: User, moment: float) -> bool:
+def _reached(user: User, fault: Fault) -> bool:
     """Whether so much of the last command's trials is done and somebody is at the next."""
-    if not user.last or user.at_work() is None:
+    if not user.last or (fault.kind in LAUNCHERS and user.at_work() is None):
         return False
     try:
-        with user.project.ledger() as ledger:
+        with user.project.ledger(ASKING_S) as ledger:
             now = ledger.all_progress()
     except DatabaseError:
         return False
     total = sum(sweep.n_trials for sweep in now)
-    return sum(sweep.closed for sweep in now) >= moment * total and any(sweep.running for sweep in now)
+    return sum(sweep.closed for sweep in now) >= fault.moment * total and any(sweep.running for sweep in now)

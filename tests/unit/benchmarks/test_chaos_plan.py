@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.chaos.plan import DEALT, LATEST, SETTINGS, Kind, draw
+from benchmarks.chaos.plan import DEALT, LATEST, SETTINGS, UNGUARDED, Kind, draw
 from trainer.contract.words import Method
 
 CI = draw(10, 1)
@@ -46,6 +46,8 @@ def test_faults_of_a_round_differ_and_strike_in_order_while_there_is_work_left()
         moments = [fault.moment for fault in dealt]
         assert moments == sorted(moments)
         assert moments[-1] < LATEST
+        unguarded = [fault.kind in UNGUARDED for fault in dealt]
+        assert unguarded == sorted(unguarded), "what leaves the workers to themselves comes last"
         assert round_.setting.phase1 == (len(round_.faults) == 4)
 
 
