@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from launcher.containers.contained import run_to_end
 from launcher.containers.settings import Container
-from launcher.report.reading import read_sweeps
-from launcher.report.trials import best_of_target, comparable, trials_of_target
+from launcher.report.reading import read_alike
+from launcher.report.trials import best_of_target, trials_of_target
 from launcher.trainer_commands import holdout
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
@@ -66,8 +66,7 @@ def _unread(
     ledger: Ledger, outputs: OutputsRoot, batch_ids: Sequence[str], say: Callable[[str], None]
 ) -> Iterator[RunPaths]:
     """The best run of each target of which the held-out season has not been read, for no run."""
-    known, _ = read_sweeps(ledger, outputs)
-    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
+    sweeps = read_alike(ledger, outputs, batch_ids)
     for target in Target:
         best = best_of_target(sweeps, target)
         if best is None or best.run_id is None or any(trial.holdout for trial in trials_of_target(sweeps, target)):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from launcher.containers.contained import run_to_end
 from launcher.containers.settings import Container
 from launcher.report.chance import FEWEST_TRIALS
-from launcher.report.reading import read_sweeps
-from launcher.report.trials import best_of_target, comparable
+from launcher.report.reading import read_alike
+from launcher.report.trials import best_of_target
 from launcher.trainer_commands import noise
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
@@ -52,8 +52,7 @@ def measure_noise(
 
 def _unmeasured(ledger: Ledger, outputs: OutputsRoot, batch_ids: Sequence[str]) -> Iterator[RunPaths]:
     """The best run of each target whose sweep has trials enough to be held against chance."""
-    known, _ = read_sweeps(ledger, outputs)
-    sweeps = comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
+    sweeps = read_alike(ledger, outputs, batch_ids)
     trials = {sweep.spec.batch_id: len(sweep.ranked) for sweep in sweeps}
     for target in Target:
         best = best_of_target(sweeps, target)

@@ -39,18 +39,14 @@ def parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="a plan of the configuration: its sweeps, the analysis, the held-out season")
     run.add_argument("plan", metavar="PLAN", help="its name below `plans:` in the configuration")
-    _add_budget(run)
-    _add_config(run)
-    _add_running(run)
-    _add_noise(run)
-    run.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
-
     phase1 = commands.add_parser("phase1", help="all of Phase I, `run phase1`: twelve sweeps, then the rolling sweep")
-    _add_budget(phase1)
-    _add_config(phase1)
-    _add_running(phase1)
-    _add_noise(phase1)
-    phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "run"), plan="phase1")
+    phase1.set_defaults(plan="phase1")
+    for whole in (run, phase1):
+        _add_budget(whole)
+        _add_config(whole)
+        _add_running(whole)
+        _add_noise(whole)
+        whole.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
 
     plan = commands.add_parser("plan", help="print a plan; touches nothing")
     plan.add_argument("plan", nargs="?", default="phase1", metavar="PLAN", help="its name (phase1)")

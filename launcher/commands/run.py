@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,18 +32,15 @@ if TYPE_CHECKING:
 def sweep(args: argparse.Namespace) -> int:
     """`launcher sweep`."""
     config, _ = _load(args)
-    if not args.dry_run:
-        make_demo_league(config)
     words = Words(phase=args.phase, objective=args.objective, listmle_target=args.listmle_target)
-    return _run(expand_sweep(config, _budget(args), words, args.batch_id), args)
+    return _run(_with_league(config, args, partial(expand_sweep, config, _budget(args), words, args.batch_id)), args)
 
 
 def run(args: argparse.Namespace) -> int:
     """`launcher run`, and `launcher phase1`."""
     config, origin = _load(args)
-    if not args.dry_run:
-        make_demo_league(config)
-    return _run(expand_plan(config, args.plan, _budget(args), origin), args, whole=True)
+    expand = partial(expand_plan, config, args.plan, _budget(args), origin)
+    return _run(_with_league(config, args, expand), args, whole=True)
 
 
 def print_plan(args: argparse.Namespace) -> None:
@@ -52,14 +50,25 @@ def print_plan(args: argparse.Namespace) -> None:
     say(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())
 
 
+def _with_league(config: Config, args: argparse.Namespace, expand: Callable[[], Plan]) -> Plan:
+    """The plan, and what it runs on: mistakes in it are found before the synthetic league is made.
+
+    Raises:
+        UserError: the plan is none, or the league could not be made.
+    """
+    plan = expand()
+    if args.dry_run or not awaits_demo_league(config):
+        return plan
+    make_demo_league(config)
+    return expand()
+
+
 def make_demo_league(config: Config) -> None:
-    """Make the synthetic league where the default data folder is empty, so that a fresh clone can run a plan.
+    """Make the synthetic league in the empty default data folder, so that a fresh clone can run a plan.
 
     Raises:
         UserError: the trainer's command failed.
     """
-    if not awaits_demo_league(config):
-        return
     command = [sys.executable, *demo_league(config.paths.data)]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"the demo league could not be made: `{shlex.join(command)}` failed, see above")

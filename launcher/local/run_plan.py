@@ -120,13 +120,14 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         for i, one in enumerate(plan.planned):
             name, crew.n_jobs = one.spec.batch_id, one.n_jobs
             outcome = run_sweep(name, ledger, crew, show, later=_same_crew(plan.planned[i:])[1:])
-            outcome = _with_missing(_with_failures(outcome, ledger, plan.outputs), ledger, plan.outputs)
+            outcome = _with_failures(outcome, ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
                 changed = True
             if outcome.problem:
                 display.say(outcome.problem)
             outcomes.append(outcome)
+    outcomes = list(_with_missing(outcomes, run_folders(ledger, plan.outputs), display))
     return _end(plan, outcomes, display, reports, changed=changed)
 
 
@@ -143,13 +144,15 @@ def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Ou
     return replace(outcome, problem=failed_slots(ledger, outcome.progress, outputs))
 
 
-def _with_missing(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:
-    """The outcome with what is to be said of complete runs whose folders are gone."""
-    gone = run_folders(ledger, outputs).missing.get(outcome.progress.batch_id)
-    if not gone or outcome.problem:
-        return replace(outcome, missing=len(gone or ()))
-    (said,) = RunFolders(missing={outcome.progress.batch_id: gone}).sentences()
-    return replace(outcome, problem=said, missing=len(gone))
+def _with_missing(outcomes: Sequence[Outcome], found: RunFolders, display: Display) -> Iterator[Outcome]:
+    """The outcomes with their complete runs whose folders are gone, which is said unless another problem was."""
+    for outcome in outcomes:
+        gone = found.missing.get(outcome.progress.batch_id)
+        problem = outcome.problem
+        if gone and not problem:
+            (problem,) = RunFolders(missing={outcome.progress.batch_id: gone}).sentences()
+            display.say(problem)
+        yield replace(outcome, problem=problem, missing=len(gone or ()))
 
 
 def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:

@@ -5,6 +5,7 @@ By what the files say themselves: a file's own time may be of another clock than
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import msgspec
 import yaml
 
 from launcher.report.folders import run_folders
-from launcher.report.trials import Importances, KeptRun, Sweep, Trial
+from launcher.report.trials import Importances, KeptRun, Sweep, Trial, comparable
 from trainer.contract.config.search_space import config_key
 from trainer.contract.config.yaml_files import leaves
 from trainer.contract.digests import digest, file_digest
@@ -96,6 +97,12 @@ def read_sweeps(ledger: Ledger, outputs: OutputsRoot) -> tuple[list[Sweep], list
         except SweepChangedError:
             foreign.append(batch_id)
     return sweeps, foreign
+
+
+def read_alike(ledger: Ledger, outputs: OutputsRoot, batch_ids: Sequence[str]) -> list[Sweep]:
+    """The sweeps of some batch ids and those of the root that were measured like them, among which a best run is."""
+    known, _ = read_sweeps(ledger, outputs)
+    return comparable(known, like=next(sweep for sweep in known if sweep.spec.batch_id in batch_ids))
 
 
 def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:

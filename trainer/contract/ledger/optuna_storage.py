@@ -112,7 +112,7 @@ def _other_version(found: str, library: str) -> str:
     said = f"Optuna's tables in this database have version {found} (first written by Optuna {library}), "
     said += f"this program's Optuna {optuna.__version__} knows {TABLES}: they are "
     if older:
-        upgrade = 'optuna storage upgrade --storage "$(python -m launcher db url --sqlalchemy)"'
+        upgrade = 'OPTUNA_STORAGE="$(python -m launcher db url --sqlalchemy)" optuna storage upgrade'
         return f"{said}older. `{upgrade}` brings them up to date, for all who use them. {ADVICE}"
     return f"{said}newer. {ADVICE}"
 

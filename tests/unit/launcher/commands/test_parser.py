@@ -124,6 +124,14 @@ def test_a_users_mistake_is_one_message_and_touches_nothing(words, expected, pro
     assert sorted(project.rglob("*")) == before
 
 
+def test_a_mistake_in_a_plan_is_found_before_the_demo_league_is_made(project, capsys):
+    (project / "c.yaml").write_text("plans: {mine: [{grid: {objective: [spearmn]}}]}\nsweep: {max_depth: [3]}\n")
+    for words in (["run", "mine"], ["run", "other"], ["sweep", "--phase", "rolling"]):
+        assert launcher(*words, "--config", "c.yaml") == 2
+        assert "error: " in capsys.readouterr().err
+        assert not (project / "data").exists()
+
+
 def test_no_share_reaches_the_workers_command(project, capsys):
     launcher("phase1", "--config", "c.yaml", "--dry-run", "--no-share")
     assert "--no-share" in capsys.readouterr().out.splitlines()[-1]
