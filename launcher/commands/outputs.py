@@ -11,8 +11,7 @@ from launcher.database import database_for_command, database_with_sweeps
 from launcher.report.reading import registered
 from trainer.contract import outputs_root
 from trainer.contract.command_line import say
-from trainer.contract.database import address
-from trainer.contract.database.patience import PATIENCE_S
+from trainer.contract.database import address, patience
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.ledger import Ledger, roots
 from trainer.contract.paths.outputs import OutputsRoot
@@ -57,16 +56,17 @@ def separate(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def ledger_of(outputs: OutputsRoot | None, patience_s: float = PATIENCE_S) -> Iterator[Ledger]:
+def ledger_of(outputs: OutputsRoot | None, patience_s: float | None = None) -> Iterator[Ledger]:
     """The ledger of a database to look at or to steer sweeps in.
 
     Args:
         outputs: whose database, on the embedded server; None: the current one.
-        patience_s: how long a server that is away is waited for.
+        patience_s: how long a server that is away is waited for; None: as long as workers wait.
 
     Raises:
         ConfigError: the root is a copy, or belongs to another database.
     """
+    patience_s = patience.PATIENCE_S if patience_s is None else patience_s
     with database_with_sweeps(outputs, patience_s) as url, Ledger(url, patience_s) as ledger:
         if outputs is not None:
             roots.check(ledger.connection, outputs)

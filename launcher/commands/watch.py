@@ -24,7 +24,6 @@ from launcher.report.folders import RunFolders, run_folders
 from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
-from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, roots
 from trainer.contract.ledger.registration import stored
@@ -35,7 +34,7 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    patience_s = PATIENCE_S if args.watch else database.LOOK_PATIENCE_S
+    patience_s = None if args.watch else database.LOOK_PATIENCE_S
     with ledger_of(named_root(args.outputs), patience_s) as ledger:
         slurm = _slurm(ledger)
         while True:
@@ -132,7 +131,7 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    patience_s = PATIENCE_S if args.follow else database.LOOK_PATIENCE_S
+    patience_s = None if args.follow else database.LOOK_PATIENCE_S
     with ledger_of(named_root(args.outputs), patience_s) as ledger:
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
         # A root that was moved is where it was found, not where the sweep was registered.

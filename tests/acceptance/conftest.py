@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -250,18 +250,24 @@ class Project:
                 return pid
         raise AssertionError(f"no trainer runs in job {job_id}")
 
-    def freeze(self, job_id: str, batch_id: str) -> tuple[int, AttemptRow]:
-        """Stop the trainer of a job in the middle of a slot. Returns its pid and what it was at."""
-        pid = self.trainer_pid(job_id)
+    def freeze(self, job_ids: Iterable[str], batch_id: str) -> dict[str, tuple[int, AttemptRow]]:
+        """Stop the trainers of jobs, each in the middle of a slot. Returns pid and what it was at, by job.
+
+        All are stopped at once and only those that hold no slot go on for a moment: no job takes the others' slots.
+        """
+        pids = {job_id: self.trainer_pid(job_id) for job_id in job_ids}
         for _ in range(100):
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.5)  # what it had sent to the server before still takes effect
-            for attempt in self.ledger.attempts(batch_id):
-                if attempt.job_id == job_id and attempt.state == "running" and attempt.run_id is not None:
-                    return pid, attempt
-            os.kill(pid, signal.SIGCONT)
+            for pid in pids.values():
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.5)  # what they had sent to the server before still takes effect
+            running = [a for a in self.ledger.attempts(batch_id) if a.state == "running" and a.run_id is not None]
+            held = {a.job_id: (pids[a.job_id], a) for a in running if a.job_id in pids}
+            if held.keys() == pids.keys():
+                return {job_id: held[job_id] for job_id in pids}
+            for job_id in pids.keys() - held.keys():
+                os.kill(pids[job_id], signal.SIGCONT)
             time.sleep(0.1)
-        raise AssertionError(f"{job_id} holds no slot")
+        raise AssertionError(f"{sorted(pids.keys() - held.keys())} hold no slot")
 
     def check_budget(self, batch_id: str, n_trials: int) -> None:
         """Exactly the budget: in the ledger, in the study, on disk; nothing is left running."""

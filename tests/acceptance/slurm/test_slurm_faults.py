@@ -18,7 +18,7 @@ def frozen_workers(project, n_trials, n_jobs):
     project.submit_sweep(BATCH, n_trials, n_jobs)
     project.wait_for_slots(BATCH, n_jobs)
     jobs = sorted(worker.job_id for worker in project.ledger.workers(BATCH))
-    return {job_id: project.freeze(job_id, BATCH) for job_id in jobs}
+    return project.freeze(jobs, BATCH)
 
 
 def attempts_of(project, state):

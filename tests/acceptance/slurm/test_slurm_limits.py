@@ -22,7 +22,7 @@ def killed(project, batch_id):
     """Kill the one worker of a sweep in the middle of its slot. Returns its job."""
     project.wait_for_slots(batch_id, 1)
     [worker] = [w for w in project.ledger.workers(batch_id) if w.live]
-    pid, _ = project.freeze(worker.job_id, batch_id)
+    pid, _ = project.freeze([worker.job_id], batch_id)[worker.job_id]
     os.kill(pid, signal.SIGKILL)
     return worker.job_id
 
