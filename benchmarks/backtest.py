@@ -28,7 +28,7 @@ from trainer.contract import command_line
 from trainer.contract.config.settings import Config, load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import RunMetrics, Scores
+from trainer.contract.records.metrics import LABELS, RunMetrics, Scores
 from trainer.contract.words import Objective, Target
 from trainer.evaluation.ceilings import TRUE_OUTLOOK
 from trainer.run import holdout, pipeline
@@ -102,7 +102,7 @@ def by_baseline(found: Mapping[str, RunMetrics]) -> str:
     for name in next(iter(found.values())).gains:
         gains = {o: [metrics.gains[name][o].mean for metrics in found.values()] for o in Objective}
         cells = [f"{np.mean(g):+.3f} ({sum(x > 0 for x in g)} of {len(g)})" for g in gains.values()]
-        rows.append([name, *cells])
+        rows.append([LABELS.get(name, name), *cells])
     return text_table(["mean gain over", *Objective], rows)
 
 

@@ -27,8 +27,8 @@ import msgspec
 
 from benchmarks.process_tree import Usage, measure
 from benchmarks.setting import CONFIG, Checkout, checkout, fresh_folder, heading, here, own_database, show
-from launcher.commands.parser import count
 from trainer.contract import command_line
+from trainer.contract.command_line import count
 from trainer.contract.errors import UserError
 from trainer.contract.paths.outputs import OutputsRoot, RunPaths
 from trainer.contract.records.metrics import RunMetrics

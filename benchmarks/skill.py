@@ -1,7 +1,7 @@
 """`python -m benchmarks.skill --data data/nba`: does the ranker beat the standings, and how sure is that?
 
 Trains one run per target with the configuration's own settings (or reads finished runs: `--run FOLDER`) and prints, for
-the validation seasons, the stack beside every plain baseline: gain and 95 % interval (paired block bootstrap over
+the validation seasons, the stack beside every baseline: gain and 95 % interval (paired block bootstrap over
 dates), the same by third of the season, what the stack would lose without each model, championship odds beside naive
 ones and, for a league that knows its true strengths, the ceiling. `--holdout` adds the held-out
 season, which should be read once, when everything else is decided.
@@ -22,7 +22,7 @@ from trainer.contract import command_line
 from trainer.contract.config.settings import load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import Gain, RunMetrics, Scores
+from trainer.contract.records.metrics import LABELS, Gain, RunMetrics, Scores
 from trainer.contract.records.odds import TitleOdds
 from trainer.contract.words import Objective, Target
 from trainer.run import holdout as held_out
@@ -80,13 +80,14 @@ def train(args: argparse.Namespace) -> Iterator[tuple[str, RunMetrics]]:
 
 def figures(metrics: RunMetrics) -> str:
     """Every ranker by every objective."""
-    rows = [[name, *_row(scores)] for name, scores in {**metrics.models, **metrics.baselines}.items()]
+    both = {**metrics.models, **metrics.baselines}
+    rows = [[LABELS.get(name, name), *_row(scores)] for name, scores in both.items()]
     return text_table(["ranker", *Objective], rows)
 
 
 def gains(metrics: RunMetrics) -> str:
     """The stack's gain over each baseline."""
-    rows = [[name, *(_interval(of[o]) for o in Objective)] for name, of in metrics.gains.items()]
+    rows = [[LABELS.get(name, name), *(_interval(of[o]) for o in Objective)] for name, of in metrics.gains.items()]
     won = sum(all(of[o].mean > 0 for of in metrics.gains.values()) for o in Objective)
     return (
         f"{text_table(['gain over', *Objective], rows)}\nbeats every baseline on {won} of {len(Objective)} objectives"

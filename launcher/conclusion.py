@@ -13,25 +13,29 @@ from launcher.containers.settings import Container
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 
+FIGURES_REST_S = 300.0
+"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
+
 
 def analyse(
     outputs: OutputsRoot,
     batch_ids: Sequence[str],
     ledger: Ledger,
     say: Callable[[str], object],
-    rest_s: float = 0.0,
+    *,
+    resting: bool = False,
 ) -> None:
     """Write the analysis of all sweeps of the outputs root: those of a plan in its order, then any others.
 
-    `say` is told of plots that could not be drawn. With `rest_s`, plots that were drawn within so many seconds are left
-    as they are.
+    `say` is told of plots that could not be drawn. With `resting`, plots that were drawn a short while ago are left as
+    they are.
     """
     from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
     from launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
-    write_analysis(ledger, [*planned, *others], outputs, say, rest_s)
+    write_analysis(ledger, [*planned, *others], outputs, say, FIGURES_REST_S if resting else 0.0)
 
 
 def conclude(
@@ -41,6 +45,7 @@ def conclude(
     *,
     changed: bool,
     held_out: bool,
+    noise: bool,
     container: Container | None,
     say: Callable[[str], None],
 ) -> bool:
@@ -52,6 +57,7 @@ def conclude(
         ledger: Where they are registered.
         changed: Tables were written since the plots were drawn.
         held_out: Read the held-out season for the best runs, unless that was done.
+        noise: Measure with more seeds how far chance moves the value of the best runs, unless that was done.
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
 
@@ -65,6 +71,11 @@ def conclude(
 
         found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
         unread, changed = found.unread, changed or found.read > 0
+    if noise:
+        from launcher.noise import measure_noise  # noqa: PLC0415 - as above
+
+        measured = measure_noise(ledger, outputs, batch_ids, container=container, say=say)
+        changed = changed or measured > 0
     from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
     if changed or not up_to_date(ledger, outputs):

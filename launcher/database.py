@@ -19,14 +19,17 @@ import psycopg2
 from launcher.postgres import server
 from launcher.postgres.lock import in_use, used_by_nobody
 from trainer.contract.command_line import say as say_line
-from trainer.contract.database import address, faults
+from trainer.contract.database import address, patience
 from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
 
 _aside = partial(say_line, aside=True)
+LOOK_PATIENCE_S = 30.0
+"""For who only looks: a person, or a program that asks again."""
 PROJECT = Path()
 """The folder that `.postgres/` lies in."""
 
@@ -66,22 +69,27 @@ def database_for_jobs(outputs: OutputsRoot) -> Iterator[str]:
 
 
 @contextmanager
-def database_with_sweeps(outputs: OutputsRoot | None = None) -> Iterator[str]:
+def database_with_sweeps(outputs: OutputsRoot | None = None, patience_s: float | None = None) -> Iterator[str]:
     """Give the URL of a database to look at or to steer sweeps in. Makes no new one, and none the current one.
 
     Args:
         outputs: Whose database, on the embedded server; None: the current one.
+        patience_s: How long a configured server that is away is waited for; None: as long as workers wait.
 
     Raises:
         DatabaseError: nothing has run here yet, or not in this outputs root, or the database cannot be reached.
     """
     if address.configured():
-        yield _configured()
+        yield _configured(patience_s)
         return
     if not EmbeddedServerPaths.of(PROJECT).data.exists():
         raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
     with _embedded_server(_aside):
-        yield server.url(PROJECT, outputs)
+        url = server.url(PROJECT, outputs)
+        with Ledger(url) as ledger:
+            if not ledger.is_there():  # the server is up, and nothing has run
+                ledger.prepare()
+        yield url
 
 
 def named_root(folder: Path | None) -> OutputsRoot | None:
@@ -98,9 +106,10 @@ def named_root(folder: Path | None) -> OutputsRoot | None:
     return None if folder is None else OutputsRoot(folder)
 
 
-def _configured() -> str:
+def _configured(patience_s: float | None = None) -> str:
+    """The URL that the environment names, of a server that is waited for when it is away."""
     url = address.database_url()
-    faults.check(url)
+    patience.reach(url, patience.PATIENCE_S if patience_s is None else patience_s, _aside)
     return url
 
 
@@ -136,7 +145,10 @@ def _stop(url: str) -> str:
         if user := _user(url) if free else "another command uses it":
             return f"database: left running, {user} (`python -m launcher db down` stops it)"
         server.down(PROJECT)
-    return "database: stopped; its data stays in .postgres/"
+    folder, here = EmbeddedServerPaths.of(PROJECT).folder, PROJECT.absolute()
+    return (
+        f"database: stopped; its data stays in {folder.relative_to(here) if folder.is_relative_to(here) else folder}/"
+    )
 
 
 def _user(url: str) -> str:

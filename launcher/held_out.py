@@ -6,14 +6,11 @@ whatever run, is left alone: choosing again after a look would make the figure w
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from launcher.containers.contained import contained
+from launcher.containers.contained import run_to_end
 from launcher.containers.settings import Container
 from launcher.report.reading import read_sweeps
 from launcher.report.trials import best_of_target, comparable, trials_of_target
@@ -56,7 +53,7 @@ def read_held_out(
     if not chosen:
         return HeldOut(0, 0)
     beside = _Beside(meanwhile)
-    problem = _evaluate([run.folder for run in chosen], container)
+    problem = run_to_end(container, holdout([run.folder for run in chosen]))
     read = [run for run in chosen if run.holdout.exists()]
     if problem:
         unread = ", ".join(run.folder.name for run in chosen if run not in read)
@@ -103,17 +100,3 @@ class _Beside(threading.Thread):
         self.join()
         if self._error is not None:
             raise self._error
-
-
-def _evaluate(folders: Sequence[Path], container: Container | None) -> str | None:
-    """Run the trainer's command, once for all runs: it starts for longer than it reads. Returns what went wrong."""
-    with contained(container, holdout(folders), {}) as launch:
-        merged = {**os.environ, **launch.environment}
-        environment = {name: value for name, value in merged.items() if value is not None}
-        try:
-            done = subprocess.run(
-                launch.arguments, env=environment, capture_output=True, text=True, errors="replace", check=False
-            )
-        except OSError as error:
-            return f"{launch.arguments[0]}: {error.strerror}"
-    return None if done.returncode == 0 else done.stderr.strip()

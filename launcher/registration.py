@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from launcher.plan import Plan
 from trainer.contract.errors import UserError
@@ -21,16 +21,33 @@ def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
         ledger.retry(spec.batch_id)
 
 
+def too_few_connections(ledger: Ledger, n_workers: int) -> str | None:
+    """What to say before a plan begins whose workers will have to take turns; None when each has a connection.
+
+    Args:
+        ledger: connected, so that this launcher counts.
+        n_workers: that shall be at work at once.
+    """
+    found = ledger.connections()
+    if n_workers <= found.for_workers:
+        return None
+    return (
+        f"the database's server takes {found.most} connections, and there are {found.taken}: of {n_workers} workers "
+        f"{n_workers - max(1, found.for_workers)} wait for their turn. Nothing is lost by it; more at once need a "
+        "larger max_connections (or CONNECTION LIMIT of role and database) of the server."
+    )
+
+
 @contextmanager
 def exclusively(plan: Plan, ledger: Ledger) -> Iterator[None]:
     """Keep other launchers away from the plan's sweeps; the database lets go when this process dies.
 
     Raises:
-        UserError: another launcher has one of them.
+        UserError: another launcher has one of them, or has taken it while the database was out of reach for this one.
     """
     with ExitStack() as stack:
         for spec in plan.sweeps:
-            if not stack.enter_context(ledger.building(_lock(spec.batch_id))):
+            if not stack.enter_context(_launching(ledger, spec.batch_id)):
                 raise UserError(
                     f"another launcher is running the sweep {spec.batch_id}. Watch it with `python -m launcher status "
                     f"--watch`, or stop it with Ctrl-C there or `python -m launcher cancel {spec.batch_id}`."
@@ -43,11 +60,15 @@ def when_alone(ledger: Ledger, batch_ids: Sequence[str]) -> Iterator[None]:
     """Wait until no launcher is at these sweeps, and keep others from them."""
     with ExitStack() as stack:
         for batch_id in batch_ids:
-            while not stack.enter_context(ledger.building(_lock(batch_id))):
+            while not stack.enter_context(_launching(ledger, batch_id)):
                 time.sleep(1)
         yield
 
 
-def _lock(batch_id: str) -> str:
-    """What a launcher at a sweep holds."""
-    return f"launcher:{batch_id}"
+def _launching(ledger: Ledger, batch_id: str) -> AbstractContextManager[bool]:
+    """Whether no other launcher is at a sweep; none is, then, for the length of the block."""
+    return ledger.keeping(
+        f"launcher:{batch_id}",
+        f"another launcher has taken over the sweep {batch_id} while this one was cut off from the database. "
+        "This one stops; `python -m launcher status --watch` shows how the sweep goes on.",
+    )

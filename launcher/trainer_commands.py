@@ -24,6 +24,16 @@ def holdout(runs: Sequence[Path]) -> list[str]:
     return ["-m", "trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]
 
 
+def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
+    """The configurations of finished runs with more seeds."""
+    return ["-m", "trainer", "noise", *(word for run in runs for word in ("--run", str(run))), "--seeds", str(n_seeds)]
+
+
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
     return ["-m", "trainer", "data", "demo", "--into", into]
+
+
+def precision(amp: str, device: str) -> list[str]:
+    """Whether this machine has what `training.amp` and `training.device` ask for."""
+    return ["-m", "trainer", "precision", "--amp", amp, "--device", device]

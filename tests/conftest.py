@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 from psycopg2 import sql
@@ -24,10 +25,15 @@ from trainer.contract.config import settings as configuration
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import Ledger, study
+from trainer.contract.ledger import Ledger, optuna_storage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
+
+# No example has to be quick on a machine that is busy; in CI they are the same every time.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 WORKERS = SUPPORT / "null_workers.py"
 
@@ -65,8 +71,7 @@ def database_template(postgres_server: str) -> Iterator[str]:
         url = url_text.with_database(postgres_server, name)
         with Ledger(url, patience_s=5) as ledger:
             ledger.prepare()
-        with study.opened(url, new=True):
-            pass
+            ledger.connection.work(optuna_storage.make_tables)
         yield name
 
 

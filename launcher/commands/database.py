@@ -1,17 +1,22 @@
-"""`python -m launcher db up|down|status|url`: the embedded PostgreSQL from the command line."""
+"""`python -m launcher db …`: the embedded PostgreSQL from the command line, and backups of any database of ours."""
 
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 
-from launcher.database import connections_of_others, named_root
+from launcher.database import PROJECT, connections_of_others, database_for_command, database_with_sweeps, named_root
+from launcher.postgres import backup as backups
 from launcher.postgres import server
+from launcher.report.folders import run_folders
 from trainer.contract.command_line import say
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
-from trainer.contract.errors import DatabaseError
+from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.ledger import Ledger, roots
+from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
 
 
@@ -57,3 +62,40 @@ def url(args: argparse.Namespace) -> None:
     outputs = named_root(args.outputs)
     found = address.database_url() if address.configured() else server.url(Path(), outputs)
     say(url_text.sqlalchemy_url(found) if args.sqlalchemy else found)
+
+
+def backup(args: argparse.Namespace) -> None:
+    """`launcher db backup`."""
+    with database_with_sweeps(named_root(args.outputs)) as found:
+        backups.backup(found, args.file)
+        with Ledger(found) as ledger:
+            n_sweeps = len(ledger.all_progress())
+    say(f"{args.file}: {n_sweeps} sweeps and their studies; only you can read it")
+
+
+def restore(args: argparse.Namespace) -> None:
+    """`launcher db restore`."""
+    with _restored(named_root(args.outputs)) as found:
+        backups.restore(found, args.file, replace=args.replace)
+        with Ledger(found) as ledger:
+            say(f"{args.file}: restored, {len(ledger.all_progress())} sweeps. Run ids go on after the highest folder.")
+            for known in ledger.outputs_roots():
+                if roots.is_root(Path(known.path), known.root_id):
+                    for said in run_folders(ledger, OutputsRoot(Path(known.path))).sentences():
+                        say(f"{known.path}: {said}")
+
+
+def _restored(outputs: OutputsRoot | None) -> AbstractContextManager[str]:
+    """The database to restore: the one that is there, or a new one of an outputs root.
+
+    Raises:
+        ConfigError: neither is known.
+    """
+    if outputs is not None:
+        return database_for_command(outputs, partial(say, aside=True))
+    if not address.configured() and not EmbeddedServerPaths.of(PROJECT).data.exists():
+        raise ConfigError(
+            "no database here yet, and which outputs root the backup is of is not known: --outputs DIR names it, "
+            "or set DATABASE_URL"
+        )
+    return database_with_sweeps()

@@ -8,14 +8,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 EXECUTORS = ("local", "slurm", "debug")
+LOOKS = (
+    "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
+    "and for all other commands, it is ten minutes."
+)
 ORDERS = ("sequential", "parallel")
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 E = TypeVar("E", bound=StrEnum)
@@ -38,12 +42,14 @@ def parser() -> argparse.ArgumentParser:
     _add_budget(run)
     _add_config(run)
     _add_running(run)
+    _add_noise(run)
     run.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
 
     phase1 = commands.add_parser("phase1", help="all of Phase I, `run phase1`: twelve sweeps, then the rolling sweep")
     _add_budget(phase1)
     _add_config(phase1)
     _add_running(phase1)
+    _add_noise(phase1)
     phase1.set_defaults(handler=imported_when_called("launcher.commands.run", "run"), plan="phase1")
 
     plan = commands.add_parser("plan", help="print a plan; touches nothing")
@@ -55,10 +61,12 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_config(report)
+    report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
     _add_watching(commands)
+    _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
     return top
@@ -77,7 +85,7 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
     to.add_argument("--method", type=one_of(Method), metavar=_names(Method), help="(the plan's, or optuna)")
     to.add_argument("--sampler", type=one_of(Sampler), metavar=_names(Sampler), help="of method optuna (tpe)")
     to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
-    to.add_argument("--n-jobs", type=count, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
+    to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",
@@ -96,20 +104,29 @@ def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
     to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
-    to.add_argument("--workers-per-gpu", type=count, metavar="N", help="on this machine: so many share a GPU")
+    to.add_argument("--workers-per-gpu", type=workers, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
     to.add_argument("--no-share", dest="share", action="store_false", help="train every trial alone; the same results")
     to.add_argument("--dry-run", action="store_true", help="print the plan and touch nothing")
 
 
+def _add_noise(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--noise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="at the end, five more seeds of the best configurations: how much is chance (on)",
+    )
+
+
 def _add_watching(commands: Commands) -> None:
-    status = commands.add_parser("status", help="sweeps and workers, from the ledger")
+    status = commands.add_parser("status", help="sweeps and workers, from the ledger", description=LOOKS)
     status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
     status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
 
-    logs = commands.add_parser("logs", help="what the workers of a sweep say")
+    logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
@@ -136,9 +153,22 @@ def _add_watching(commands: Commands) -> None:
     retry.set_defaults(handler=imported_when_called("launcher.commands.watch", "retry"))
 
 
+def _add_roots(commands: Commands) -> None:
+    group = commands.add_parser("outputs", help="whose an outputs root is, after a copy or the loss of a database")
+    ways = group.add_subparsers(required=True, metavar="adopt|separate")
+    helps = {
+        "adopt": "the database goes on with this folder, in place of a copied original or of a database that is lost",
+        "separate": "make a copy an outputs root of its own",
+    }
+    for way, said in helps.items():
+        to = ways.add_parser(way, help=said)
+        to.add_argument("outputs", type=path, metavar="DIR")
+        to.set_defaults(handler=imported_when_called("launcher.commands.outputs", way))
+
+
 def _add_database(commands: Commands) -> None:
     group = commands.add_parser("db", help="the embedded PostgreSQL server, in .postgres/")
-    steps = group.add_subparsers(required=True, metavar="up|down|status|url")
+    steps = group.add_subparsers(required=True, metavar="up|down|status|url|backup|restore")
     up = steps.add_parser("up", help="start it unless it runs")
     up.add_argument(
         "--listen",
@@ -159,6 +189,14 @@ def _add_database(commands: Commands) -> None:
         "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
     )
     url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+    backup = steps.add_parser("backup", help="write all of a database to a file, while it is in use, too")
+    restore = steps.add_parser("restore", help="put a backup into a database that nobody uses")
+    for step in (backup, restore):
+        step.add_argument("file", type=path, metavar="FILE")
+        _add_outputs(step)
+    restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
+    backup.set_defaults(handler=imported_when_called("launcher.commands.database", "backup"))
+    restore.set_defaults(handler=imported_when_called("launcher.commands.database", "restore"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:
@@ -194,11 +232,11 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
     return convert
 
 
-def count(text: str) -> int:
-    """A whole number, at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
-    return int(text)
+def workers(text: str) -> int:
+    """A number of workers at once."""
+    if (number := count(text)) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {MOST_WORKERS}")
+    return number
 
 
 def _names(kind: type[StrEnum]) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from launcher.database import database_with_sweeps
+from launcher.commands.outputs import ledger_of
 from launcher.report.analysis import write_analysis
 from launcher.report.reading import registered
 from launcher.report.sweep_files import write_sweep_results
 from trainer.contract.command_line import say
 from trainer.contract.config.settings import load_config
-from trainer.contract.errors import SweepChangedError, UserError, suggest
-from trainer.contract.ledger import Ledger
+from trainer.contract.errors import DatabaseError, SweepChangedError, UserError, suggest
 from trainer.contract.paths.outputs import OutputsRoot
 
 
@@ -25,25 +24,38 @@ def report(args: argparse.Namespace) -> None:
     Raises:
         UserError: when the outputs root has no sweeps, or not the one that was asked for.
     """
-    outputs = OutputsRoot(Path(load_config(args.config, args.set).paths.outputs))
-    with database_with_sweeps(outputs) as url, Ledger(url) as ledger:
+    outputs = OutputsRoot(args.outputs or Path(load_config(args.config, args.set).paths.outputs))
+    try:
+        _report(outputs, args.batch_id)
+    except DatabaseError as error:
+        raise DatabaseError(f"{error}{_tables(outputs)}") from None
+
+
+def _report(outputs: OutputsRoot, only: str | None) -> None:
+    with ledger_of(outputs) as ledger:
         ledger.prepare()
         known = registered(ledger, outputs)
         if not known:
-            raise UserError(
-                f"{outputs.root}: the ledger has no sweeps of this outputs root (--set paths.outputs=FOLDER)"
+            raise DatabaseError(
+                f"{outputs.root}: the ledger has no sweeps of this outputs root (--set paths.outputs=FOLDER)."
             )
-        if args.batch_id is not None and args.batch_id not in known:
-            raise UserError(
-                f"--batch-id {args.batch_id}: no such sweep in {outputs.root}: {suggest(args.batch_id, known)}"
-            )
-        for batch_id in [args.batch_id] if args.batch_id else known:
+        if only is not None and only not in known:
+            raise UserError(f"--batch-id {only}: no such sweep in {outputs.root}: {suggest(only, known)}")
+        for batch_id in [only] if only else known:
             try:
                 write_sweep_results(ledger, batch_id, outputs)
             except SweepChangedError as error:
-                if args.batch_id:
+                if only:
                     raise
                 say(f"left out: {error}")
                 continue
             say(str(outputs.sweep(batch_id).folder))
         say(str(write_analysis(ledger, known, outputs, say)))
+
+
+def _tables(outputs: OutputsRoot) -> str:
+    """Which tables there are all the same."""
+    there = [name for name in outputs.sweep_names() if outputs.sweep(name).results.exists()]
+    if not there:
+        return ""
+    return f" Tables of an earlier report are in {outputs.sweeps} and stay as they are: {', '.join(there)}."

@@ -16,7 +16,7 @@ import msgspec
 from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
 from launcher.plan import Plan, awaits_demo_league
-from launcher.trainer_commands import demo_league, work
+from launcher.trainer_commands import demo_league, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import Config, load_with_origin
@@ -87,10 +87,11 @@ def _budget(args: argparse.Namespace) -> Budget:
 
 
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
-    """Run a plan; a `whole` one ends with the held-out season."""
+    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds."""
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
+    noise = whole and args.noise
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
@@ -99,7 +100,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole)
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole, noise)
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:
@@ -119,7 +120,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            return run_plan(plan, ledger, executor, screen, WrittenReports(plan, ledger, screen.say, inside, whole))
+            reports = WrittenReports(plan, ledger, screen.say, inside, whole, noise)
+            return run_plan(plan, ledger, executor, screen, reports)
 
 
 def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:
@@ -140,13 +142,16 @@ def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) ->
     """Where the workers run on this machine.
 
     Raises:
-        ConfigError: the debugger's worker in a container, or more workers than the GPUs have room for.
+        ConfigError: the debugger's worker in a container, a device that is not here, or more workers than the GPUs
+            have room for.
     """
     from launcher.jobs import devices  # noqa: PLC0415 - only for this
     from launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
 
     if args.executor == "debug" and inside:
         raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")
+    if not inside:
+        _check_precision(plan.config)
     worker = partial(work, share=args.share)
     if args.executor == "debug":
         return DebugExecutor(worker)
@@ -160,3 +165,18 @@ def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) ->
         peak_mb = devices.measured_peak_mb(plan.outputs)
         devices.check(found, plan.n_jobs, args.workers_per_gpu, peak_mb)
     return LocalExecutor(plan.n_jobs, worker, inside, args.workers_per_gpu, found)
+
+
+def _check_precision(config: Config) -> None:
+    """Ask the trainer for what not every machine has, so that no worker has to find out.
+
+    Raises:
+        ConfigError: in the trainer's words.
+    """
+    training = config.training
+    if training.device != "cuda" and training.amp != "fp16":
+        return
+    command = [sys.executable, *precision(training.amp, training.device)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigError(done.stderr.strip().removeprefix("error: "))

@@ -9,18 +9,24 @@ import argparse
 import sys
 import textwrap
 import time
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from launcher.database import database_with_sweeps, named_root
+from launcher import database
+from launcher.commands.outputs import ledger_of
+from launcher.database import named_root
 from launcher.jobs.logs import follow, last_words, logs_of, tail
+from launcher.report.folders import RunFolders, run_folders
 from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
+from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.errors import UserError
-from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow
+from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, roots
 from trainer.contract.ledger.registration import stored
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
@@ -29,10 +35,12 @@ WATCH_S = 2.0
 
 def status(args: argparse.Namespace) -> None:
     """`launcher status`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    patience_s = PATIENCE_S if args.watch else database.LOOK_PATIENCE_S
+    with ledger_of(named_root(args.outputs), patience_s) as ledger:
         slurm = _slurm(ledger)
         while True:
-            text = _as_json(ledger, slurm) if args.json else status_table(ledger, slurm)
+            folders = _folders(ledger, args.outputs)
+            text = _as_json(ledger, slurm, folders) if args.json else status_table(ledger, slurm, folders)
             if args.watch and sys.stdout.isatty():
                 sys.stdout.write("\x1b[H\x1b[2J")
             say(text)
@@ -44,29 +52,39 @@ def status(args: argparse.Namespace) -> None:
                 return
 
 
-def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
-    """Every sweep, the workers that live or hold a slot, and what is in SLURM's queue."""
+def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Path, RunFolders | None]) -> str:
+    """Every sweep, the workers that live or hold a slot, what is in SLURM's queue, and which folders are not as told.
+
+    Args:
+        ledger: What is asked.
+        slurm: The queue, where there is one.
+        folders: By outputs root; None for one that is not on this machine.
+    """
     sweeps = ledger.all_progress()
     jobs = slurm.look() if slurm else []
     queued = {job.batch_id for job in jobs}
     if not sweeps:
         return "no sweeps yet"
+    missing = _missing(folders)
     header = ["sweep", "trials", "failed", "running", "workers", "best", "run", "state"]
     rows = [
         [
             sweep.batch_id,
-            f"{sweep.done}/{sweep.n_trials}",
+            f"{sweep.done - missing[sweep.batch_id]}/{sweep.n_trials}",
             sweep.failed,
             sweep.running,
             sweep.live_workers,
             None if sweep.best_value is None else f"{sweep.best_value:.4f}",
             None if sweep.best_run_id is None else run_name(sweep.best_run_id),
-            state(sweep, queued=sweep.batch_id in queued),
+            state(sweep, queued=sweep.batch_id in queued, missing=missing[sweep.batch_id]),
         ]
         for sweep in sweeps
     ]
-    roots = ", ".join(root.path for root in ledger.outputs_roots())
-    table = f"outputs: {roots}\n{text_table(header, rows)}"
+    places = ", ".join(f"{place}{'' if found else ' (not on this machine)'}" for place, found in folders.items())
+    table = f"outputs: {places}\n{text_table(header, rows)}"
+    if (now := ledger.connections()).short:
+        table += f"\nthe server takes {now.most} connections, and there are {now.taken}: other workers wait for a turn"
+    table += "".join(f"\n\n{said}" for found in folders.values() if found for said in found.sentences())
     if slurm:
         table += f"\n\n{slurm.problem or queue.table(jobs)}"
         table += "".join(
@@ -82,8 +100,27 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None = None) -> str:
     return f"{table}\n\n{text_table(header, at_work)}"
 
 
-def state(sweep: SweepProgress, *, queued: bool = False) -> str:
-    """`sweep.standing`, or `queued` for one that waits for its jobs in SLURM's queue."""
+def _folders(ledger: Ledger, chosen: Path | None) -> dict[Path, RunFolders | None]:
+    """The outputs roots of all sweeps, and how their folders differ from the ledger; None where that is not seen."""
+    found: dict[Path, RunFolders | None] = {}
+    for known in ledger.outputs_roots():
+        # A root that was moved is where it was found, not where a sweep was registered.
+        place = chosen if chosen and roots.is_root(chosen, known.root_id) else Path(known.path)
+        here = roots.is_root(place, known.root_id)
+        found[place] = run_folders(ledger, OutputsRoot(place)) if here else None
+    return found
+
+
+def _missing(folders: Mapping[Path, RunFolders | None]) -> Counter[str]:
+    """How many of a sweep's complete runs have no folder."""
+    gone = [found.missing for found in folders.values() if found]
+    return Counter({batch_id: len(ids) for missing in gone for batch_id, ids in missing.items()})
+
+
+def state(sweep: SweepProgress, *, queued: bool = False, missing: int = 0) -> str:
+    """`sweep.standing`, or `queued` for one that waits for its jobs in SLURM's queue; and how many runs are gone."""
+    if missing:
+        return f"{state(sweep, queued=queued)}, {missing} missing"
     return "queued" if queued and sweep.standing in {"waiting", "stopped"} else sweep.standing
 
 
@@ -95,7 +132,8 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 def logs(args: argparse.Namespace) -> None:
     """`launcher logs`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    patience_s = PATIENCE_S if args.follow else database.LOOK_PATIENCE_S
+    with ledger_of(named_root(args.outputs), patience_s) as ledger:
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
         # A root that was moved is where it was found, not where the sweep was registered.
         outputs = OutputsRoot(args.outputs or registered)
@@ -115,7 +153,7 @@ def logs(args: argparse.Namespace) -> None:
 
 def cancel(args: argparse.Namespace) -> None:
     """`launcher cancel`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    with ledger_of(named_root(args.outputs)) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
         for sweep in unfinished:
@@ -136,7 +174,7 @@ def forget(args: argparse.Namespace) -> None:
     Raises:
         UserError: workers are at one of the sweeps.
     """
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    with ledger_of(named_root(args.outputs)) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
         if busy:
@@ -152,7 +190,7 @@ def forget(args: argparse.Namespace) -> None:
 
 def retry(args: argparse.Namespace) -> None:
     """`launcher retry`."""
-    with database_with_sweeps(named_root(args.outputs)) as url, Ledger(url) as ledger:
+    with ledger_of(named_root(args.outputs)) as ledger:
         before = ledger.progress(args.batch_id)
         ledger.retry(args.batch_id)
         opened = f"{before.failed} failed slots get new attempts" if before.failed else "nothing to retry"
@@ -181,14 +219,24 @@ def _slurm(ledger: Ledger) -> queue.SlurmWatch | None:
     return queue.SlurmWatch(tokens) if tokens else None
 
 
-def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None) -> str:
+def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Path, RunFolders | None]) -> str:
     sweeps = ledger.all_progress()
     jobs = slurm.look() if slurm else []
     queued = {job.batch_id for job in jobs}
+    missing = _missing(folders)
     data: dict[str, Any] = {
         "sweeps": [
-            {**msgspec.to_builtins(sweep), "state": state(sweep, queued=sweep.batch_id in queued)} for sweep in sweeps
+            {
+                **msgspec.to_builtins(sweep),
+                "missing": missing[sweep.batch_id],
+                "state": state(sweep, queued=sweep.batch_id in queued, missing=missing[sweep.batch_id]),
+            }
+            for sweep in sweeps
         ],
+        "outputs": {
+            str(place): found and {"missing": found.missing, "unknown": found.unknown}
+            for place, found in folders.items()
+        },
         "jobs": [job._asdict() for job in jobs],
         "slurm_problem": slurm.problem if slurm else "",
         "ended_early": {
@@ -196,5 +244,6 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None) -> str:
             for batch_id, (log, text) in (_ended_early(ledger, slurm, sweeps) if slurm else {}).items()
         },
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
+        "connections": msgspec.to_builtins(ledger.connections()),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()

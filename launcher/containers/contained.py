@@ -129,3 +129,17 @@ def _secret(job: Mapping[str, str]) -> Iterator[Path]:
 
 def _secret_file(job: Mapping[str, str]) -> Path:
     return Path(job[FILE_VARIABLE]).absolute()
+
+
+def run_to_end(container: Container | None, words: Sequence[str]) -> str | None:
+    """Let an interpreter run `words`, and wait. Returns what it says went wrong; None when nothing did."""
+    with contained(container, words, {}) as launch:
+        merged = {**os.environ, **launch.environment}
+        environment = {name: value for name, value in merged.items() if value is not None}
+        try:
+            done = subprocess.run(
+                launch.arguments, env=environment, capture_output=True, text=True, errors="replace", check=False
+            )
+        except OSError as error:
+            return f"{launch.arguments[0]}: {error.strerror}"
+    return None if done.returncode == 0 else done.stderr.strip()

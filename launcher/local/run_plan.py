@@ -21,7 +21,8 @@ from launcher.local.executors import Executor
 from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan, PlannedSweep
-from launcher.registration import exclusively, register
+from launcher.registration import exclusively, register, too_few_connections
+from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
@@ -30,8 +31,6 @@ from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
-FIGURES_REST_S = 300.0
-"""While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
 
 
 class Reports(Protocol):
@@ -58,6 +57,8 @@ class WrittenReports:
     container: Container | None = None
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless the end of the plan is next, the analysis."""
@@ -68,7 +69,7 @@ class WrittenReports:
         ahead = names[names.index(batch_id) + 1 :]
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
-            analyse(self.plan.outputs, names, self.ledger, lambda _: None, FIGURES_REST_S)
+            analyse(self.plan.outputs, names, self.ledger, lambda _: None, resting=True)
 
     def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
@@ -78,6 +79,7 @@ class WrittenReports:
             self.ledger,
             changed=changed,
             held_out=self.whole and complete,
+            noise=self.noise and complete,
             container=self.container,
             say=self.say,
         )
@@ -113,10 +115,12 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         for spec in plan.sweeps:
             register(ledger, spec, plan.outputs)
             seen.see(ledger.progress(spec.batch_id))
+        if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
+            display.say(few)
         for i, one in enumerate(plan.planned):
             name, crew.n_jobs = one.spec.batch_id, one.n_jobs
             outcome = run_sweep(name, ledger, crew, show, later=_same_crew(plan.planned[i:])[1:])
-            outcome = _with_failures(outcome, ledger, plan.outputs)
+            outcome = _with_missing(_with_failures(outcome, ledger, plan.outputs), ledger, plan.outputs)
             if outcome.submitted or not written(plan.outputs, outcome.progress):
                 outcome = _reported(outcome, f"{name}: its tables", partial(reports.sweep, name))
                 changed = True
@@ -137,6 +141,15 @@ def _with_failures(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Ou
     if not outcome.progress.failed or outcome.problem:
         return outcome
     return replace(outcome, problem=failed_slots(ledger, outcome.progress, outputs))
+
+
+def _with_missing(outcome: Outcome, ledger: Ledger, outputs: OutputsRoot) -> Outcome:
+    """The outcome with what is to be said of complete runs whose folders are gone."""
+    gone = run_folders(ledger, outputs).missing.get(outcome.progress.batch_id)
+    if not gone or outcome.problem:
+        return replace(outcome, missing=len(gone or ()))
+    (said,) = RunFolders(missing={outcome.progress.batch_id: gone}).sentences()
+    return replace(outcome, problem=said, missing=len(gone))
 
 
 def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports, *, changed: bool) -> int:
@@ -194,7 +207,9 @@ def summary(plan: Plan, outcomes: list[Outcome]) -> str:
         now = outcome.progress
         value = None if now.best_value is None else f"{now.best_value:.4f}"
         run = None if now.best_run_id is None else run_name(now.best_run_id)
-        rows.append([spec.batch_id, f"{now.done}/{now.n_trials}", now.failed, value, run, now.standing])
+        standing = f"{now.standing}, {outcome.missing} missing" if outcome.missing else now.standing
+        trials = f"{now.done - outcome.missing}/{now.n_trials}"
+        rows.append([spec.batch_id, trials, now.failed, value, run, standing])
     table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)
     folder = plan.outputs.sweep("<sweep>").folder
     return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}"

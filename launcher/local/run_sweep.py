@@ -27,6 +27,8 @@ class Outcome:
     """Why it is not complete, and what to do next."""
     submitted: int = 0
     """Workers that were submitted for it."""
+    missing: int = 0
+    """Complete runs whose folders are gone."""
 
 
 def run_sweep(

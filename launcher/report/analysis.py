@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launcher.report.figures.files import draw_figures
-from launcher.report.markdown import Figures, section
+from launcher.report.folders import run_folders
+from launcher.report.markdown import Figures, bold, section
 from launcher.report.reading import made_from, mark, read_sweeps
 from launcher.report.sections.ceiling import ceiling_section
 from launcher.report.sections.course import failure_section, repeat_section, time_section
@@ -54,8 +55,11 @@ def write_analysis(
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     not_drawn: list[str] = []
     figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
-    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *not_drawn])
-    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + mark(source))
+    folders = map(bold, run_folders(ledger, outputs).sentences())
+    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
+    # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
+    end = mark(source) if rest_s <= 0 else ""
+    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + end)
     for problem in not_drawn:
         say(problem)
     return outputs.analysis

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+import yaml
 
-from launcher.report.trials import Importances, Sweep, Trial
+from launcher.report.folders import run_folders
+from launcher.report.trials import Importances, KeptRun, Sweep, Trial
+from trainer.contract.config.search_space import config_key
+from trainer.contract.config.yaml_files import leaves
 from trainer.contract.digests import digest, file_digest
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger, SweepProgress
@@ -20,6 +24,9 @@ from trainer.contract.ledger.rows import AttemptRow, AttemptState
 from trainer.contract.outputs_root import outputs_id
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import RunMetrics
+from trainer.contract.records.noise import Noise
+from trainer.contract.records.provenance import Provenance
+from trainer.contract.sweep.spec import SweepSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -39,10 +46,12 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def made_from(ledger: Ledger, outputs: OutputsRoot) -> str:
-    """A digest of all that the analysis of an outputs root tells of: the attempts that ended, and held-out figures."""
+    """A digest of all that the analysis of an outputs root tells of: attempts that ended, folders, held-out figures."""
     here = registered(ledger, outputs)
     sweeps = [[p.batch_id, p.ended, p.last_finished_at] for p in ledger.all_progress() if p.batch_id in here]
-    return digest([sweeps, [[path.parent.name, file_digest(path)] for path in outputs.held_out_files()]])
+    folders = run_folders(ledger, outputs)
+    differing = [folders.missing, folders.unknown]
+    return digest([sweeps, differing, [[path.parent.name, file_digest(path)] for path in outputs.held_out_files()]])
 
 
 def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
@@ -99,13 +108,43 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     paths = outputs.sweep(batch_id)
     spec = ledger.spec(batch_id)
     rungs = {row.slot: row.rung for row in ledger.slots(batch_id)}
-    ended = [row for row in ledger.attempts(batch_id) if row.state is not AttemptState.RUNNING]
+    attempts = ledger.attempts(batch_id)
+    ended = [row for row in attempts if row.state is not AttemptState.RUNNING]
+    there = paths.run_ids()
+    unknown = there - {row.run_id for row in attempts}
     return Sweep(
         spec=spec,
         standing=ledger.progress(batch_id).standing,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
         importances=read_file(paths.importances, Importances),
+        missing=frozenset(row.run_id for row in ended if row.state is AttemptState.COMPLETE and row.run_id) - there,
+        kept=tuple(run for run_id in sorted(unknown) if (run := _read_kept(run_id, spec, paths))),
     )
+
+
+def _read_kept(run_id: int, spec: SweepSpec, paths: SweepPaths) -> KeptRun | None:
+    """A run that the ledger does not know, from its folder; None when it did not complete."""
+    run = paths.run(run_id)
+    metrics, record = read_file(run.metrics, RunMetrics), read_file(run.provenance, Provenance)
+    if metrics is None:
+        return None
+    return KeptRun(
+        run_id=run_id,
+        slot=record.slot if record else None,
+        attempt=record.attempt if record else None,
+        parameters=_read_parameters(run.config, spec),
+        seconds=record.seconds if record else None,
+        metrics=metrics,
+    )
+
+
+def _read_parameters(path: Path, spec: SweepSpec) -> dict[str, Any]:
+    """What a run's configuration says of the sweep's parameters; nothing where it cannot be read."""
+    try:
+        said = dict(leaves(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return {}
+    return {name: said[config_key(name)] for name in spec.space if config_key(name) in said}
 
 
 def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
@@ -132,6 +171,7 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
         objectives=row.objectives or {},
         metrics=read_file(run.metrics, RunMetrics) if run else None,
         holdout=read_file(run.holdout, RunMetrics) if run else None,
+        noise=read_file(run.noise, Noise) if run else None,
     )
 
 

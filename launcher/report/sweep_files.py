@@ -16,8 +16,7 @@ import msgspec
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
-from launcher.report.trials import Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
-from trainer.contract.database.patience import patiently
+from launcher.report.trials import KEPT, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import AttemptState
@@ -46,13 +45,22 @@ def result_columns(sweep: Sweep) -> list[str]:
 
 
 def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
-    """A row per finished trial in the order of `result_columns`; None where a trial has no figure."""
+    """A row per finished trial in the order of `result_columns`, then those of runs that the ledger does not know.
+
+    None where a trial has no figure.
+    """
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
         settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         yield [*state, *settings, *figures, trial.seconds]
+    for run in sweep.kept:
+        scores = rankers(run.metrics)
+        figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
+        settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        value = finite(run.metrics.objectives.of(sweep.spec.objective))
+        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds]
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -76,6 +84,8 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "method": spec.method,
         "n_trials": spec.n_trials,
         "complete": len(sweep.complete),
+        "missing": sorted(sweep.missing),
+        "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
         "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
@@ -109,12 +119,12 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
         UserError: when the ledger has no such sweep.
     """
     sweep = read_sweep(ledger, batch_id, outputs)
+    study = load_study(ledger.connection, sweep.spec)
     paths = outputs.sweep(batch_id)
     _mark_ended(sweep, paths)
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    study = patiently(lambda: load_study(ledger.url, batch_id), ledger.url, ledger.connection.patience_s)
     write_json(paths.study, study_as_data(study))
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))
@@ -154,7 +164,8 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
 
 def _figures(sweep: Sweep) -> list[tuple[str, Objective]]:
     known: Sequence[str] = (*MODELS, *BASELINES)
-    seen = {name for trial in sweep.finished if trial.metrics for name in rankers(trial.metrics)}
+    measured = [*(trial.metrics for trial in sweep.finished), *(run.metrics for run in sweep.kept)]
+    seen = {name for metrics in measured if metrics for name in rankers(metrics)}
     return [(name, objective) for name in (*known, *sorted(seen - set(known))) for objective in Objective]
 
 

@@ -17,6 +17,7 @@ from trainer.contract.config.search_space import PARAMETER_KEYS
 from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
+from trainer.contract.records.noise import Noise
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Objective, Target
@@ -28,6 +29,8 @@ HEADLINE_OBJECTIVE = Objective.SPEARMAN
 
 COMPLETE = "complete"
 FAILED = "failed"
+KEPT = "kept"
+"""The state of a run that the ledger does not know, in the results table."""
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """None when the run did not complete, or when its folder is gone."""
     holdout: RunMetrics | None = None
     """On the held-out season; only for a run that was the best of its target."""
+    noise: Noise | None = None
+    """Of its configuration; only for a run that was the best of its target."""
 
     @property
     def run(self) -> str:
@@ -69,6 +74,20 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     def score(self, objective: Objective) -> float | None:
         """The stack's validation figure; None when there is none or it is not a number."""
         return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
+
+
+class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete run whose folder is there and that the ledger does not know: it was restored, replaced or forgot it.
+
+    What it was trained on may be something else than the sweep's, so it is compared with nothing.
+    """
+
+    run_id: int
+    slot: int | None
+    attempt: int | None
+    parameters: dict[str, Any]
+    seconds: float | None
+    metrics: RunMetrics
 
 
 class Importances(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +110,9 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """When the ledger was read."""
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
+    missing: frozenset[int] = frozenset()
+    """Complete runs whose folders are gone."""
+    kept: tuple[KeptRun, ...] = ()
 
     @property
     def last_finished_at(self) -> dt.datetime | None:
@@ -159,7 +181,7 @@ def finite(value: float | None) -> float | None:
 
 
 def is_model(ranker: str) -> bool:
-    """Whether a ranker is one of ours and not a plain baseline."""
+    """Whether a ranker is one of ours and not a baseline."""
     return ranker == STACK or ranker.startswith("model_")
 
 

@@ -243,17 +243,25 @@ def _submit_what_fits(now: _Now, progress: SweepProgress) -> Placed | None:
             say(f"{progress.batch_id}: no room for {n_workers} workers: {error}")
         n_workers //= 2
         if not n_workers and (freed := _free(now, progress.batch_id)):
-            say(f"{freed} leaves the queue to make room; the last job submits it again")
+            say(f"{freed}: its workers leave the queue to make room; the job after them submits them again")
             n_workers = 1
     return None
 
 
 def _free(now: _Now, healed: str) -> str | None:
-    """Take the last sweep that has not begun out of the queue. Returns its batch id, if there is one."""
+    """Take the array of the last sweep that has not begun out of the queue. Returns its batch id, if there is one.
+
+    Its finisher stays, in the array's place in the chain, and finds all trials open: so the plan keeps its order.
+    """
     for batch_id in reversed(now.site.batch_ids):
-        own = [*of(now.jobs, batch_id, "work"), *of(now.jobs, batch_id, "finish")]
-        if batch_id != healed and own and all(job.state == "PENDING" for job in own):
-            now.cluster.cancel(list(dict.fromkeys(job.array_id for job in own)))
-            now.jobs[:] = [job for job in now.jobs if job not in own]
-            return batch_id
+        arrays = of(now.jobs, batch_id, "work")
+        if batch_id == healed or not now.cluster.own_id or {job.state for job in arrays} != {"PENDING"}:
+            continue
+        before = list(dict.fromkeys(job_id for job in arrays for job_id in waits_for(job))) or [now.cluster.own_id]
+        for job in of(now.jobs, batch_id, "finish"):
+            now.cluster.let_wait(job, before)
+            now.jobs[now.jobs.index(job)] = job._replace(dependency=",".join(f"afterany:{i}" for i in before))
+        now.cluster.cancel(list(dict.fromkeys(job.array_id for job in arrays)))
+        now.jobs[:] = [job for job in now.jobs if job not in arrays]
+        return batch_id
     return None

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from launcher.conclusion import analyse, conclude
 from launcher.registration import when_alone
+from launcher.report.folders import run_folders
 from launcher.report.reading import written
 from launcher.report.sweep_files import write_sweep_results
 from launcher.slurm.chain import continue_plan, end_sweep, explain_lost_workers
@@ -26,12 +27,12 @@ def finish_sweep(site: Site, cluster: Cluster, ledger: Ledger, end: SweepEnd) ->
     with _alone_if_missing(ledger, [end.batch_id]):
         code = end_sweep(site, cluster, ledger, end)
     write_sweep_results(ledger, end.batch_id, site.outputs)
-    analyse(site.outputs, site.batch_ids, ledger, say)
+    analyse(site.outputs, site.batch_ids, ledger, say, resting=True)
     return code
 
 
 def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> int:
-    """The last job of a plan. Returns its exit code: 1 when a sweep is not complete, or something is unread."""
+    """The last job of a plan. Returns its exit code: 1 when a sweep is not complete, or something is gone or unread."""
     with _alone_if_missing(ledger, site.batch_ids):
         code = continue_plan(site, cluster, ledger, end)
     if code is not None:
@@ -47,11 +48,17 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
         ledger,
         changed=bool(unwritten),
         held_out=site.whole and not incomplete,
+        noise=site.noise and not incomplete,
         container=site.container,
         say=say,
     )
-    say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
-    return int(bool(incomplete) or not all_read)
+    folders = run_folders(ledger, site.outputs)
+    for said in folders.sentences():
+        say(said)
+    gone = [batch_id for batch_id in site.batch_ids if batch_id in folders.missing]
+    if not gone:
+        say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")
+    return int(bool(incomplete) or bool(gone) or not all_read)
 
 
 def _alone_if_missing(ledger: Ledger, batch_ids: Sequence[str]) -> AbstractContextManager[None]:

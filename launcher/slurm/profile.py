@@ -60,8 +60,8 @@ class ClusterProfile(Section, frozen=True):
     """Shell lines before the worker starts, for example `module load cuda`; one that fails ends the job."""
     python: str | None = None
     """The Python that has this project, as the nodes see it; None: the one that runs the launcher."""
-    sbatch: dict[str, str | int | bool] = {}  # noqa: RUF012 - msgspec copies it
-    """Further options of sbatch, by their long names; `true` for one without a value, `false` leaves one out."""
+    sbatch: dict[str, str | int | bool | None] = {}  # noqa: RUF012 - msgspec copies it
+    """Further options of sbatch, by their long names; `true`: one without a value; `false` or null: left out."""
     container: ContainerSettings = ContainerSettings()
     """What the worker runs in; the job around it, and with it every call of SLURM, stays outside."""
     shared_folder: str | None = None
@@ -84,12 +84,12 @@ class ClusterProfile(Section, frozen=True):
         for name, value in self.sbatch.items():
             _check_option(name, value)
         if self.mem_gb and (
-            named := sorted(name for name in MEMORY_OPTIONS if self.options.get(name, False) is not False)
+            named := sorted(name for name in MEMORY_OPTIONS if self.options.get(name) not in (None, False))
         ):
             raise ValueError(f"mem_gb ({self.mem_gb:g}) and sbatch: {named[0]} both ask for memory: keep one of them")
 
     @property
-    def options(self) -> dict[str, str | int | bool]:
+    def options(self) -> dict[str, str | int | bool | None]:
         """`sbatch`, each name as sbatch writes it."""
         return {_long_name(name): value for name, value in self.sbatch.items()}
 
@@ -111,7 +111,7 @@ def _long_name(name: str) -> str:
     return name.strip().lstrip("-").replace("_", "-")
 
 
-def _check_option(name: str, value: str | int | bool) -> None:
+def _check_option(name: str, value: str | int | bool | None) -> None:
     """Refuse an option of sbatch that is the launcher's, or would not stand on a line of its own.
 
     Raises:

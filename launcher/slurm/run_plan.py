@@ -22,7 +22,7 @@ from launcher.containers.checks import checked
 from launcher.containers.settings import Container, container, parse_container
 from launcher.database import PROJECT, database_for_jobs
 from launcher.plan import Plan
-from launcher.registration import exclusively, register
+from launcher.registration import exclusively, register, too_few_connections
 from launcher.slurm import arrays, environment, programs
 from launcher.slurm.arrays import Slurm, Submission
 from launcher.slurm.chain import submit_all
@@ -52,6 +52,8 @@ class Options:
     """Whether trials read each other's results and trained models."""
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -79,7 +81,8 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)
-    return f"{plan.table()}\n\n{_summary(site, found)}"
+        few = too_few_connections(ledger, site.n_jobs if site.sequential else sum(one.n_jobs for one in site.sweeps))
+    return "\n\n".join([plan.table(), *([few] if few else []), _summary(site, found)])
 
 
 def submit_plan(site: Site, ledger: Ledger) -> Placement:
@@ -197,6 +200,7 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         container=inside,
         share=options.share,
         whole=options.whole,
+        noise=options.noise,
     )
 
 

@@ -51,6 +51,8 @@ class Site:
     """Whether trials read each other's results and trained models."""
     whole: bool = False
     """The plan ends with the held-out season."""
+    noise: bool = False
+    """It ends with more seeds of the best configurations, too."""
 
     @property
     def batch_ids(self) -> list[str]:

@@ -170,6 +170,9 @@ def _start_accounting(cluster: Cluster) -> None:
         if cluster.max_submit:
             limit = f"MaxSubmitJobs={cluster.max_submit}"
             _ask(cluster, "sacctmgr", "-i", "-Q", "modify", "user", "root", "set", limit)
+        if cluster.wckeys:
+            keys = [f"wckeys={','.join(cluster.wckeys)}", f"defaultwckey={cluster.wckeys[0]}"]
+            _ask(cluster, "sacctmgr", "-i", "-Q", "add", "user", "root", "account=root", *keys)
 
 
 def _environment(cluster: Cluster) -> dict[str, str]:
@@ -201,9 +204,10 @@ def main() -> int:
     parser.add_argument("action", choices=["install", "missing", *ACTIONS, *NODE_ACTIONS])
     parser.add_argument("node", nargs="?", choices=[f"n{i}" for i in range(1, 100)], metavar="NODE", default="n1")
     parser.add_argument("--folder", type=Path, default=Path("/tmp/slurm1"), help="where everything lies")  # noqa: S108
-    parser.add_argument("--nodes", type=int, default=Cluster.nodes, help="at the first start, as the three below")
+    parser.add_argument("--nodes", type=int, default=Cluster.nodes, help="at the first start, as the four below")
     parser.add_argument("--max-array-size", type=int, default=Cluster.max_array_size, metavar="N")
     parser.add_argument("--max-submit", type=int, default=Cluster.max_submit, metavar="N", help="jobs of a user")
+    parser.add_argument("--wckeys", default="", metavar="KEY,KEY", help="that jobs may have, and no others")
     parser.add_argument("--no-accounting", action="store_true", help="without slurmdbd, so sacct fails")
     given = parser.parse_args()
     cluster = configuration.known(given.folder) or Cluster(
@@ -212,6 +216,7 @@ def main() -> int:
         accounting=not given.no_accounting,
         max_array_size=given.max_array_size,
         max_submit=given.max_submit,
+        wckeys=tuple(filter(None, given.wckeys.split(","))),
     )
     try:
         if given.action == "install":

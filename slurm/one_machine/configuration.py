@@ -38,6 +38,8 @@ class Cluster:
     """False: no slurmdbd, so `sacct` fails, as on many small clusters."""
     max_submit: int = 0
     """Jobs that a user may have in the queue, an array's elements each; 0: as many as they like."""
+    wckeys: tuple[str, ...] = ()
+    """Workload keys that a user may give, the first one theirs by default; none: jobs may have any, or none."""
     max_array_size: int = 1001
     """SLURM's own default; an array's indices end below it."""
     grace_s: int = 30
@@ -57,7 +59,10 @@ class Cluster:
 def known(folder: Path) -> Cluster | None:
     """The cluster that was set up in a folder, if one was."""
     path = folder / "cluster.json"
-    return Cluster(**{**json.loads(path.read_text()), "folder": folder}) if path.exists() else None
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return Cluster(**{**found, "folder": folder, "wckeys": tuple(found["wckeys"])})
 
 
 def write(cluster: Cluster) -> None:
@@ -91,19 +96,21 @@ def _values(cluster: Cluster) -> dict[str, object]:
         "last_port": node_ports[-1],
         "gres": f"Gres=gpu:pretended:{cluster.gpus}" if cluster.gpus else "",
         "accounting": _accounting_lines(cluster, accounting_port),
+        "track_wckey": "yes" if cluster.wckeys else "no",
     }
 
 
 def _accounting_lines(cluster: Cluster, port: int) -> str:
     if not cluster.accounting:
         return "AccountingStorageType=accounting_storage/none"
+    enforced = [*(["limits"] if cluster.max_submit else []), *(["wckeys"] if cluster.wckeys else [])]
     lines = {
         "Type": "accounting_storage/slurmdbd",
         "Host": "127.0.0.1",
         "Port": port,
         "Pass": cluster.folder / "run" / "munge.sock",  # AuthInfo is not used for this connection
         "TRES": "gres/gpu",
-        **({"Enforce": "limits"} if cluster.max_submit else {}),
+        **({"Enforce": ",".join(enforced)} if enforced else {}),
     }
     return "\n".join(f"AccountingStorage{key}={value}" for key, value in lines.items())
 

@@ -297,6 +297,8 @@ def until(ready: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def _study(url: str, batch_id: str):
+    from trainer.contract.ledger import Ledger
     from trainer.contract.ledger.study import load_study
 
-    return load_study(url, batch_id).get_trials(deepcopy=False)
+    with Ledger(url) as ledger:
+        return load_study(ledger.connection, ledger.spec(batch_id)).get_trials(deepcopy=False)

@@ -11,6 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from optuna.storages import RDBStorage
+
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
@@ -33,12 +35,13 @@ def run(job: TrialJob) -> TrialOutcome:
 def work() -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with Ledger(database_url(), patience_s=60) as ledger:
+    with Ledger(database_url(), patience_s=240) as ledger:
         worker = ledger.start_worker(BATCH_ID, "testhost", os.getpid(), "job_7", LEASE_S)
         result = drain(ledger, BATCH_ID, worker, run, stop, lease_s=LEASE_S)
         ledger.stop_worker(worker, result.reason)
 
 
+RDBStorage("sqlite://")  # imports SQLAlchemy and alembic once, before the forks
 logging.basicConfig(level=logging.WARNING)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for _ in sys.stdin:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
-from trainer.contract.command_line import Parser, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.config.settings import Amp, Device
 from trainer.contract.paths.user import path
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -32,7 +33,7 @@ def _add_training(commands: Commands) -> None:
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
     run.add_argument("--config", type=path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
-    run.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    run.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
     run.add_argument(
         "--no-share", action="store_true", help="train every model anew; only batches are read from the store"
     )
@@ -42,13 +43,23 @@ def _add_training(commands: Commands) -> None:
     work.add_argument(
         "--batch-id", required=True, action="append", metavar="B", help="repeated: the next one when this has ended"
     )
-    work.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    work.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
     work.add_argument("--no-share", action="store_true", help="train every trial alone")
     work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")
     holdout.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     holdout.set_defaults(handler=imported_when_called("trainer.commands.run", "holdout"))
+
+    noise = commands.add_parser("noise", help="train finished runs' configurations with more seeds")
+    noise.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
+    noise.add_argument("--seeds", type=count, default=5, metavar="N", help="how many (5)")
+    noise.set_defaults(handler=imported_when_called("trainer.commands.run", "noise"))
+
+    precision = commands.add_parser("precision", help="say on which device, and how, model A is trained here")
+    precision.add_argument("--amp", choices=get_args(Amp), default="auto", help="default: %(default)s")
+    precision.add_argument("--device", choices=get_args(Device), default="auto", help="default: %(default)s")
+    precision.set_defaults(handler=imported_when_called("trainer.commands.run", "precision"))
 
 
 def _add_cache(commands: Commands) -> None:

@@ -1,4 +1,4 @@
-"""`python -m trainer run|work|holdout`: what trains.
+"""`python -m trainer run|work|holdout|noise|precision`: what trains, and on what.
 
 Numeric libraries take the number of their threads from the environment when they are loaded; so each handler says it
 first, and imports what it needs afterwards.
@@ -38,3 +38,19 @@ def holdout(args: argparse.Namespace) -> None:
 
     for path in evaluate_holdouts(args.run):
         say(str(path))
+
+
+def noise(args: argparse.Namespace) -> None:
+    """`trainer noise`."""
+    use_threads(None)
+    from trainer.run.noise import measure_noise
+
+    for folder in args.run:
+        say(str(measure_noise(folder, args.seeds)))
+
+
+def precision(args: argparse.Namespace) -> None:
+    """`trainer precision`."""
+    from trainer.models.precision import choose_precision
+
+    say(choose_precision(args.amp, args.device).name)

@@ -55,6 +55,9 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
     print_anything()
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
+            parser.error(f"{word!a}: is not UTF-8 text")
     args = parser.parse_args(arguments)
     try:
         code = args.handler(args)
@@ -106,3 +109,10 @@ def say(text: str, *, aside: bool = False) -> None:
 def stop_talking() -> None:
     """The reader of the standard output (head, less) has gone: nothing is written any more, at exit neither."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)

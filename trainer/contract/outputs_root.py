@@ -1,17 +1,26 @@
-"""What an outputs root owns on disk, without any database: its id, and a reservation for every run id ever given."""
+"""What an outputs root owns on disk, without any database: its id, its ledger's, and a reservation for each run id."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from trainer.contract import files
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
-if TYPE_CHECKING:
-    pass
+LARGEST_RUN_ID = 2**53
+"""A larger number would be another one in JSON's readers."""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """The ledger that an outputs root belongs to."""
+
+    ledger_id: str
+    database: str
+    """For people: where it was when the root came to it."""
 
 
 def next_free(outputs: OutputsRoot, base: int) -> int:
@@ -22,15 +31,25 @@ def next_free(outputs: OutputsRoot, base: int) -> int:
         base: the first id of a new root.
 
     Raises:
-        ConfigError: the root cannot be written to.
+        ConfigError: the root cannot be written to, or has a run with the largest number that is possible.
     """
     while True:
-        run_id = max(base, outputs.highest_run_id() + 1)
+        run_id = max(base, (highest := outputs.highest_run_id()) + 1)
+        if run_id > LARGEST_RUN_ID:
+            raise ConfigError(used_up(outputs, f"the highest folder or reservation is {highest}"))
         try:
             if create_reservation(outputs, run_id):
                 return run_id
         except OSError as error:
             raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
+
+
+def used_up(outputs: OutputsRoot, why: str) -> str:
+    """What to say where no run id is left."""
+    return (
+        f"{outputs.root}: run ids end at {LARGEST_RUN_ID}, and {why}. Remove what has such a number, or use another "
+        "outputs root (--set paths.outputs=FOLDER)"
+    )
 
 
 def reserve(outputs: OutputsRoot, run_id: int) -> None:
@@ -50,10 +69,48 @@ def outputs_id(outputs: OutputsRoot) -> str:
     """The random id of an outputs root, which travels with it; made by the first who asks."""
     try:
         if not outputs.identity.exists():
-            files.create_text(outputs.identity, secrets.token_hex(8) + "\n")
+            files.create_text(outputs.identity, _new_id())
     except OSError as error:
         raise ConfigError(f"paths.outputs: {outputs.root} cannot be made or written to: {error}") from None
     return outputs.identity.read_text(encoding="utf-8").strip()
+
+
+def owner(outputs: OutputsRoot) -> Owner | None:
+    """The ledger that the root belongs to; None as long as no sweep was registered in it.
+
+    Raises:
+        ConfigError: what the root says of it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(outputs.ledger.read_bytes(), type=Owner)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigError(
+            f"{outputs.ledger}: says which database the outputs root belongs to, and cannot be read: {error}. "
+            "Removed, it is made anew for the database of the next command"
+        ) from None
+
+
+def claim(outputs: OutputsRoot, ledger: Owner) -> None:
+    """Write down whose the root is, unless it is somebody's; of all who try at once, one is believed."""
+    if not outputs.ledger.exists():
+        files.create_text(outputs.ledger, files.as_json(ledger).decode())
+
+
+def give_to(outputs: OutputsRoot, ledger: Owner) -> None:
+    """Write down whose the root is from now on."""
+    files.write_json(outputs.ledger, ledger)
+
+
+def separate(outputs: OutputsRoot) -> None:
+    """Give the root another id, and no ledger; the runs in it stay. Interrupted in between, it can be repeated."""
+    outputs.ledger.unlink(missing_ok=True)
+    files.write_text(outputs.identity, _new_id())
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8) + "\n"
 
 
 def create_reservation(outputs: OutputsRoot, run_id: int) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+MOST_WORKERS = 10_000
+"""Of a sweep at once."""
+
 
 class Direction(StrEnum):
     """Which way an objective gets better; the values are Optuna's."""

@@ -18,6 +18,9 @@ from trainer.data.limits import too_many
 from trainer.data.neutral_games import home_and_neutral
 from trainer.data.season_dates import check_dates
 
+MINUTES_OF_A_GAME = 235.0
+"""Of a team's players together: 5 times 48, less what whole minutes lose by rounding."""
+
 
 class PlayerRows(NamedTuple):
     """What is left of a player log."""
@@ -46,7 +49,7 @@ def check_team_rows(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list
     rows = set_aside(rows, "team", repairs, nba=nba)
     rows = _unique(rows, ("game_id", "team_id"), "team", repairs)
     rows = _under_one_id(rows, rows["game_id"], "team", repairs)
-    rows = _with_result(rows, repairs)
+    rows = _with_result(rows, player_rows, repairs)
     if rows.is_empty():
         raise DataError(f"team rows: no finished regular-season or playoff game is left ({'; '.join(repairs)})")
     rows = fill_team_cells(rows, player_rows, repairs)
@@ -128,11 +131,28 @@ def _difference(rows: pl.DataFrame) -> str:
     return f"{column} {first[column]} and {second[column]}"
 
 
-def _with_result(rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
-    """Leave out games without any result: a game under way has an empty WL in both rows."""
-    unfinished = rows.filter(pl.col("won").is_null().all().over("game_id"))
+def _with_result(rows: pl.DataFrame, player_rows: pl.DataFrame, repairs: list[str]) -> pl.DataFrame:
+    """Leave out games that are under way: their WL is empty in both rows, and nothing shows that they are over.
+
+    A game is over when one team has more points, both have played the minutes of a game, and the file goes on after
+    its day; its winner is then told by the points (`_result_from_points`).
+    """
+    minutes = player_rows.group_by("game_id", "team_id").agg(played=pl.col("minutes").sum())
+    asked = rows.filter(pl.col("won").is_null().all().over("game_id"))
+    asked = asked.join(minutes, on=["game_id", "team_id"], how="left")
+    is_over = (
+        (pl.col("pts").n_unique() == 2)
+        & (pl.col("played").fill_null(0.0).min() >= MINUTES_OF_A_GAME)
+        & (pl.col("date").max() < rows["date"].max())
+    )
+    over = asked.filter(is_over.over("game_id"))
+    unfinished = asked.join(over, on="game_id", how="anti")
+    if over.height:
+        repairs.append(f"team rows: {over['game_id'].n_unique()} games without a result (WL is empty) are over")
     if unfinished.height:
-        repairs.append(f"team rows: {unfinished['game_id'].n_unique()} games without a result (WL is empty) left out")
+        repairs.append(
+            f"team rows: {unfinished['game_id'].n_unique()} games without a result (WL is empty) left out as under way"
+        )
     return rows.join(unfinished, on="game_id", how="anti")
 
 

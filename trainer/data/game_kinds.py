@@ -25,6 +25,20 @@ KINDS = {
     "6": "cup final",
 }
 """By the third digit of a game id, which is the first digit of SEASON_ID."""
+SEASON_TYPE_NAMES = {
+    "preseason": "preseason",
+    "regularseason": "regular",
+    "regular": "regular",
+    "allstar": "all-star",
+    "playoffs": "playoffs",
+    "postseason": "playoffs",
+    "playin": "play-in",
+    "cupfinal": "cup final",
+    "istchampionship": "cup final",
+}
+"""By the column SEASON_TYPE, in lower case and without blanks and hyphens."""
+UNTELLING = ("ist", "inseasontournament", "cup", "nbacup", "emiratesnbacup")
+"""Words that stand for both: all games of the cup count for the regular season but its final."""
 KEPT = ("regular", "playoffs")
 FIRST_SEASON = 1946
 SAID = {
@@ -32,6 +46,8 @@ SAID = {
     "season_type": ("type by SEASON_ID", "type by SEASON_TYPE"),
 }
 """Columns with what the file says beside its game ids, the more trusted one first."""
+WRITTEN = {"season": r"^\d{4}-\d{2}$", "season_type": f"^({'|'.join(KINDS.values())})$"}
+"""How a season and a kind are written; anything else that a column says is a word that nobody knows."""
 
 
 def season_name(start: pl.Expr) -> pl.Expr:
@@ -52,7 +68,7 @@ def told(rows: pl.DataFrame, path: Path, repairs: list[str], *, nba: bool) -> pl
         `rows` without what was said, with `league` (two digits; null where the id does not tell), season, season_type.
 
     Raises:
-        DataError: for a row of which neither its id nor another column says what it is.
+        DataError: for a row of which neither its id nor another column says, in known words, what it is.
     """
     part = pl.col("game_id").str.extract_groups(GAME_ID).struct
     year = part.field("3").cast(pl.Int32)
@@ -62,11 +78,15 @@ def told(rows: pl.DataFrame, path: Path, repairs: list[str], *, nba: bool) -> pl
     if not nba and not _believable(by_id):
         nothing = pl.lit(None, pl.String)
         by_id = rows.with_columns(league=nothing, season=nothing, season_type=nothing)
-    full = by_id.with_columns(pl.coalesce(name, *said) for name, said in SAID.items())
+    full = by_id.with_columns(
+        pl.coalesce(name, *map(_in_known_words, said), *said) for name, said in SAID.items()
+    )  # a word that nobody knows comes last
+    _refuse_untold(full, path)
+    for column in (column for said in SAID.values() for column in said):
+        _name_unknown_words(full, column, path, repairs)
     for name, said in SAID.items():
         for column in said:
             _name_contradictions(full, name, column, path, repairs)
-    _refuse_untold(full, path)
     return full.drop(*SAID["season"], *SAID["season_type"])
 
 
@@ -111,8 +131,28 @@ def _most(rows: pl.DataFrame) -> str | None:
     return None if counts.is_empty() else str(counts["league"][0])
 
 
+def _in_known_words(said: str) -> pl.Expr:
+    return pl.when(pl.col(said).str.contains(_written(said))).then(said)
+
+
+def _written(said: str) -> str:
+    """How what a column of `SAID` says is written."""
+    return next(WRITTEN[name] for name, columns in SAID.items() if said in columns)
+
+
+def _name_unknown_words(rows: pl.DataFrame, said: str, path: Path, repairs: list[str]) -> None:
+    unknown = rows.filter(~pl.col(said).str.contains(_written(said)))
+    if unknown.height:
+        words = ", ".join(map(repr, unknown[said].unique().sort()[:3]))
+        repairs.append(
+            f"{path.name}: {said.partition(' by ')[2]} says nothing that is known in {unknown.height} rows ({words}): "
+            "what these games are is told by the rest of the row"
+        )
+
+
 def _name_contradictions(rows: pl.DataFrame, name: str, said: str, path: Path, repairs: list[str]) -> None:
-    other = rows.filter(pl.col(name) != pl.col(said)).unique("game_id", keep="first", maintain_order=True)
+    known = rows.filter(pl.col(said).str.contains(_written(said)))
+    other = known.filter(pl.col(name) != pl.col(said)).unique("game_id", keep="first", maintain_order=True)
     other = other.with_columns(
         by=pl.when(pl.col("league").is_null()).then(pl.lit("SEASON_ID")).otherwise(pl.lit("game id"))
     )
@@ -125,10 +165,13 @@ def _name_contradictions(rows: pl.DataFrame, name: str, said: str, path: Path, r
 
 def _refuse_untold(rows: pl.DataFrame, path: Path) -> None:
     for column, where in (("season", "SEASON_ID or season"), ("season_type", "SEASON_ID or season_type")):
-        bad = rows[column].is_null().arg_true()
+        bad = (~rows[column].str.contains(WRITTEN[column])).fill_null(value=True).arg_true()
         if bad.len():
+            row = rows.row(int(bad[0]), named=True)
+            said = next((f" (it says {row[name]!r})" for name in reversed(SAID[column]) if row[name]), "")
             raise DataError(
-                f"{path}: row {int(bad[0]) + 1}: game {rows['game_id'][int(bad[0])]!r}: neither the game id nor a "
-                f"column {where} tells its {column.replace('_', ' ')} ({bad.len()} such rows). A game id is "
-                "written like 0022300001: league, kind, year, number"
+                f"{path}: row {int(bad[0]) + 1}: game {row['game_id']!r}: neither the game id nor a "
+                f"column {where} tells its {column.replace('_', ' ')}{said} ({bad.len()} such rows). A game id is "
+                f"written like 0022300001: league, kind, year, number; a season like 2023-24; kinds are "
+                f"{', '.join(KINDS.values())}"
             )

@@ -12,32 +12,26 @@ from pathlib import Path
 import polars as pl
 
 from trainer.contract.errors import DataError
-from trainer.data.game_kinds import KINDS, SAID, season_name, told
+from trainer.data.game_kinds import KINDS, SAID, SEASON_TYPE_NAMES, UNTELLING, season_name, told
 from trainer.data.league import BOX
 from trainer.data.table_files import read_table
 
-SEASON_TYPE_NAMES = {
-    "preseason": "preseason",
-    "regularseason": "regular",
-    "regular": "regular",
-    "allstar": "all-star",
-    "playoffs": "playoffs",
-    "postseason": "playoffs",
-    "playin": "play-in",
-    "cupfinal": "cup final",
-    "istchampionship": "cup final",
-}
-"""By the column SEASON_TYPE, in lower case and without blanks and hyphens."""
-UNTELLING = ("ist", "inseasontournament", "cup", "nbacup", "emiratesnbacup")
-"""Words that stand for both: all games of the cup count for the regular season but its final."""
-
 EMPTY = ("", "NULL", "null", "None", "NaN", "nan", "NA", "<NA>", "N/A")
 """What databases, Python and R write for a cell that holds nothing."""
-DATE_FORMATS = ("%Y-%m-%d", "%b %d, %Y", "%Y%m%d")
+DATE_FORMATS = (
+    "%Y-%m-%d", "%b %d, %Y", "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%B %d, %Y", "%a, %b %d, %Y", "%d-%b-%Y",
+)  # fmt: skip
+YEARS = (1900, 2199)
+"""The first and the last year that a date may have."""
 TIMESTAMP = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.*$"
 TWO_NUMBERS = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?: .*)?$"
-CLOCK = r"^\s*(\d+)(?:\.0+)?:(\d{1,2})(?:\.\d+)?\s*$"
-DURATION = r"^\s*PT(\d+)M(\d{1,2})(?:\.\d+)?S\s*$"
+CLOCK = r"^\s*()(\d{1,3})(?:\.0+)?:(\d{1,2})(?:\.\d+)?\s*$"
+DURATION = r"^\s*PT(?:(\d)H)?(?:(\d{1,3})M)?(?:(\d{1,2})(?:\.\d+)?S)?\s*$"
+"""Hours (none in `CLOCK`), minutes and seconds; of a duration, each may be missing."""
+LARGEST = 2.0**53
+"""Whole numbers above it are not all there in a float."""
+ROUNDED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
+"""An id that a spreadsheet has written as 2.23E+07."""
 
 STATISTICS = tuple(name.upper() for name in BOX)
 TEAM_COLUMNS = ("TEAM_ID", "GAME_ID", "GAME_DATE", "MATCHUP", "WL", *STATISTICS)
@@ -117,6 +111,7 @@ def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = F
     """A column as Int64; empty cells and NaN are null, unless `required`."""
     values = _numbers(raw, column, path)
     _refuse(raw[column], values.is_infinite() | (values != values.round()), path, "is not a whole number")
+    _refuse(raw[column], values.abs() > LARGEST, path, "is too large for an id or a count")
     if required:
         _refuse(raw[column], values.is_null(), path, "is empty")
     # An integer column goes round the float: ids may have more digits than a float holds.
@@ -125,49 +120,55 @@ def whole_numbers(raw: pl.DataFrame, column: str, path: Path, required: bool = F
 
 def _game_columns(raw: pl.DataFrame, path: Path, repairs: list[str]) -> list[pl.Series]:
     return [
-        *_said(raw, path),
+        *_said(raw),
         _game_ids(raw, path, repairs),
         _dates(raw, path, repairs),
         whole_numbers(raw, "TEAM_ID", path, required=True).alias("team_id"),
     ]
 
 
-def _said(raw: pl.DataFrame, path: Path) -> list[pl.Series]:
-    """What SEASON_ID ("22015"), SEASON and SEASON_TYPE say: the columns of `game_kinds.SAID`; null for nothing."""
+def _said(raw: pl.DataFrame) -> list[pl.Series]:
+    """What SEASON_ID ("22015"), SEASON and SEASON_TYPE say: the columns of `game_kinds.SAID`; null for nothing.
+
+    A cell that is written in no known way is given on as it stands: the game id may tell what the cell does not.
+    """
     nothing = pl.Series([None] * raw.height, dtype=pl.String)
     said = dict.fromkeys((*SAID["season"], *SAID["season_type"]), nothing)
     if "SEASON_ID" in raw.columns:
         ids = _words(raw, "SEASON_ID").str.replace(r"\.0$", "")
-        _refuse(raw["SEASON_ID"], ~ids.str.contains(r"^[1-6]\d{4}$"), path, "is not a season id such as 22015")
-        start = ids.str.slice(1).cast(pl.Int32)
-        said["season by SEASON_ID"] = pl.select(season_name(pl.lit(start))).to_series()
-        said["type by SEASON_ID"] = ids.str.slice(0, 1).replace_strict(KINDS, default=None, return_dtype=pl.String)
+        known = ids.str.contains(r"^[1-6]\d{4}$")
+        names = season_name(pl.lit(ids.str.slice(1).cast(pl.Int32, strict=False)))
+        kinds = ids.str.slice(0, 1).replace_strict(KINDS, default=None, return_dtype=pl.String)
+        said["season by SEASON_ID"] = pl.select(pl.when(known).then(names).otherwise(ids)).to_series()
+        said["type by SEASON_ID"] = pl.select(pl.when(known).then(kinds)).to_series()
     if "SEASON" in raw.columns:
-        said["season by SEASON"] = _season_column(raw, path)
+        said["season by SEASON"] = _season_column(raw)
     if "SEASON_TYPE" in raw.columns:
-        said["type by SEASON_TYPE"] = _season_types(raw, path)
+        said["type by SEASON_TYPE"] = _season_types(raw)
     return [values.alias(name) for name, values in said.items()]
 
 
-def _season_column(raw: pl.DataFrame, path: Path) -> pl.Series:
+def _season_column(raw: pl.DataFrame) -> pl.Series:
     """Seasons by name; a bare year says nothing, because some mean the first one by it and others the second."""
-    found = _words(raw, "SEASON")
-    names = found.str.replace(r"^(\d{4})-\d{2}(\d{2})$", "$1-$2")
-    names = pl.select(pl.when(~names.str.contains(r"^\d{4}$")).then(names)).to_series()
-    _refuse(raw["SEASON"], ~names.str.contains(r"^\d{4}-\d{2}$"), path, "is not a season such as 2015-16")
-    return names
+    names = _words(raw, "SEASON").str.replace(r"^(\d{4})-\d{2}(\d{2})$", "$1-$2")
+    return pl.select(pl.when(~names.str.contains(r"^\d{4}$")).then(names)).to_series()
 
 
-def _season_types(raw: pl.DataFrame, path: Path) -> pl.Series:
-    keys = _words(raw, "SEASON_TYPE").str.to_lowercase().str.replace_all(r"[\s_-]", "")
+def _season_types(raw: pl.DataFrame) -> pl.Series:
+    words = _words(raw, "SEASON_TYPE")
+    keys = words.str.to_lowercase().str.replace_all(r"[\s_-]", "")
     kinds = keys.replace_strict(SEASON_TYPE_NAMES, default=None, return_dtype=pl.String)
-    unknown = kinds.is_null() & keys.is_not_null() & ~keys.is_in(UNTELLING)
-    _refuse(raw["SEASON_TYPE"], unknown, path, f"is none of {', '.join((*SEASON_TYPE_NAMES, *UNTELLING))}")
-    return kinds
+    return pl.select(pl.when(~keys.is_in(UNTELLING)).then(pl.coalesce(kinds, words))).to_series()
 
 
 def _game_ids(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
     ids = text(raw, "GAME_ID", path).str.replace(r"^(\d+)\.0$", "$1")
+    _refuse(
+        raw["GAME_ID"],
+        ids.str.contains(ROUNDED),
+        path,
+        "is a rounded number: a spreadsheet has taken the last digits away. Export the ids as text",
+    )
     short = ids.str.contains(r"^\d{1,9}$")
     if short.any():
         repairs.append(f"{path.name}: GAME_ID: leading zeros restored in {short.sum()} rows")
@@ -180,7 +181,7 @@ def _dates(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
         return pl.Series("date", [None] * raw.height, dtype=pl.Date)
     column = raw["GAME_DATE"]
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
-        return column.dt.date().alias("date")
+        return _in_known_years(column.dt.date(), column, path)
     cells = _words(raw, "GAME_DATE")
     days = cells.str.replace(TIMESTAMP, "$1").str.to_titlecase()
     tries = [days.str.to_date(form, strict=False) for form in DATE_FORMATS]
@@ -189,7 +190,17 @@ def _dates(raw: pl.DataFrame, path: Path, repairs: list[str]) -> pl.Series:
     other = cells.filter(~cells.str.contains(r"^\d{4}-\d{2}-\d{2}$"))
     if other.len():
         repairs.append(f"{path.name}: GAME_DATE: {other.len()} rows are not written YYYY-MM-DD, e.g. {other[0]}")
-    return dates
+    return _in_known_years(dates, column, path)
+
+
+def _in_known_years(dates: pl.Series, column: pl.Series, path: Path) -> pl.Series:
+    _refuse(
+        column,
+        ~dates.dt.year().is_between(*YEARS),
+        path,
+        "is in no year that games are played in. Write dates as 2015-10-27",
+    )
+    return dates.alias("date")
 
 
 def _day_and_month(column: pl.Series, cells: pl.Series, path: Path) -> pl.Series:
@@ -224,13 +235,14 @@ def _won(raw: pl.DataFrame, path: Path) -> pl.Series:
 
 
 def _minutes(raw: pl.DataFrame, path: Path) -> pl.Series:
-    """Minutes as Float32, from numbers, from "34:12", from "34.000000:12" or from "PT34M12.00S"."""
+    """Minutes as Float32, from numbers, from "34:12", from "34.000000:12", from "PT34M12.00S" or "PT34M"."""
     column = raw["MIN"]
     if column.dtype == pl.String:
         seconds = pl.Series("MIN", [None] * raw.height, dtype=pl.Float64)
         for form in (CLOCK, DURATION):
-            whole, rest = column.str.extract_groups(form).struct.unnest().cast(pl.Int32).get_columns()
-            seconds = seconds.fill_null((whole * 60 + rest).cast(pl.Float64))
+            parts = column.str.extract_groups(form).struct.unnest().cast(pl.Int32, strict=False)
+            times = parts.select(pl.when(~pl.all_horizontal(pl.all().is_null())).then(_in_seconds(*parts.columns)))
+            seconds = seconds.fill_null(times.to_series().cast(pl.Float64))
         timed = seconds.is_not_null()
         others = pl.select(pl.when(~timed).then(column).alias("MIN"))
         minutes = (seconds / 60).fill_null(_numbers(others, "MIN", path))
@@ -238,6 +250,11 @@ def _minutes(raw: pl.DataFrame, path: Path) -> pl.Series:
         minutes = _numbers(raw, "MIN", path)
     _refuse(column, (minutes < 0) | (minutes > 120), path, "is not a number of minutes")
     return minutes.cast(pl.Float32).alias("minutes")
+
+
+def _in_seconds(hours: str, minutes: str, seconds: str) -> pl.Expr:
+    whole = pl.col(hours).fill_null(0) * 60 + pl.col(minutes).fill_null(0)
+    return whole * 60 + pl.col(seconds).fill_null(0)
 
 
 def _statistics(raw: pl.DataFrame, path: Path) -> list[pl.Series]:
@@ -270,5 +287,6 @@ def _refuse(column: pl.Series, bad: pl.Series, path: Path, why: str) -> None:
     rows = bad.fill_null(value=False).arg_true()
     if rows.len():
         more = f" ({rows.len()} such rows)" if rows.len() > 1 else ""
-        value = column[int(rows[0])]
+        found = column.cast(pl.String) if column.dtype.is_temporal() else column  # Python has no year 0
+        value = found[int(rows[0])]
         raise DataError(f"{path}: column {column.name}, row {int(rows[0]) + 1}: {value!r} {why}{more}")

@@ -1,9 +1,10 @@
 """Who is at home, as MATCHUP says, and which games are at a neutral site, where nobody is.
 
 A game is written from both sides, "BOS vs. MIA" and "MIA @ BOS". Since 2024-25 the league's logs carry one and the same
-text in both rows of a game at a neutral site. Earlier neutral games look like any other, so the NBA's from 2015-16 on
+text in both rows of a game at a neutral site. Earlier neutral games look like any other, so the NBA's from 2010-11 on
 are listed in `neutral_games.csv`, and the months of 2020 in which all were played in Orlando stand here. Surprising: a
-neutral game keeps a team that is named as at home, the second of "A @ B", so that every game has exactly one.
+neutral game keeps a team that is named as at home, the second of "A @ B", so that every game has exactly one; and the
+list names a game by its day and one of its teams, because no team plays twice a day.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ SIDES = r"^\s*(\S+)\s+([vV][sS]\.?|@)\s+(\S+)\s*$"
 
 @cache
 def listed() -> frozenset[str]:
-    """Game ids of the NBA's neutral games that its logs do not show."""
-    return frozenset(pl.read_csv(NEUTRAL_GAMES, infer_schema=False)["game_id"])
+    """Day and one team's id of each of the NBA's neutral games that its logs do not show."""
+    rows = pl.read_csv(NEUTRAL_GAMES, infer_schema=False)
+    return frozenset(f"{day} {team_id}" for day, team_id in rows.select("date", "team_id").iter_rows())
 
 
 def home_and_neutral(rows: pl.DataFrame, repairs: list[str], *, nba: bool) -> pl.DataFrame:
@@ -74,4 +76,5 @@ def _marks(rows: pl.DataFrame, repairs: list[str]) -> pl.Expr:
 
 
 def _known() -> pl.Expr:
-    return pl.col("game_id").is_in(list(listed())) | pl.col("date").is_between(*ORLANDO)
+    played = pl.concat_str(pl.col("date").cast(pl.String), pl.col("team_id").cast(pl.String), separator=" ")
+    return played.is_in(list(listed())).any().over("game_id") | pl.col("date").is_between(*ORLANDO)

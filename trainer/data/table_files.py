@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -30,7 +31,11 @@ ZIP, ZSTANDARD, OLD_EXCEL = b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\x
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 EARLIER = "cp1252"
 """The encoding of Western Windows, of which nearly all texts that are not UTF-8 are."""
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
+EXCELS_LINE = re.compile(r"\"?sep=.\"?\n")
+"""Before the header: which separator follows."""
+OTHER_FORMS = ((("{", "["), "JSON"), (("<",), "a page of HTML or XML"))
+"""Texts that are no CSV, by what they begin with."""
 OTHER_NAMES = {"TO": "TOV", "SEASON_YEAR": "SEASON"}
 """What endpoints other than LeagueGameLog call a column."""
 
@@ -54,11 +59,13 @@ def read_table(path: Path, required: Sequence[str], repairs: list[str]) -> pl.Da
         if content.startswith(PARQUET):
             table = pl.read_parquet(io.BytesIO(content))
         else:
-            text = _decoded(content, path, repairs)
+            text = _as_lines(_decoded(content, path, repairs), path)
             table = pl.read_csv(text.encode(), separator=_separator(text), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{path}: is neither Parquet nor CSV with a header line: {error}") from None
-    table = _in_capitals(table, path)
+        # The lines after the first one are advice to programmers.
+        said = str(error).partition("\n")[0]
+        raise DataError(f"{path}: is neither Parquet nor CSV with a header line: {said}") from None
+    table = _in_capitals(_without_empty_rows(table, path, repairs), path)
     for column in required:
         if column not in table.columns:
             close = suggest(column, table.columns).partition("Allowed:")[0].strip()
@@ -79,7 +86,7 @@ def _unpacked(content: bytes, path: Path) -> bytes:
     for magic, unpack in COMPRESSED.items():
         if content.startswith(magic):
             try:
-                return unpack(content)
+                return _unpacked(unpack(content), path)
             except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
                 raise DataError(f"{path}: is compressed, and damaged: {error}") from None
     return content
@@ -117,10 +124,34 @@ def _decoded(content: bytes, path: Path, repairs: list[str]) -> str:
     return text
 
 
+def _as_lines(text: str, path: Path) -> str:
+    """The text of a CSV file from its header on, with line ends that every reader knows.
+
+    Raises:
+        DataError: it is none.
+    """
+    if "\x00" in text:
+        raise DataError(f"{path}: is no text in UTF-8, nor in UTF-16 with a mark: save it as UTF-8")
+    for beginnings, what in OTHER_FORMS:
+        if text.lstrip().startswith(beginnings):
+            raise DataError(f"{path}: is {what}. Save the table as CSV or Parquet")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
+    return EXCELS_LINE.sub("", text, count=1) if EXCELS_LINE.match(text) else text
+
+
 def _separator(text: str) -> str:
     """The one that the header has most of."""
-    header = text.lstrip("\r\n").partition("\n")[0]
+    header = text.partition("\n")[0]
     return max(SEPARATORS, key=header.count)
+
+
+def _without_empty_rows(table: pl.DataFrame, path: Path, repairs: list[str]) -> pl.DataFrame:
+    """Drop rows that hold nothing at all, as spreadsheets leave them at the end."""
+    blank = pl.all_horizontal(pl.all().cast(pl.String).str.strip_chars().fill_null("") == "")
+    kept = table.filter(~blank) if table.width else table
+    if kept.height < table.height:
+        repairs.append(f"{path.name}: {table.height - kept.height} rows without anything in them dropped")
+    return kept
 
 
 def _in_capitals(table: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, assert_never
 
+from trainer.contract.config.settings import Amp, Device
 from trainer.contract.errors import ConfigError
 
 _NVIDIA = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
@@ -31,7 +32,7 @@ class Precision:
         return f"{self.device}/{self.autocast or 'off'}"
 
 
-def choose_precision(amp: Literal["auto", "off", "bf16", "fp16"], device: Literal["auto", "cpu", "cuda"]) -> Precision:
+def choose_precision(amp: Amp, device: Device) -> Precision:
     """Resolve `training.amp` and `training.device` on this machine.
 
     Raises:

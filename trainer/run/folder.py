@@ -72,6 +72,11 @@ class RunFolder:
         write_json(self.paths.provenance, self._record)
 
 
+def config_text(config: Config) -> str:
+    """The resolved configuration as the YAML that gives it again."""
+    return yaml.dump(msgspec.to_builtins(config), Dumper=_Dumper, sort_keys=False)
+
+
 @contextmanager
 def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunFolder]:
     """Create the folder with `config.yaml`, `provenance.json` and `log.txt`, which gets everything logged meanwhile.
@@ -79,7 +84,7 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
     An exception closes the run as failed, with the exception's text as the reason, and goes on to the caller.
     """
     paths.folder.mkdir(parents=True)
-    write_text(paths.config, yaml.dump(msgspec.to_builtins(config), Dumper=_Dumper, sort_keys=False))
+    write_text(paths.config, config_text(config))
     write_json(paths.provenance, record)
     folder = RunFolder(paths, record)
     handler = logging.FileHandler(paths.log, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What rankings are held against: the true ranks and the plain baselines, once per process and league.
+"""What rankings are held against: the true ranks and the baselines, once per process and league.
 
 Surprising: the blend of the baselines, and the naive championship odds, are fitted on the training seasons' ranked
 dates, as the models are, so a model that beats them has found something that the standings do not say.
@@ -7,7 +7,7 @@ dates, as the models are, so a model that beats them has found something that th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from trainer.contract.league.manifest import read_manifest
+from trainer.contract.records.metrics import EXPECTED
 from trainer.contract.words import Target
 from trainer.data.league import load_league
 from trainer.data.true_strength import load_true_strength
@@ -24,6 +25,7 @@ from trainer.evaluation.season_odds import TitleSeason, title_seasons
 from trainer.features.batches import Batches
 from trainer.features.season_games import SeasonGames, season_games
 from trainer.features.targets import target_ranks
+from trainer.models.team_rows import expected_column
 
 
 @dataclass(frozen=True)
@@ -33,18 +35,19 @@ class References:
     truth: pl.DataFrame
     """As `trainer.features.targets.target_ranks` gives it."""
     baselines: pl.DataFrame
-    """As `trainer.evaluation.baselines.add_blend` gives it, for the dates that are ranked."""
+    """As `trainer.evaluation.baselines.add_blend` gives it, for the dates that are ranked, and with `expected`."""
     title: Mapping[str, TitleSeason]
     """By season: what championship odds are made from and held against."""
 
 
 def references(league_folder: Path, batches: Batches, target: Target, train: tuple[str, ...]) -> References:
-    """Truth, and baselines with the blend fitted to `target` on the seasons `train`.
+    """Truth, and baselines with the blend fitted to `target` on the seasons `train`, and what to expect of it.
 
     Raises:
         DataError: when `target` is not known in one of the training seasons.
     """
-    return _references(league_folder, read_manifest(league_folder).fingerprint, _ranked(batches), target, train)
+    ranked = _ranked(batches, expected_scores(batches, target))
+    return _references(league_folder, read_manifest(league_folder).fingerprint, ranked, target, train)
 
 
 def ceilings(league_folder: Path, batches: Batches, target: Target, seasons: tuple[str, ...]) -> Ceilings:
@@ -56,6 +59,26 @@ def ceilings(league_folder: Path, batches: Batches, target: Target, seasons: tup
     return _ceilings(league_folder, read_manifest(league_folder).fingerprint, _ranked(batches), target, seasons)
 
 
+def expected_scores(batches: Batches, target: Target) -> pl.DataFrame:
+    """The ranking without training: minus the expected rank, or minus the expected place in the playoffs.
+
+    Returns:
+        season, date, team_id, and `expected`; higher is better.
+    """
+    column = expected_column(batches, target)
+    assert column is not None, "made by trainer.features.context"
+    mask = batches.team_mask
+    n_teams = mask.sum(axis=1)
+    return pl.DataFrame(
+        {
+            "season": pl.Series(batches.seasons)[np.repeat(batches.season, n_teams)],
+            "date": pl.Series(np.repeat(batches.date, n_teams)).cast(pl.Date),
+            "team_id": batches.team_id[mask],
+            EXPECTED: -batches.context[..., column][mask].astype(np.float64),
+        }
+    )
+
+
 @dataclass(frozen=True)
 class _RankedDates:
     """The dates of all lists, in a form that can be a part of a cache's key."""
@@ -63,6 +86,8 @@ class _RankedDates:
     seasons: tuple[str, ...]
     pairs: bytes
     """[2, dates] indices into `seasons`, and days since 1970-01-01."""
+    expected: pl.DataFrame | None = field(compare=False)
+    """As `expected_scores` gives it, which follows from the league, the dates and the target."""
 
     def frame(self) -> pl.DataFrame:
         """season, date."""
@@ -72,9 +97,9 @@ class _RankedDates:
         )
 
 
-def _ranked(batches: Batches) -> _RankedDates:
+def _ranked(batches: Batches, expected: pl.DataFrame | None = None) -> _RankedDates:
     pairs = np.unique(np.stack([batches.season.astype(np.int64), batches.date.astype(np.int64)]), axis=1)
-    return _RankedDates(batches.seasons, pairs.tobytes())
+    return _RankedDates(batches.seasons, pairs.tobytes(), expected)
 
 
 @lru_cache(maxsize=8)
@@ -84,6 +109,8 @@ def _references(
     truth, scores, games = _of_league(folder, fingerprint)
     ranked_scores = scores.join(ranked.frame(), on=["season", "date"], how="semi", maintain_order="left")
     baselines = add_blend(ranked_scores, fit_blend(ranked_scores, truth, target, train))
+    assert ranked.expected is not None
+    baselines = baselines.join(ranked.expected, on=["season", "date", "team_id"], how="left", maintain_order="left")
     return References(truth, baselines, title_seasons(games, truth, baselines, train))
 
 

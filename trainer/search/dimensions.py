@@ -1,10 +1,10 @@
-"""A search space seen from the search: from the unit cube, as Optuna's distributions, and back."""
+"""A search space seen from the search: from the unit cube, and back from Optuna's form of its parameters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trainer.contract.config.search_space import (
     Choice,
@@ -15,12 +15,8 @@ from trainer.contract.config.search_space import (
     Parameters,
     SearchSpace,
     decode_choice,
-    encode_choice,
     float_steps,
 )
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
 
 
 def from_unit(space: SearchSpace, point: Sequence[float]) -> Parameters:
@@ -52,20 +48,6 @@ def coarsest_first(space: SearchSpace, point: Sequence[float]) -> list[float]:
     for position, coordinate in zip(order, point, strict=True):
         dealt[position] = coordinate
     return dealt
-
-
-def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The parameters that vary, as Optuna knows them; fixed ones are not searched, so it does not see them."""
-    return {name: _distribution(dimension) for name, dimension in space.items() if not isinstance(dimension, Fixed)}
-
-
-def encode(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as Optuna stores them: without the fixed ones, lists as text."""
-    free = {name: dimension for name, dimension in space.items() if not isinstance(dimension, Fixed)}
-    return {
-        name: encode_choice(parameters[name]) if isinstance(dimension, Choice) else parameters[name]
-        for name, dimension in free.items()
-    }
 
 
 def decode(space: SearchSpace, encoded: Mapping[str, Any]) -> Parameters:
@@ -111,23 +93,4 @@ def _at(dimension: Dimension, share: float) -> Any:
             return min(high, max(low, math.exp(math.log(low) + share * math.log(high / low))))
         case FloatRange(low=low, high=high):
             return low + share * (high - low)
-    raise AssertionError(dimension)
-
-
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    from optuna.distributions import (  # noqa: PLC0415 - a third of a second of start-up
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    match dimension:
-        case Choice(values=values):
-            return CategoricalDistribution([encode_choice(value) for value in values])
-        case IntRange(low=low, high=high, step=step):
-            return IntDistribution(low, high - (high - low) % step, step=step)
-        case FloatRange(low=low, high=high, step=float(step)):
-            return FloatDistribution(low, float_steps(low, high, step)[-1], step=step)
-        case FloatRange(low=low, high=high, log=log):
-            return FloatDistribution(low, high, log=log)
     raise AssertionError(dimension)

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
+from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.words import Direction, Sampler
 from trainer.search import dimensions
 
@@ -33,7 +34,7 @@ def sampled_point(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction=direction.value, sampler=sampler)
     study.add_trials([_trial(space, o, {PRIOR: o.batch_id}) for o in prior] + [_trial(space, o, {}) for o in own])
-    trial = study.ask(fixed_distributions=dimensions.distributions(space))
+    trial = study.ask(fixed_distributions=distributions(space))
     return dimensions.decode(space, trial.params)
 
 
@@ -67,7 +68,7 @@ def _trial(space: SearchSpace, observation: Observation, marks: dict[str, str]) 
     return create_trial(
         state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
         value=observation.value,
-        params=dimensions.encode(space, observation.parameters),
-        distributions=dimensions.distributions(space),
+        params=encode(space, observation.parameters),
+        distributions=distributions(space),
         user_attrs=marks,
     )

@@ -22,11 +22,13 @@ from trainer.contract.config.search_space import Parameters
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
+from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.study import restore
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
-from trainer.search import dimensions
 from trainer.search.proposals import propose
 from trainer.worker.study_record import StudyRecord, reconcile
+from trainer.worker.turn import SHORTEST_TURN_S, Turn
 
 LONGEST_REASON = 500
 SHORTEST_PAUSE_S = 0.05
@@ -118,14 +120,15 @@ def drain(
         wait: stay while others run the last slots, since one of them may die; False leaves them alone.
 
     Raises:
-        DatabaseError: the database was away for longer than the ledger's patience.
+        DatabaseError: the database was away for longer than the ledger's patience, or has other tables of Optuna.
         DiskError: a file system is full, read-only or broken; the slot is given back.
     """
     spec = ledger.spec(batch_id)
-    with StudyRecord(ledger.url, batch_id, ledger.connection.patience_s) as record:
-        worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
-        reason = worker.drain(wait=wait)
-        reconcile(ledger, record, batch_id)
+    restore(ledger.connection, spec)
+    record = StudyRecord(ledger, spec, lease_s)
+    worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
+    reason = worker.drain(wait=wait)
+    reconcile(ledger, record, batch_id)
     return replace(worker.result, reason=reason)
 
 
@@ -143,13 +146,18 @@ class _Worker:
     result: DrainResult = field(default_factory=DrainResult)
     failures_in_a_row: int = 0
 
+    def __post_init__(self) -> None:
+        self.turn = Turn(self.ledger)
+
     def drain(self, *, wait: bool) -> str:
         waiting_since: float | None = None
         while not self.stop.is_set():
             self.ready(self.spec)
             # What failed here comes last: it may be this machine that fails.
             others_first = self.result.failed > 0
-            claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s, others_first=others_first)
+            claim = None
+            if self.turn.has_come(self.spec.batch_id):
+                claim = self.ledger.claim(self.spec.batch_id, self.worker_id, self.lease_s, others_first=others_first)
             if claim is not None:
                 waiting_since = None
                 self._attempt(claim)
@@ -165,12 +173,14 @@ class _Worker:
                 return OTHERS_AT_WORK
             if slots.reported:
                 reconcile(self.ledger, self.record, self.spec.batch_id)
+            self.turn.wait_without_a_connection()
             waiting_since = waiting_since or time.monotonic()
             self._pause(time.monotonic() - waiting_since)
         return "stopped"
 
     def _pause(self, waited: float) -> None:
-        pause = min(max(waited * SHARE_OF_WAITING, SHORTEST_PAUSE_S), self.lease_s / 4)
+        shortest = SHORTEST_TURN_S if self.turn.waits else SHORTEST_PAUSE_S
+        pause = min(max(waited * SHARE_OF_WAITING, shortest), self.lease_s / 4)
         self.stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - only spreads the questions
 
     def _attempt(self, claim: Claim) -> None:
@@ -232,8 +242,8 @@ class _Worker:
         parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = self.ledger.new_run_id(outputs, self.spec.config.inference.run_id_base)
-        encoded = dimensions.encode(self.spec.space, parameters)
-        started.trial = self.record.start(encoded, dimensions.distributions(self.spec.space), run_id)
+        encoded = encode(self.spec.space, parameters)
+        started.trial = self.record.start(encoded, distributions(self.spec.space), run_id)
         self.ledger.begin(claim, parameters, started.trial, run_id)
         started.job = TrialJob(
             spec=self.spec,

@@ -7,54 +7,50 @@ write every parameter in a transaction of its own. The ledger decides; the study
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trainer.contract.database.patience import patiently
-from trainer.contract.ledger import study
+from psycopg2.errors import LockNotAvailable
+
+from trainer.contract.database.sessions import Session
+from trainer.contract.errors import DatabaseError
+from trainer.contract.ledger import LEASE_S, study
+from trainer.contract.ledger.optuna_storage import OptunaStorage
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+    from optuna.storages import RDBStorage
     from optuna.trial import TrialState
 
     from trainer.contract.ledger import Ledger
+    from trainer.contract.sweep.spec import SweepSpec
 
 T = TypeVar("T")
+Task = Callable[["RDBStorage", int], T]
+"""What is said to Optuna's storage, given the study's id."""
+
+SHORTEST_REST_S = 0.01
 
 _log = logging.getLogger(__name__)
 
 
 class StudyRecord:
-    """The trials of one sweep's study, as one process writes them."""
+    """The trials of one sweep's study, as one process writes them, by the ledger's own connection."""
 
-    def __init__(self, url: str, batch_id: str, patience_s: float) -> None:
-        """Find the study.
+    def __init__(self, ledger: Ledger, spec: SweepSpec, lease_s: float = LEASE_S) -> None:
+        """Remember which study.
 
         Args:
-            url: of the ledger's database.
-            batch_id: of a registered sweep.
-            patience_s: how long every operation waits for a database that is away.
-
-        Raises:
-            DatabaseError: the database cannot be used.
+            ledger: open.
+            spec: of a registered sweep.
+            lease_s: the study's lock is waited for in such pieces that a sign of life can be given in between.
         """
-        self._url = url
-        self._batch_id = batch_id
-        self._patience_s = patience_s
+        self._ledger = ledger
+        self._spec = spec
+        self._alone_s = lease_s / 8
+        self._optuna = OptunaStorage()
         self._trial_ids: dict[int, int] = {}
-        self._open = ExitStack()
-        self._storage = self._patiently(lambda: self._open.enter_context(study.opened(url)))
-        self._study_id = self._patiently(lambda: self._storage.get_study_id_from_name(batch_id))
-
-    def __enter__(self) -> StudyRecord:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._open.close()
 
     def start(self, encoded: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], run_id: int) -> int:
         """Make a RUNNING trial and return its number.
@@ -73,13 +69,13 @@ class StudyRecord:
             user_attrs={"run_id": run_id},
         )
 
-        def make() -> int:
-            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-            number = self._storage.get_trial_number_from_id(trial_id)
-            self._trial_ids[number] = trial_id
-            return number
+        def make(storage: RDBStorage, study_id: int) -> tuple[int, int]:
+            trial_id = storage.create_new_trial(study_id, template_trial=template)
+            return storage.get_trial_number_from_id(trial_id), trial_id
 
-        return self._patiently(make)
+        number, trial_id = self._say(make, alone_s=self._alone_s)
+        self._trial_ids[number] = trial_id
+        return number
 
     def complete(self, number: int, value: float) -> None:
         """The trial has a value. Saying it twice does no harm."""
@@ -97,36 +93,66 @@ class StudyRecord:
         """The numbers of the trials that the study takes for running."""
         from optuna.trial import TrialState  # noqa: PLC0415
 
-        def read() -> list[int]:
-            found = self._storage.get_all_trials(self._study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        def read(storage: RDBStorage, study_id: int) -> list[int]:
+            found = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
             return [trial.number for trial in found]
 
-        return self._patiently(read)
+        return self._say(read)
 
     def _finish(self, number: int, state: TrialState, values: list[float] | None) -> None:
         from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
 
-        def tell() -> None:
-            trial_id = self._trial_id(number)
-            try:
-                self._storage.set_trial_state_values(trial_id, state, values)
-            except UpdateFinishedTrialError:
-                found = self._storage.get_trial(trial_id).state
-                if values is not None and found is not state:
-                    _log.warning(
-                        "trial %d of %s: complete in the ledger, %s in the study", number, self._batch_id, found.name
-                    )
+        def tell(storage: RDBStorage, study_id: int) -> None:
+            storage.set_trial_state_values(self._trial_id(storage, study_id, number), state, values)
 
-        self._patiently(tell)
+        def read(storage: RDBStorage, study_id: int) -> TrialState:
+            return storage.get_trial(self._trial_id(storage, study_id, number)).state
 
-    def _trial_id(self, number: int) -> int:
+        try:
+            self._say(tell)
+        except UpdateFinishedTrialError:
+            found = self._say(read)
+            if values is not None and found is not state:
+                _log.warning(
+                    "trial %d of %s: complete in the ledger, %s in the study", number, self._spec.batch_id, found.name
+                )
+
+    def _trial_id(self, storage: RDBStorage, study_id: int, number: int) -> int:
         if number not in self._trial_ids:
-            found = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            found = storage.get_trial_id_from_study_id_trial_number(study_id, number)
             self._trial_ids[number] = found
         return self._trial_ids[number]
 
-    def _patiently(self, task: Callable[[], T]) -> T:
-        return patiently(task, self._url, self._patience_s)
+    def _say(self, task: Task[T], alone_s: float | None = None) -> T:
+        """Say something to the study in a transaction; one that is gone is made anew first, from the ledger."""
+
+        def once(session: Session) -> T:
+            with self._optuna.transaction(session) as storage:
+                return task(storage, study.find(session, self._spec.batch_id, alone_s=alone_s))
+
+        try:
+            return self._work(once)
+        except (KeyError, study.StudyMissingError):
+            _log.warning("the study %s, or some of it, is gone: it is made anew from the ledger", self._spec.batch_id)
+        self._trial_ids.clear()
+        study.restore(self._ledger.connection, self._spec)
+        try:
+            return self._work(once)
+        except KeyError:
+            raise DatabaseError(
+                f"the Optuna study {self._spec.batch_id} has other trials than the ledger: remove it, and it is made "
+                "anew from the ledger"
+            ) from None
+
+    def _work(self, once: Callable[[Session], T]) -> T:
+        """Wait for the study's lock in pieces, between which the connection is free for a sign of life."""
+        while True:
+            try:
+                return self._ledger.connection.work(once)
+            except DatabaseError as error:
+                if not isinstance(error.__cause__, LockNotAvailable):
+                    raise
+            time.sleep(SHORTEST_REST_S)
 
 
 def reconcile(ledger: Ledger, record: StudyRecord, batch_id: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from launcher.report.chance import by_chance
 from launcher.report.markdown import setting
 from launcher.report.trials import (
     Sweep,
@@ -135,7 +136,7 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
         if sweep.spec.phase is Phase.ROLLING:
             yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep),))
     yield from _best_run_figures(begun)
-    shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances}
+    shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances and not by_chance(s, begun)}
     if known := {name: found for name, found in shares.items() if found}:
         yield "importances", ImportanceMap(known)
 

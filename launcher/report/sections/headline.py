@@ -1,4 +1,4 @@
-"""The top of the report: what is there, what is missing, and whether the best runs beat the plain baselines.
+"""The top of the report: what is there, what is missing, and whether the best runs beat the baselines.
 
 It says a defeat as loudly as a victory: a model that loses to the standings must look like it.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
+from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
+from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
     Comparison,
@@ -20,7 +21,8 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.records.metrics import Gain, RunMetrics
+from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
+from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
 
 
@@ -34,7 +36,7 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         data: Which league the sweeps were run on.
     """
     targets = (_target(sweeps, target, figures) for target in Target)
-    return section(["# Phase I: what the sweeps found", data, *targets, _there(sweeps, planned)])
+    return section(["# What the sweeps found", data, *targets, _there(sweeps, planned)])
 
 
 def verdict(found: Sequence[Comparison]) -> str:
@@ -43,11 +45,11 @@ def verdict(found: Sequence[Comparison]) -> str:
         return "has no figures to compare"
     losses = [comparison for comparison in found if not comparison.beats]
     if not losses:
-        return f"beats every plain baseline on all {len(found)} objectives"
+        return f"beats every baseline on all {len(found)} objectives"
     if len(losses) == len(found):
-        return f"LOSES to a plain baseline on all {len(found)} objectives"
+        return f"LOSES to a baseline on all {len(found)} objectives"
     lost = ", ".join(f"{loss.objective} (to {loss.baseline})" for loss in losses)
-    return f"beats every plain baseline on {len(found) - len(losses)} of {len(found)} objectives and LOSES on {lost}"
+    return f"beats every baseline on {len(found) - len(losses)} of {len(found)} objectives and LOSES on {lost}"
 
 
 def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
@@ -64,6 +66,8 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             + bold(verdict(comparisons(rankers(best.metrics))))
             + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
+            section(filter(None, [training_adds("On the validation seasons", best.metrics), _held_out_adds(held_out)])),
+            noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
             f"{best.run} (sweep `{best.batch_id}`) has the best validation {HEADLINE_OBJECTIVE} of the {n_trials} "
@@ -72,6 +76,27 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             picture(figures, f"rankers_{target}", f"models and baselines, best run for {target}"),
         ]
     )
+
+
+def training_adds(where: str, metrics: RunMetrics) -> str:
+    """What the stack has that the ranking without training has not; empty for a run that does not know it."""
+    gains = metrics.gains.get(EXPECTED, {})
+    if not gains:
+        return ""
+    main = gains[HEADLINE_OBJECTIVE]
+    better = [objective for objective in gains if gains[objective].low > 0]
+    worse = [objective for objective in gains if gains[objective].high < 0]
+    said = [f"better by {', '.join(better)}"] if better else []
+    said += [f"WORSE by {', '.join(worse)}"] if worse else []
+    measured = f"measurably {' and '.join(said)}" if said else f"nothing measurable, by none of {len(gains)} objectives"
+    return (
+        f"{where} training adds {signed(main.mean, 4)} {HEADLINE_OBJECTIVE} (95 % interval {signed(main.low, 4)} to "
+        f"{signed(main.high, 4)}) to `{EXPECTED}`, the ranking that nothing is trained for: {bold(measured)}."
+    )
+
+
+def _held_out_adds(held_out: RunMetrics | None) -> str:
+    return training_adds("On the held-out season", held_out) if held_out else ""
 
 
 def _said_held_out(held_out: RunMetrics) -> str:
@@ -110,7 +135,8 @@ def _cells(found: Comparison | None, gains: Mapping[str, Mapping[str, Gain]]) ->
     judged = "beats all" if found.beats else bold("LOSES")
     gain = gains.get(found.baseline, {}).get(found.objective)
     interval = f"{signed(gain.low)} to {signed(gain.high)}" if gain else MISSING
-    return [number(found.stack), found.baseline, number(found.baseline_value), signed(found.gain), interval, judged]
+    best = LABELS.get(found.baseline, found.baseline)
+    return [number(found.stack), best, number(found.baseline_value), signed(found.gain), interval, judged]
 
 
 def _objective(objective: Objective) -> str:
@@ -119,8 +145,8 @@ def _objective(objective: Objective) -> str:
 
 def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
-    complete = sum(len(sweep.complete) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing == "complete"}
+    complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
+    whole = {name for name, sweep in begun.items() if sweep.standing == "complete" and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -128,20 +154,23 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
         else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
         f"{complete} trials in all."
     )
-    rows = [_row(name, begun.get(name)) for name in planned]
-    return section(["## What is there", said, table(_THERE, rows, text_columns=2)])
+    grid = axes([sweep.spec for sweep in sweeps])
+    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
+    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
+    return section(["## What is there", said, table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid))])
 
 
-_THERE = ("sweep", "state", "trials", "of", "not completed", "best value", "run")
+_THERE = ("state", "trials", "of", "not completed", "best value", "run")
 
 
-def _row(batch_id: str, sweep: Sweep | None) -> list[str]:
+def _row(sweep: Sweep | None) -> list[str]:
     if sweep is None:
-        return [batch_id, MISSING, *[MISSING] * 5]
+        return [MISSING] * len(_THERE)
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
-    counts = [str(len(sweep.complete)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    return [batch_id, sweep.standing, *counts, value, best.run if best else MISSING]
+    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
+    state = f"{sweep.standing}, {len(sweep.missing)} missing" if sweep.missing else sweep.standing
+    return [state, *counts, value, best.run if best else MISSING]
 
 
 def _ended(trials: Sequence[Trial]) -> str:

@@ -18,7 +18,7 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.records.metrics import Scores
+from trainer.contract.records.metrics import LABELS, Scores
 from trainer.contract.words import Objective, Phase, Target
 
 
@@ -61,7 +61,7 @@ def scores_table(scores: Mapping[str, Scores]) -> str:
     for name, row in scores.items():
         cells = [(number(row.of(objective)), best[objective] == name) for objective in Objective]
         kind = "model" if is_model(name) else "baseline"
-        rows.append([name, kind, *(bold(text) if is_best else text for text, is_best in cells)])
+        rows.append([LABELS.get(name, name), kind, *(bold(text) if is_best else text for text, is_best in cells)])
     return table(["ranker", "kind", *Objective], rows, text_columns=2)
 
 

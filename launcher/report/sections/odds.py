@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, table
 from launcher.report.trials import Sweep, best_of_target
 from launcher.text_table import counted
-from trainer.contract.records.metrics import STACK, THIRDS, RunMetrics
+from trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics
 from trainer.contract.records.odds import OddsTable, TitleOdds
 from trainer.contract.words import Target
 
@@ -72,7 +72,14 @@ def _score_table(name: str, odds: TitleOdds) -> str:
         whole = [number(row.brier), number(row.log_loss), number(row.skill), number(row.champion)]
         parts = [odds.by_third.get(third, {}).get(forecaster) for third in THIRDS]
         brier = [number(part.brier) if part else MISSING for part in parts]
-        rows.append([forecaster, *whole, *brier, *(number(part.log_loss) if part else MISSING for part in parts)])
+        rows.append(
+            [
+                LABELS.get(forecaster, forecaster),
+                *whole,
+                *brier,
+                *(number(part.log_loss) if part else MISSING for part in parts),
+            ]
+        )
     return table(headers, rows)
 
 

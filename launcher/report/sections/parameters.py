@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from launcher.report.chance import by_chance
 from launcher.report.markdown import MISSING, Figures, number, picture, section, setting, table
 from launcher.report.trials import (
     Sweep,
@@ -17,10 +18,11 @@ from trainer.contract.words import Phase
 
 def importance_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
     """A table of parameter importances, a row per sweep, and why some sweeps have none."""
-    known = [s.importances for s in sweeps if s.importances and s.importances.importances]
+    chance = [s for s in sweeps if by_chance(s, sweeps)]
+    known = [s.importances for s in sweeps if s.importances and s.importances.importances and s not in chance]
     names = parameter_names(name for found in known for name in found.importances)
     rows = [[f.batch_id, *(number(f.importances.get(n)) for n in names), str(f.n_trials)] for f in known]
-    without = [f"- `{s.spec.batch_id}`: {_why_not(s)}" for s in sweeps if s.importances not in known]
+    without = [f"- `{s.spec.batch_id}`: {_why_not(s, s in chance)}" for s in sweeps if s.importances not in known]
     intro = (
         "Which parameters mattered for a sweep's value (PED-ANOVA, shares that sum to 1). It compares the best tenth "
         "of the trials with all of them: with a dozen trials this is a hint, not a finding."
@@ -80,5 +82,7 @@ def _fixed_windows(rolling: Sweep, sweeps: Sequence[Sweep]) -> list[Sweep]:
     return [sweep for sweep in sweeps if alike(sweep)]
 
 
-def _why_not(sweep: Sweep) -> str:
+def _why_not(sweep: Sweep, chance: bool) -> str:
+    if chance:
+        return "its trials differ by no more than other seeds of the best configuration do"
     return (sweep.importances.reason if sweep.importances else None) or "not written yet"

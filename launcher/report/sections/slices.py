@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
 from launcher.report.trials import Sweep, best_ranker, best_runs, comparisons, rankers
-from trainer.contract.records.metrics import STACK, THIRDS, RunMetrics, Table
+from trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics, Table
 from trainer.contract.words import Direction, Objective, Target
 
 SLICED_BY = (Objective.SPEARMAN, Objective.RANK_RMSE)
@@ -57,7 +57,7 @@ def _slice_table(whole: Table, slices: Mapping[str, Table], objective: Objective
     rows = []
     for ranker in whole:
         cells = [_slice_cell(scores, ranker, objective, best[name]) for name, scores in columns.items()]
-        rows.append([ranker, *cells])
+        rows.append([LABELS.get(ranker, ranker), *cells])
     return table([objective.value, *columns], rows)
 
 
@@ -69,7 +69,16 @@ def _slice_cell(scores: Table, ranker: str, objective: Objective, best: str | No
 def _worth(metrics: RunMetrics) -> str:
     headers = ["model", "weight", "alone", *(f"worth in {objective}" for objective in Objective)]
     names = [name for name in rankers(metrics) if name in metrics.models and name != STACK]
-    return table(headers, [[name, *_worth_cells(name, metrics)] for name in names])
+    rows = table(headers, [[name, *_worth_cells(name, metrics)] for name in names])
+    idle = [name for name in names if _adds_nothing(name, metrics)]
+    said = f"{bold('Adds nothing to the stack')}, by any objective: {', '.join(idle)}." if idle else ""
+    return section([rows, said])
+
+
+def _adds_nothing(name: str, metrics: RunMetrics) -> bool:
+    """Whether the stack without a model is as good by every objective, or better."""
+    stack, without = metrics.objectives, metrics.stack_without.get(name)
+    return without is not None and all(_worse(o, stack.of(o), without.of(o)) <= 0 for o in Objective)
 
 
 def _worth_cells(name: str, metrics: RunMetrics) -> list[str]:

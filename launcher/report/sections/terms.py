@@ -14,6 +14,8 @@ TERMS = """\
   then the teams that missed them
 - **stack**: the ranker: a ridge regression over the out-of-fold scores of the three models
 - **model_a, model_b, model_c**: attention deep set over the roster; XGBoost and random forest on team context
+- **expected**: the ranking without training: the expected final rank, or place in the playoffs, of the season
+  simulated to its end; every model begins with it
 - **win_rate, point_difference**: plain baselines: share of games won and mean point difference, this season, before
   the date
 - **elo**: plain baseline: Elo rating, carried over from season to season

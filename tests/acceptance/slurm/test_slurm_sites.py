@@ -1,4 +1,4 @@
-"""Clusters as they are: variables of the user, limits, options, setups that fail, odd paths; on a real SLURM."""
+"""Clusters as they are: variables of the user, options, setups that fail, odd paths; on a real SLURM."""
 
 import json
 import os
@@ -9,28 +9,12 @@ import sys
 import pytest
 
 from tests.support.places import REPOSITORY
+from tests.support.slurm_queue import LATER, queued, shown
 from trainer.contract.paths.outputs import OutputsRoot
 
 BATCH = "as_it_is"
-LATER = {"begin": "now+1hour"}
-"""Of `sbatch`: jobs that wait, to be looked at."""
-
 ASKED = 'case "$*" in *test-only*) exec $real "$@";; esac'
 """Of a program before sbatch: only submissions are meddled with."""
-
-
-def shown(project, array_id):
-    """What SLURM knows of a job, by its own names."""
-    text = project.slurm.ask("scontrol", "--oneliner", "show", "job", array_id).splitlines()[0]
-    return dict(word.split("=", 1) for word in text.split() if "=" in word)
-
-
-def queued(project):
-    """The jobs of the sweep in the queue, by kind; none twice."""
-    jobs = {job["array"]: job for job in project.slurm.queue()}
-    kinds = {job["name"].split(".")[1]: array for array, job in jobs.items()}
-    assert len(kinds) == len(jobs)
-    return kinds
 
 
 def put_before(project, tmp_path, name, lines):
@@ -56,7 +40,10 @@ def test_the_profile_is_all_that_counts(project):
         "SBATCH_JOB_NAME": "lab", "SBATCH_TIMELIMIT": "1", "SBATCH_PARTITION": "low", "SBATCH_EXPORT": "ALL",
         "SBATCH_ARRAY_INX": "0-3", "SQUEUE_STATES": "RUNNING", "SQUEUE_FORMAT": "%i", "SQUEUE_USERS": "nobody",
         "SINFO_FORMAT": "%P", "SCANCEL_STATE": "RUNNING", "SCANCEL_INTERACTIVE": "true", "SACCT_FORMAT": "User",
-        "SLURM_JOB_ID": "77", "SLURM_TIME_FORMAT": "%s",
+        "SLURM_JOB_ID": "77", "SLURM_TIME_FORMAT": "%s", "SLURM_JOB_NODELIST": "n3", "SLURM_NTASKS": "3",
+        "SLURM_MEM_PER_NODE": "64", "SLURM_CPUS_PER_TASK": "2", "SLURM_EXPORT_ENV": "NONE", "SBATCH_REQUEUE": "0",
+        "SBATCH_DEPENDENCY": "singleton", "SQUEUE_FORMAT2": "jobid", "SQUEUE_PARTITION": "low", "SQUEUE_SORT": "-i",
+        "SCANCEL_NAME": "lab", "SCANCEL_USER": "nobody", "SCONTROL_ALL": "1", "SLURM_STEP_ID": "0",
     }  # fmt: skip
     project.environment |= before
     project.submit_sweep(BATCH, 4, 2)
@@ -164,7 +151,9 @@ def test_a_dry_run_shows_the_very_scripts(project):
 def test_a_site_with_modules_and_an_odd_path(project, tmp_path):
     """Functions of the submitter's shell, BASH_ENV, and an outputs root whose name SLURM would read signs in."""
     (tmp_path / "site.sh").write_text("export FROM_THE_SITE=1\n")
-    project.profile(setup=["module load cuda", 'test "$LOADED$FROM_THE_SITE" = cuda1'], mem_gb=None, cpus=None)
+    setup = ["module load cuda", 'test "$LOADED$FROM_THE_SITE" = cuda1']
+    shared = tmp_path / "%A_shared %N"
+    project.profile(setup=setup, mem_gb=None, cpus=None, shared_folder=str(shared))
     function = 'module() { if [ "$1" = load ]; then export LOADED=$2; fi; }; export -f module; exec "$@"'
     odd = project.folder / "100%j_%A_ok it's"
     project.outputs = OutputsRoot(odd)
@@ -182,6 +171,7 @@ def test_a_site_with_modules_and_an_odd_path(project, tmp_path):
     with project.explained():
         project.check_budget(BATCH, 2)
         assert len(project.outputs.sweep(BATCH).worker_logs()) == 2
+        assert len(list(shared.glob("*/*/*_log.out"))) == 4
         assert not [path for path in project.folder.iterdir() if path.name.startswith("100") and path != odd]
     assert "run " in project.launcher("logs", BATCH)
 
@@ -208,33 +198,6 @@ def test_when_all_jobs_die_at_their_start_status_says_why(project, profile, said
     finishers = [log.read_text() for log in project.outputs.cluster.jobs.glob("*/*_log.out")]
     assert any("given up with 1 trials open" in log for log in finishers)
     assert not any("Traceback" in log for log in finishers)
-
-
-# Q: a limit on submitted jobs
-
-
-@pytest.mark.parametrize("project", [("--max-submit", "5", "--nodes", "2")], indirect=True, ids=["five jobs"])
-def test_a_plan_at_the_limit_of_submitted_jobs_goes_on_by_itself(project):
-    printed = project.submit_small_plan("sequential", n_trials=1, n_jobs=1)
-    assert "2 of 3 sweeps are in the queue: a limit on submitted jobs is reached (sbatch: " in printed
-    assert "AssocMaxSubmitJobLimit" in printed
-    kinds = [job["name"].split(".")[1] for job in project.slurm.queue()]
-    assert sorted(kinds) == ["analysis", "finish", "finish", "work", "work"]
-    project.wait_for_end()
-    for sweep in project.ledger.all_progress():
-        project.check_budget(sweep.batch_id, 1)
-    assert len(project.ledger.all_progress()) == 3
-    assert project.outputs.analysis.exists()
-
-
-@pytest.mark.parametrize("project", [("--max-submit", "3", "--nodes", "1")], indirect=True, ids=["three jobs"])
-def test_a_limit_that_not_even_one_sweep_keeps_says_so_and_leaves_nothing(project):
-    with pytest.raises(AssertionError, match=r"(?s)AssocMaxSubmitJobLimit.*Nothing was submitted.*smaller --n-jobs"):
-        project.submit_sweep(BATCH, 4, 2)
-    assert project.slurm.queue() == []
-    project.profile(sbatch=LATER)
-    project.submit_sweep(BATCH, 4, 1)
-    assert set(queued(project)) == {"work", "finish", "analysis"}
 
 
 # Several workers on one GPU

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from trainer.contract.database import faults
 from trainer.contract.database import url as url_text
+from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import SETTINGS, connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import Ledger, study
@@ -59,11 +59,10 @@ def test_settings_of_a_role_do_not_reach_us(odd_role, outputs, sweep_spec):
         (attempt,) = ledger.attempts(sweep_spec().batch_id)
         assert (attempt.value, attempt.parameters, attempt.seconds) == (VALUE, {"a\\b": "é'"}, 1.5)
         assert attempt.finished_at is not None
-    with study.opened(odd_role) as storage:
-        cursor = storage.engine.raw_connection().cursor()
         for key, value in SETTINGS.items():
-            cursor.execute(f"SHOW {key}")
-            assert cursor.fetchone()[0].partition(",")[0] == value
+            ((found,),) = ledger.connection.work(lambda open_, key=key: execute(open_, f"SHOW {key}").fetchall())
+            assert found.partition(",")[0] == value
+        assert study.load_study(ledger.connection, sweep_spec()).trials[0].number == 0
 
 
 @pytest.fixture
@@ -103,8 +102,7 @@ def test_several_hosts_are_tried_and_the_one_that_writes_is_found(database_url, 
     with Ledger(url_text.normalise(several), patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
         assert ledger.progress(sweep_spec().batch_id).n_trials == sweep_spec().n_trials
-    with study.opened(several) as storage:
-        assert storage.get_study_id_from_name(sweep_spec().batch_id)
+        assert study.load_study(ledger.connection, sweep_spec()).trials == []
 
 
 def free_port():
@@ -178,7 +176,7 @@ def pooled(tmp_path, database_url):
 def test_a_pooler_that_shares_sessions_is_refused_at_once(pooled, mode):
     url = pooled(mode)
     with pytest.raises(DatabaseError, match="pool_mode = session"):
-        faults.check(url)
+        reach(url, 5, print)
     began = time.monotonic()
     with Ledger(url, patience_s=60) as ledger, pytest.raises(DatabaseError, match="pool_mode = session"):
         ledger.prepare()
@@ -187,7 +185,7 @@ def test_a_pooler_that_shares_sessions_is_refused_at_once(pooled, mode):
 
 def test_a_pooler_that_gives_each_client_a_session_serves(pooled, outputs, sweep_spec):
     url = pooled("session")
-    faults.check(url)
+    reach(url, 5, print)
     with Ledger(url, patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
         worker = ledger.start_worker(sweep_spec().batch_id, "here", 1)
@@ -198,4 +196,4 @@ def test_a_pooler_that_gives_each_client_a_session_serves(pooled, outputs, sweep
 
 def test_what_a_pooler_does_not_know_is_said(pooled):
     with pytest.raises(DatabaseError, match=r"unsupported startup parameter: options.*pooler"):
-        faults.check(pooled("session") + "?options=-c%20work_mem%3D8MB")
+        reach(pooled("session") + "?options=-c%20work_mem%3D8MB", 5, print)

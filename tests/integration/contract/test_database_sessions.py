@@ -5,14 +5,15 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import psycopg2
 import pytest
 
 from trainer.contract.database import sessions
 from trainer.contract.database.sessions import connected, execute, rows
-from trainer.contract.ledger import study
 from trainer.contract.ledger.connection import connect
+from trainer.contract.ledger.optuna_storage import OptunaStorage
 
 ASK_FOR_LONG = """
 import sys
@@ -70,12 +71,7 @@ def test_a_frozen_transaction_is_ended_and_a_dead_network_noticed(database_url):
         session.close()
 
 
-def test_optunas_connections_are_of_the_same_kind(database_url):
-    with study.opened(database_url, new=True) as storage:
-        session = storage.engine.raw_connection()
-        cursor = session.cursor()
-        cursor.execute("SHOW idle_in_transaction_session_timeout")
-        assert cursor.fetchone() == ("10s",)
-        with socket.socket(fileno=socket.dup(session.fileno())) as wire:
-            assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
-        session.close()
+def test_optuna_has_no_connection_of_its_own(database_url):
+    session = connect(database_url)
+    with closing(session), OptunaStorage().transaction(session) as storage:
+        assert storage.engine.raw_connection().dbapi_connection is session

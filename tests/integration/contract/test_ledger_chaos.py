@@ -18,7 +18,7 @@ def assert_whole(ledger, outputs, n_trials):
     """Exactly the budget, in ledger, study and folders; nothing left running; no run id twice."""
     progress = ledger.progress(BATCH)
     assert (progress.done, progress.failed, progress.pending, progress.running) == (n_trials, 0, 0, 0)
-    trials = study.load_study(ledger.url, BATCH).trials
+    trials = study.load_study(ledger.connection, ledger.spec(BATCH)).trials
     assert {trial.state.name for trial in trials} <= {"COMPLETE", "FAIL"}
     complete = {trial.number: trial.value for trial in trials if trial.state.name == "COMPLETE"}
     assert complete == {slot.trial_number: slot.value for slot in ledger.slots(BATCH)}

@@ -9,7 +9,7 @@ from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Direction, Method, Objective, Phase
+from trainer.contract.words import Method, Objective, Phase
 
 BATCH = "phase1_spearman_final_rank"
 
@@ -27,7 +27,7 @@ def test_registering_again_changes_nothing(ledger, sweep_spec, outputs):
 
 def test_the_study_is_named_by_the_batch_id_and_goes_the_right_way(ledger, sweep_spec, outputs):
     ledger.register(sweep_spec(objective=Objective.RANK_RMSE), outputs)
-    found = study.load_study(ledger.url, BATCH)
+    found = study.load_study(ledger.connection, ledger.spec(BATCH))
     assert (found.study_name, found.direction.name, found.trials) == (BATCH, "MINIMIZE", [])
 
 
@@ -81,10 +81,8 @@ def test_a_sweep_belongs_to_its_outputs_root(ledger, sweep_spec, outputs, tmp_pa
 def test_a_study_of_somebody_else_is_not_taken_over(ledger, sweep_spec, outputs):
     import optuna
 
-    study.create_study(ledger.url, BATCH, Direction.MAXIMIZE)
-    with study.opened(ledger.url) as storage:
-        foreign = optuna.load_study(study_name=BATCH, storage=storage)
-        foreign.add_trial(optuna.trial.create_trial(value=1.0))
+    foreign = optuna.create_study(study_name=BATCH, storage=url_text.sqlalchemy_url(ledger.url), direction="maximize")
+    foreign.add_trial(optuna.trial.create_trial(value=1.0))
     with pytest.raises(SweepChangedError, match="with 1 trials that this ledger did not make"):
         ledger.register(sweep_spec(), outputs)
     with pytest.raises(SweepChangedError, match="to maximize, not to minimize"):
@@ -121,7 +119,7 @@ def test_16_processes_register_on_an_empty_database(postgres_server, sweep_spec,
         in_processes(_register, [(url, sweep_spec(), outputs)] * 16)
         with Ledger(url) as ledger:
             assert ledger.progress(BATCH).pending == 6
-            assert study.load_study(url, BATCH).trials == []
+            assert study.load_study(ledger.connection, ledger.spec(BATCH)).trials == []
     finally:
         with connected(postgres_server) as connection:
             execute(connection, f"DROP DATABASE {name} WITH (FORCE)")
@@ -154,15 +152,6 @@ def test_a_database_without_a_ledger_says_so(postgres_server):
         ledger.all_progress()
 
 
-def test_an_older_schema_is_brought_up_to_date(ledger, sweep_spec, outputs):
-    ledger.register(sweep_spec(), outputs)
-    with connected(ledger.url) as connection:
-        execute(connection, "ALTER TABLE truestrength.attempts DROP COLUMN rung")
-        execute(connection, "UPDATE truestrength.schema_version SET version = 1")
-    ledger.prepare()
-    assert ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", 1)).slot == 0
-
-
 @pytest.mark.parametrize(
     "write",
     [
@@ -182,8 +171,8 @@ def test_a_newer_schema_is_left_alone_by_everybody(ledger, sweep_spec, outputs, 
         execute(connection, "UPDATE truestrength.schema_version SET version = 99")
     with Ledger(ledger.url, patience_s=5) as older, pytest.raises(DatabaseError, match="has version 99"):
         write(older, outputs)
-    with study.opened(ledger.url) as storage:
-        assert storage.get_study_id_from_name(BATCH), "nothing was removed"
+    with connected(ledger.url) as connection:
+        assert execute(connection, "SELECT FROM studies").rowcount == 1, "nothing was removed"
 
 
 def test_the_identity_survives_the_database(ledger, sweep_spec, outputs):

@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.processes import in_processes
 from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import ConfigError
+from trainer.contract.errors import ConfigError, DatabaseError
 from trainer.contract.ledger import Ledger
-from trainer.contract.outputs_root import outputs_id, reserve
+from trainer.contract.outputs_root import next_free, outputs_id, reserve
 from trainer.contract.paths.outputs import OutputsRoot
 
 
@@ -116,3 +116,22 @@ def _take(url, outputs, count):
 def _drop_sequence(ledger, outputs):
     with connected(ledger.url) as connection:
         execute(connection, f"DROP SEQUENCE truestrength.run_ids_{outputs_id(outputs)}")
+
+
+def test_a_number_that_is_too_large_is_named(ledger, outputs):
+    """On disk, or in the database, whoever has put it there."""
+    assert ledger.new_run_id(outputs, 25) == 25
+    huge = outputs.root / f"run_{10**20}"
+    huge.mkdir()
+    with pytest.raises(
+        DatabaseError, match=f"run ids end at {2**53}, and the highest folder or reservation is {10**20}"
+    ):
+        ledger.new_run_id(outputs, 27)
+    with pytest.raises(ConfigError, match="run ids end at"):
+        next_free(outputs, 25)
+    huge.rmdir()
+    for at in (2**53, 2**63 - 1):
+        with connected(ledger.url) as session:
+            execute(session, f"SELECT setval('truestrength.run_ids_{outputs_id(outputs)}', {at})")
+        with pytest.raises(DatabaseError, match=f"run ids end at {2**53}, and the database's sequence"):
+            ledger.new_run_id(outputs, 25)

@@ -1,5 +1,6 @@
 """Slots, attempts and workers: who owns what, and how it ends. One process, a real PostgreSQL, short leases."""
 
+import math
 import threading
 import time
 
@@ -316,3 +317,15 @@ def _wait_for_expiry(ledger):
     while not ledger.expire(BATCH):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_reasons_and_values_that_the_database_cannot_hold(ledger, sweep):
+    """Whatever a library writes into its error, and an objective that is no number."""
+    ledger.fail(ledger.claim(BATCH, sweep), "cuda says \0 and \udcff")
+    assert ledger.slots(BATCH)[0].reason == "cuda says \N{REPLACEMENT CHARACTER} and ?"
+    claim = ledger.claim(BATCH, sweep)
+    ledger.begin(claim, {}, 1, 25)
+    ledger.finish(claim, 0.5, 1.0, {"spearman": 0.5, "ndcg4": math.nan, "rank_rmse": math.inf})
+    assert ledger.slots(BATCH)[claim.slot].objectives == {"spearman": 0.5}
+    ledger.stop_worker(sweep, "\0")
+    assert ledger.workers(BATCH)[0].reason == "\N{REPLACEMENT CHARACTER}"

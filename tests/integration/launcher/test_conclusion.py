@@ -1,26 +1,32 @@
 """The end of a plan with a real trainer: the held-out season is read once, beside the plots, and told of."""
 
+import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from launcher import held_out
 from launcher.conclusion import analyse, conclude
+from launcher.containers import contained as containers
 from launcher.containers.contained import contained
 from launcher.slurm.arrays import Slurm
 from launcher.slurm.finish import finish_plan
 from launcher.slurm.links import PlanEnd
 from launcher.slurm.profile import ClusterProfile
 from launcher.slurm.site import Site, Sweep
-from trainer.contract.config.settings import load_config
+from trainer.contract.config.settings import load_config, replace
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.records.noise import Noise
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
 from trainer.data.demo import demo
+from trainer.run import pipeline
+from trainer.stages.store import Store
 
 BATCH = "small"
 CONFIG = """
@@ -59,7 +65,9 @@ def outputs(tmp_path, monkeypatch, project_database, ledger):
 
 def end(outputs, ledger, *, changed):
     said = []
-    end.all_read = conclude(outputs, [BATCH], ledger, changed=changed, held_out=True, container=None, say=said.append)
+    end.all_read = conclude(
+        outputs, [BATCH], ledger, changed=changed, held_out=True, noise=False, container=None, say=said.append
+    )
     return said
 
 
@@ -109,7 +117,7 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     with pytest.raises(OSError, match="No space left"):
         held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=print, meanwhile=full)
     assert len(outputs.held_out_files()) == 1
-    monkeypatch.setattr(held_out, "contained", partial(contained, python="/no/such/python"))
+    monkeypatch.setattr(containers, "contained", partial(contained, python="/no/such/python"))
     for path in outputs.held_out_files():
         path.unlink()
     said = []
@@ -118,7 +126,7 @@ def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_
     assert "/no/such/python: No such file or directory" in said[-1]
 
 
-def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read(outputs, ledger):
+def test_the_last_job_of_a_plan_on_slurm_fails_when_something_is_unread_or_gone(outputs, ledger, capsys):
     """All sweeps are complete, so it asks SLURM nothing."""
     site = Site(
         profile=ClusterProfile(timeout_min=60),
@@ -135,3 +143,46 @@ def test_the_last_job_of_a_plan_on_slurm_fails_when_the_season_could_not_be_read
     Path("elsewhere").rename("league")
     assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 0
     assert len(outputs.held_out_files()) == 1
+    assert "every sweep is complete" in capsys.readouterr().out
+    kept = outputs.held_out_files()[0].parent
+    gone = next(run for run in outputs.sweep(BATCH).folder.glob("run_*") if run != kept)
+    shutil.rmtree(gone)
+    assert finish_plan(site, Slurm("0", None), ledger, PlanEnd(again=False)) == 1
+    said = capsys.readouterr().out
+    assert f"Complete, but their folders are gone: {BATCH}: {gone.name}." in said
+    assert "every sweep is complete" not in said
+
+
+def test_the_best_configuration_is_run_with_more_seeds_once(outputs, ledger):
+    run = [sys.executable, "-m", "trainer", "work", "--batch-id", BATCH, "--threads", "2"]
+    ledger.register(msgspec.structs.replace(ledger.spec(BATCH), n_trials=3), outputs)
+    subprocess.run(run, check=True, capture_output=True)
+
+    def measured():
+        said = []
+        conclude(outputs, [BATCH], ledger, changed=False, held_out=False, noise=True, container=None, say=said.append)
+        return said, sorted(outputs.sweeps.glob("*/run_*/noise.json"))
+
+    (said,), (file,) = measured()
+    assert said == (
+        f"measuring how far chance moves the value: the best configurations, of {file.parent.name}, with 5 more seeds"
+    )
+    noise = msgspec.json.decode(file.read_bytes(), type=Noise)
+    assert noise.seeds == (8, 9, 10, 11, 12)
+    assert len(set(noise.of(Objective.SPEARMAN))) > 1
+    alone = replace(load_config(file.with_name("config.yaml")), {"training.seed": 9, "paths.batch_cache": "another"})
+    trained = pipeline.train(alone, Path("league"), Store(Path("another"), max_gb=1))
+    assert trained.metrics.objectives == noise.objectives[1]
+    assert "5 more seeds of the best configuration" in outputs.analysis.read_text()
+    assert measured() == ([], [file])
+
+
+def test_noise_that_cannot_be_measured_is_said_and_stops_nothing(outputs, ledger):
+    ledger.register(msgspec.structs.replace(ledger.spec(BATCH), n_trials=3), outputs)
+    run = [sys.executable, "-m", "trainer", "work", "--batch-id", BATCH, "--threads", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    Path("league").rename("elsewhere")
+    said = []
+    assert conclude(outputs, [BATCH], ledger, changed=True, held_out=False, noise=True, container=None, say=said.append)
+    assert "no league here" in said[-1]
+    assert outputs.analysis.exists()

@@ -9,6 +9,7 @@ import pytest
 
 from launcher.database import database_for_command, database_for_jobs, database_with_sweeps
 from launcher.postgres import server
+from trainer.contract.database import patience
 from trainer.contract.errors import DatabaseError
 from trainer.contract.paths.outputs import OutputsRoot
 
@@ -35,6 +36,7 @@ def test_a_configured_database_is_used_and_nothing_is_started(tmp_path, monkeypa
 
 def test_a_configured_database_that_is_not_there_is_an_error_and_no_reason_to_start_one(project, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@127.0.0.1:1/none")
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.3)
     with pytest.raises(DatabaseError, match="Is the server up") as caught, database_for_command(ROOT, print):
         pass
     assert "sesame" not in str(caught.value)

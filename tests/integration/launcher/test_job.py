@@ -13,6 +13,7 @@ import submitit
 from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.executors import LocalExecutor
 from launcher.trainer_commands import work
+from tests.support.gpus import smi
 
 PATIENT = """
 import os, signal, sys, time
@@ -206,6 +207,24 @@ def test_a_replacement_gets_the_number_and_the_gpu_of_the_one_that_died(tmp_path
         for each in arrays:
             each.stop()
         until(lambda: not any(each.alive() for each in arrays))
+
+
+def test_workers_share_gpus_and_have_slices_alone(tmp_path, monkeypatch):
+    """One GPU is cut into two slices; the other one is shared by two."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    smi(tmp_path, monkeypatch)
+    script = (
+        "import os, pathlib, time; "
+        "pathlib.Path('at_' + os.environ['CUDA_VISIBLE_DEVICES'] + f'_{os.getpid()}').touch(); time.sleep(60)"
+    )
+    executor = LocalExecutor(4, words=lambda *_: ["-c", script], workers_per_gpu=2)
+    array = executor.submit(["a"], 4, tmp_path / "jobs")
+    try:
+        until(lambda: len(list(Path().glob("at_*"))) == 4)
+    finally:
+        array.stop()
+        until(lambda: not array.alive())
+    assert sorted(path.name.split("_")[1] for path in Path().glob("at_*")) == ["1", "1", "MIG-1", "MIG-2"]
 
 
 def _written(name):

@@ -248,7 +248,7 @@ def test_the_report_command_writes_everything_again(ledger, outputs, project_dat
 
 
 def test_the_report_command_says_what_is_not_there(ledger, outputs, project_database):
-    asked = argparse.Namespace(config=CONFIG, set=[f"paths.outputs={outputs.root}"], batch_id=None)
+    asked = argparse.Namespace(config=CONFIG, set=[f"paths.outputs={outputs.root}"], outputs=None, batch_id=None)
     with pytest.raises(UserError, match="the ledger has no sweeps of this outputs root"):
         report(asked)
     ledger.register(make_spec(outputs), outputs)

@@ -59,17 +59,18 @@ def launcher(*words):
     return command_line.main(parser(), words)
 
 
-def test_status_of_sweeps_and_workers_for_people_and_programs(registered, capsys):
+def test_status_of_sweeps_and_workers_for_people_and_programs(registered, plan, capsys):
     worker = registered.start_worker("a", "here", os.getpid(), "77")
     done = registered.claim("a", worker)
     registered.begin(done, {"max_depth": 3}, 0, 25)
     registered.finish(done, 0.8123, 1.0)
     registered.settle(done)
+    plan.outputs.sweep("a").run(25).folder.mkdir(parents=True)
     registered.claim("a", worker)
     registered.cancel("b")
     assert launcher("status") == 0
     sweeps, workers = capsys.readouterr().out.split("\n\n")
-    assert sweeps.splitlines()[0] == "outputs: out"
+    assert sweeps.splitlines()[0] == f"outputs: {plan.outputs.root.absolute()}"
     assert [line.split() for line in sweeps.splitlines()[2:]] == [
         ["a", "1/3", "0", "1", "1", "0.8123", "run_025", "running"],
         ["b", "0/3", "0", "0", "0", "cancelled"],
@@ -209,7 +210,7 @@ def test_forget_frees_a_name_for_another_league(registered, plan, capsys):
     with pytest.raises(SweepChangedError, match="launcher forget"):
         registered.register(other, plan.outputs)
     assert launcher("forget", "a") == 0
-    assert capsys.readouterr().out == "a: forgotten; its files stay in out\n"
+    assert capsys.readouterr().out == f"a: forgotten; its files stay in {plan.outputs.root.absolute()}\n"
     assert [sweep.batch_id for sweep in registered.all_progress()] == ["b"]
     registered.register(other, plan.outputs)
     assert registered.progress("a").pending == 3

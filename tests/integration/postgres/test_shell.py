@@ -11,10 +11,11 @@ from launcher.database import _stop, database_for_command
 from launcher.postgres import server
 from launcher.postgres.state import MAINTENANCE, ServerState
 from tests.support.leagues import stub_league
-from trainer.contract.database import address, faults
+from trainer.contract.database import address
+from trainer.contract.database.patience import reach
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, study
+from trainer.contract.ledger import Ledger, optuna_storage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
 
@@ -120,8 +121,7 @@ def test_no_command_is_reached_by_them(project, shell):
         Ledger(url, patience_s=5) as ledger,
     ):
         assert ledger.all_progress() == []
-        with study.opened(url, new=True):
-            pass
+        ledger.connection.work(optuna_storage.make_tables)
     assert postmaster(project) == before
     assert launcher("db", "down").returncode == 0
     done = launcher("status")
@@ -167,7 +167,7 @@ def test_a_url_of_the_users_own_is_completed_by_them(project, monkeypatch):
         assert execute(session, "SHOW work_mem").fetchone() == ("7MB",)
     monkeypatch.setenv("PGSSLMODE", "require")
     with pytest.raises(DatabaseError, match=r"SSL.*variables of the environment were used, too: PGOPTIONS, PGPASS"):
-        faults.check(own)
+        reach(own, 5, print)
     monkeypatch.setenv(address.URL_VARIABLE, own)
     monkeypatch.setenv("PGSSLMODE", "prefer")
     assert launcher("status").returncode == 0

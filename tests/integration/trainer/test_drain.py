@@ -36,13 +36,13 @@ def score(job):
 
 
 def states(ledger):
-    return [trial.state.name for trial in study.load_study(ledger.url, BATCH).trials]
+    return [trial.state.name for trial in study.load_study(ledger.connection, ledger.spec(BATCH)).trials]
 
 
 def test_a_sweep_is_drained_into_ledger_and_study(ledger, work, sweep_spec):
     result = work(sweep_spec(), score)
     assert (result.done, result.reason) == (6, "no slots left")
-    trials = study.load_study(ledger.url, BATCH).trials
+    trials = study.load_study(ledger.connection, ledger.spec(BATCH)).trials
     assert [trial.value for trial in trials] == [slot.value for slot in ledger.slots(BATCH)]
     assert [trial.user_attrs["run_id"] for trial in trials] == list(range(25, 31))
     assert states(ledger) == ["COMPLETE"] * 6
@@ -244,21 +244,21 @@ def test_a_worker_that_dies_after_reporting_loses_nothing(ledger, outputs, work,
     ledger.register(sweep_spec(n_trials=1), outputs)
     dead = ledger.start_worker(BATCH, "testhost", 1)
     claim = ledger.claim(BATCH, dead)
-    with StudyRecord(ledger.url, BATCH, 10) as record:
-        trial = record.start({}, {}, 25)
-        ledger.begin(claim, {}, trial, 25)
-        ledger.finish(claim, 0.9, 1.0)
+    record = StudyRecord(ledger, ledger.spec(BATCH))
+    trial = record.start({}, {}, 25)
+    ledger.begin(claim, {}, trial, 25)
+    ledger.finish(claim, 0.9, 1.0)
     assert work(sweep_spec(n_trials=1), pytest.fail).done == 0
     assert ledger.progress(BATCH).done == 1
-    (told,) = study.load_study(ledger.url, BATCH).trials
+    (told,) = study.load_study(ledger.connection, ledger.spec(BATCH)).trials
     assert (told.state.name, told.value) == ("COMPLETE", 0.9)
 
 
 def test_no_trial_stays_running(ledger, outputs, work, sweep_spec):
     """Killed between making the trial and writing its number down: nobody owns it."""
     ledger.register(sweep_spec(n_trials=1), outputs)
-    with StudyRecord(ledger.url, BATCH, 10) as record:
-        record.start({}, {}, {})
+    record = StudyRecord(ledger, ledger.spec(BATCH))
+    record.start({}, {}, {})
     work(sweep_spec(n_trials=1), score)
     assert states(ledger) == ["FAIL", "COMPLETE"]
 
@@ -266,10 +266,10 @@ def test_no_trial_stays_running(ledger, outputs, work, sweep_spec):
 def test_reconciling_leaves_running_trials_to_their_owner(ledger, outputs, sweep_spec):
     ledger.register(sweep_spec(), outputs)
     ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", os.getpid()))
-    with StudyRecord(ledger.url, BATCH, 10) as record:
-        number = record.start({}, {}, {})
-        reconcile(ledger, record, BATCH)
-        assert record.running() == [number]
+    record = StudyRecord(ledger, ledger.spec(BATCH))
+    number = record.start({}, {}, {})
+    reconcile(ledger, record, BATCH)
+    assert record.running() == [number]
 
 
 def test_low_rungs_train_on_fewer_lists_and_the_best_are_promoted(ledger, work, sweep_spec):

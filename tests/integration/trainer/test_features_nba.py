@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tests.support.places import NBA
-from trainer.contract.records.metrics import BASELINES
+from trainer.contract.records.metrics import BASELINES, EXPECTED
 from trainer.contract.words import Objective, Target
 from trainer.data.importer import import_logs
 from trainer.data.league import BOX, League, load_league
@@ -15,6 +15,7 @@ from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
 from trainer.evaluation.tables import evaluate
 from trainer.features.batches import Batches, build_batches
 from trainer.features.targets import target_ranks
+from trainer.run.references import expected_scores
 
 TRAIN = ("2015-16", "2016-17", "2017-18", "2018-19", "2019-20", "2020-21")
 VALIDATION = ("2021-22", "2022-23")
@@ -90,7 +91,7 @@ def test_everything_is_finite_and_every_team_has_a_rotation(batches: Batches) ->
 
 def test_standings_say_what_is_known_of_them(league: League, batches: Batches) -> None:
     """Win rate to date in 2022-23, as measured before there was this code: Spearman and rank RMSE over the dates."""
-    scores = listed(baseline_scores(league), batches).with_columns(blend="win_rate")
+    scores = listed(baseline_scores(league), batches).with_columns(blend="win_rate", expected="win_rate")
     predictions = named(scores, league, pl.col("win_rate"))
     for target, spearman, rmse in ((Target.FINAL_RANK, 0.82, 4.6), (Target.PLAYOFF_OUTCOME, 0.67, 6.9)):
         found = evaluate(predictions, target_ranks(league), scores, target, ["2022-23"]).baselines["win_rate"]
@@ -105,21 +106,12 @@ def test_expectations_beat_every_baseline_on_five_of_six_objectives(
     truth = target_ranks(league)
     scores = listed(baseline_scores(league), batches)
     scores = add_blend(scores, fit_blend(scores, truth, target, TRAIN))
-    column = {Target.FINAL_RANK: "expected_rank", Target.PLAYOFF_OUTCOME: "expected_place"}[target]
-    expected = -batches.context[..., batches.context_columns.index(column)]
-    place = {
-        (season, day, team): value
-        for season, day, teams, values in zip(
-            batches.season.tolist(), batches.date.tolist(), batches.team_id.tolist(), expected.tolist(), strict=True
-        )
-        for team, value in zip(teams, values, strict=True)
-    }
-    key = scores.select(pl.col("season"), pl.col("date").cast(pl.Int32), pl.col("team_id"))
-    own = pl.Series([place[batches.seasons.index(season), day, team] for season, day, team in key.iter_rows()])
-    predictions = named(scores, league, own)
+    scores = scores.join(expected_scores(batches, target), on=["season", "date", "team_id"], maintain_order="left")
+    predictions = named(scores, league, pl.col(EXPECTED))
     for seasons in (TRAIN[1:], VALIDATION):
         found = evaluate(predictions, truth, scores, target, seasons)
-        for name in BASELINES:
+        assert found.models["stack"] == found.baselines[EXPECTED]
+        for name in set(BASELINES) - {EXPECTED}:
             won = [
                 objective
                 for objective in Objective

@@ -6,11 +6,13 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg2.extensions import parse_dsn
 
 from trainer.contract.database import url as urls
 from trainer.contract.errors import DatabaseError
 
 SIGNS = "/?#@%[] :&=+,;!$'()*\\\"<>|^~{}-_."
+NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=12)
 PASSWORDS = st.text(st.sampled_from(SIGNS + "abcXYZ019é"), min_size=3, max_size=20).map(lambda text: f"Pw7{text}t77")
 
 
@@ -68,6 +70,26 @@ def test_a_quoted_password_is_understood_and_cut_from_the_drivers_sentence(passw
     assert urls.shown(url) == "postgresql://me:***@db/x"
     said = urls.without_password(f'could not translate "{password}" or {quote(password, safe="")} of {url}', url)
     assert "t77" not in said
+
+
+@given(user=NAMES, password=NAMES, name=NAMES)
+def test_quoted_parts_of_any_signs_are_what_libpq_understands(user, password, name):
+    quoted = [quote(part, safe="") for part in (user, password, name)]
+    url = urls.normalise("postgresql+psycopg2://{}:{}@db.example:5433/{}?sslmode=require".format(*quoted))
+    assert parse_dsn(url) == {
+        "user": user, "password": password, "host": "db.example", "port": "5433", "dbname": name, "sslmode": "require",
+    }  # fmt: skip
+    assert parse_dsn(urls.with_database(url, "other"))["password"] == password
+    assert urls.normalise(urls.sqlalchemy_url(url)) == url
+    assert urls.shown(url) == f"postgresql://{quoted[0]}:***@db.example:5433/{quoted[2]}"
+
+
+@given(PASSWORDS)
+def test_a_password_among_the_parameters_is_never_shown(password):
+    quoted = quote(password, safe="")
+    url = urls.normalise(f"postgresql://me@db/x?password={quoted}&sslmode=require")
+    for said in (urls.shown(url), urls.redact(url), urls.without_password(f"{url} {password} {quoted}", url)):
+        assert "t77" not in said
 
 
 @given(st.text(max_size=60))

@@ -9,7 +9,7 @@ import yaml
 from launcher.cells import cells
 from launcher.expansion import Budget, expand_plan
 from tests.support.leagues import stub_league
-from tests.support.places import CONFIG
+from tests.support.places import CONFIG, REPOSITORY
 from trainer.contract.config.plans import Entry
 from trainer.contract.config.settings import load_with_origin
 from trainer.contract.errors import ConfigError
@@ -226,3 +226,14 @@ def test_an_unknown_plan_is_answered_by_those_that_there_are(expand, tmp_path):
     Path(tmp_path / "bare.yaml").write_text("paths: {data: x}\n")
     with pytest.raises(ConfigError, match=r"no plan is called 'phase1': the configuration has no `plans`"):
         expand("paths: {data: x}\n", name="phase1")
+
+
+def test_the_plan_in_the_readme(expand):
+    text = (REPOSITORY / "README.md").read_text().partition("## Plans of your own")[2].split("```")[1]
+    plan = expand(yaml.safe_load(text.removeprefix("yaml"))["plans"]["losses"])
+    assert len(plan.sweeps) == 10
+    assert [(spec.batch_id, spec.n_trials) for spec in plan.sweeps][::9] == [
+        ("losses_listmle_spearman_1", 24),
+        ("losses_rolling", 12),
+    ]
+    assert plan.planned[-1].after == tuple(plan.batch_ids[:-1])

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,7 +23,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     method: Method | None = None
     sampler: Sampler | None = None
     n_trials: Count | None = None
-    n_jobs: Count | None = None
+    n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
     """Workers of the sweep's array."""
 
 

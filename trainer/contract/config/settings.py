@@ -29,8 +29,12 @@ from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.paths.user import expanded
 from trainer.contract.words import Phase, Target
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+"""No more than the libraries and the database hold."""
+MOST_STEPS = 100_000
 Positive = Annotated[float, Meta(gt=0)]
+Amp = Literal["auto", "off", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -52,7 +56,7 @@ class Paths(Section, frozen=True):
 class Inference(Section, frozen=True):
     """Run ids."""
 
-    run_id: Annotated[int, Meta(ge=1)] | None = None
+    run_id: Count | None = None
     """None: taken from the database sequence. A number: this very id, which must be free (`trainer run` only)."""
     run_id_base: Count = 25
     """The first run id of a new outputs root."""
@@ -65,7 +69,7 @@ class Evaluation(Section, frozen=True):
     """Season names, or how many of the last seasons before the held-out ones."""
     holdout: tuple[str, ...] | Count = 1
     """Season names, or how many of the last seasons. A sweep never sees them."""
-    first_day: Annotated[int, Meta(ge=1)] = 21
+    first_day: Count = 21
     """Lists start this many days after a season's first game."""
 
 
@@ -86,9 +90,9 @@ class Training(Section, frozen=True):
     """Players of a team that model A sees; those with the most recent minutes."""
     rolling_windows: Annotated[tuple[Count, ...], Meta(min_length=1)] = (10, 30)
     """Lengths of the rolling windows, in games."""
-    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    amp: Amp = "auto"
     """auto: bf16 where the device has it, else fp16 with a scaler on CUDA, else off."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where model A is trained."""
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 7
     """Seed of every model and of the start design."""
@@ -252,6 +256,10 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
                 raise ConfigError(f"{where}: log needs low above 0, found {low}")
             if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
                 raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
+            if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
+                raise ConfigError(
+                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
+                )
             return [low, high]
         case Choice(values=values):
             twice = [value for i, value in enumerate(values) if value in values[:i]]

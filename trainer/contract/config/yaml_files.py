@@ -24,6 +24,14 @@ from trainer.contract.paths.user import expanded
 T = TypeVar("T")
 Tree = dict[str, Any]
 
+LARGEST = 2**53
+"""A whole number beyond would be another one in JSON's readers and in Optuna's tables."""
+MOST_DIGITS = 100
+MOST_VALUES = 100_000
+DEEPEST = 50
+LONGEST_SHOWN = 100
+_TOO_DEEP = f"it is nested more than {DEEPEST} deep"
+
 
 def load(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> T:
     """Read `path` (and the files it extends) and apply `overrides` ("dotted.key=yaml value").
@@ -77,10 +85,34 @@ def convert(
         key, sentence = explain(error, tree, kind)
         raise ConfigError(f"{origin_of(key, origin, source)}: {sentence}") from None
     for key, value in leaves(tree):
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, float) and not math.isfinite(number):
-                raise ConfigError(f"{origin_of(key, origin, source)}: {key}: {number} is no number to calculate with")
+        for plain in _plain(value):
+            if fault := unfit(plain):
+                raise ConfigError(f"{origin_of(key, origin, source)}: {key}: {fault}")
     return converted
+
+
+def unfit(value: Any) -> str:
+    """Why a plain value can be kept neither by the database nor by a file; empty for one that can.
+
+    >>> unfit(2**53 + 1)
+    '9007199254740993 is too large: whole numbers up to 9007199254740992 are kept as they are'
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is no number to calculate with"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"{value} is too large: whole numbers up to {LARGEST} are kept as they are"
+    if isinstance(value, str) and ("\0" in value or value.encode(errors="replace") != value.encode(errors="ignore")):
+        return f"{value!r} has a sign that neither a file's name nor the database can hold"
+    return ""
+
+
+def _plain(value: Any) -> Iterator[Any]:
+    """The plain values in lists of lists and mappings."""
+    if isinstance(value, Mapping | list | tuple):
+        for below in value.values() if isinstance(value, Mapping) else value:
+            yield from _plain(below)
+    else:
+        yield value
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -97,6 +129,8 @@ def parse_override(text: str, loader: type[_Loader]) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z_][\w.]*", key):
         raise ConfigError(f"--set {text!r}: expected KEY=VALUE, for example --set training.n_folds=5")
+    if key.count(".") >= DEEPEST:
+        raise ConfigError(f"--set {key[:LONGEST_SHOWN]}…: {_TOO_DEEP}")
     try:
         return key, _parse(value, loader)
     except yaml.YAMLError as error:
@@ -114,7 +148,7 @@ def read_merged(
     parents = own.pop("extends", [])
     if isinstance(parents, str):
         parents = [parents]
-    if not isinstance(parents, list) or not all(isinstance(p, str) for p in parents):
+    if not isinstance(parents, list) or not all(isinstance(p, str) and not unfit(p) for p in parents):
         raise ConfigError(f"{path}: extends: expected a list of file names, found {parents!r}")
     tree: Tree = {}
     origin: dict[str, str] = {}
@@ -181,6 +215,8 @@ def _word(loader: _Loader, node: yaml.ScalarNode) -> str:
 
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = _word(loader, node)
+    if len(text) > MOST_DIGITS:
+        raise yaml.constructor.ConstructorError(None, None, f"a number of {len(text)} signs", node.start_mark)
     return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
 
 
@@ -194,11 +230,40 @@ for _name, (_pattern, _first) in _CORE.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def _parse(text: str, loader: type[_Loader]) -> Any:
+def _parse(text: str, kind: type[_Loader]) -> Any:
     try:
-        return yaml.load(text, Loader=loader)  # noqa: S506 - a SafeLoader
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+        loader = kind(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _extent(node, {})
+        return loader.construct_document(node)
+    except RecursionError:  # a thousand brackets
+        raise yaml.YAMLError(_TOO_DEEP) from None
+    except ValueError as error:
         raise yaml.YAMLError(str(error)) from None
+    except (LookupError, AttributeError, TypeError):  # PyYAML's own, of `!!bool x` and `!!timestamp x`
+        raise yaml.YAMLError("a value is none of the kind that the `!!` before it says") from None
+
+
+def _extent(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values there are in a node, and how deep they are nested, each anchor counted wherever it is used.
+
+    Raises:
+        YAMLError: too many, or too deep.
+    """
+    if id(node) not in known:
+        known[id(node)] = (1, 1)  # a node that holds itself is refused later
+        pairs = isinstance(node, yaml.MappingNode)
+        below = [one for pair in node.value for one in pair] if pairs else node.value
+        extents = [] if isinstance(node, yaml.ScalarNode) else [_extent(one, known) for one in below]
+        known[id(node)] = (1 + sum(count for count, _ in extents), 1 + max((deep for _, deep in extents), default=0))
+    count, deep = known[id(node)]
+    if deep > DEEPEST:
+        raise yaml.YAMLError(_TOO_DEEP)
+    if count > MOST_VALUES:
+        raise yaml.YAMLError(f"its anchors make more than {MOST_VALUES} values of it")
+    return count, deep
 
 
 def _read(path: Path, loader: type[_Loader]) -> Tree:

@@ -5,31 +5,52 @@ from __future__ import annotations
 import psycopg2
 from psycopg2 import errors
 
-from trainer.contract.database import sessions
 from trainer.contract.database.address import libpq_variables
-from trainer.contract.database.url import HINT, shown, without_password
+from trainer.contract.database.url import HINT, host_names, shown, without_password
 from trainer.contract.errors import DatabaseError
 
 # While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
 # language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
 _REFUSALS = (
-    "password authentication failed",
+    "authentication failed",
     "does not exist",
+    "is not permitted to log in",
+    "is not currently accepting connections",
     "no pg_hba.conf entry",
     "no password supplied",
     "unsupported startup parameter",
 )
+_SETTINGS = (
+    "does not support SSL",
+    "sslmode",
+    "certificate",
+    "authentication method",
+    "channel binding",
+    "unrecognized configuration parameter",
+)
+_UNKNOWN_HOST = ("Name or service not known", "No address associated with hostname")
+_FULL = ("too many clients", "too many connections", "remaining connection slots are reserved")
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether a database error may go away by itself: a server that is restarting, full, or out of reach."""
-    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable):
+    if isinstance(error, errors.InsufficientPrivilege | errors.UndefinedTable | errors.LockNotAvailable):
         return False
     if isinstance(error, errors.IdleInTransactionSessionTimeout):
         return True
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
         return not _is_refusal(error)
     return False
+
+
+def is_unknown_host(error: psycopg2.Error, url: str) -> bool:
+    """Whether the network knows no host of this name: at a command's beginning a typing mistake, later a bad moment."""
+    return len(host_names(url)) == 1 and _has(error, _UNKNOWN_HOST)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the server is up and takes no more connections."""
+    return isinstance(error, psycopg2.OperationalError) and _has(error, _FULL)
 
 
 def driver_error(error: BaseException) -> BaseException:
@@ -61,8 +82,17 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
             )
         case errors.UndefinedTable() | errors.InvalidSchemaName():
             advice = "The ledger is not in this database. A launcher makes it when it registers a sweep."
+        case psycopg2.OperationalError() if _has(error, _SETTINGS):
+            advice = (
+                f"Server and client do not agree how to connect: check what follows `?` in DATABASE_URL.{_completed()}"
+            )
         case psycopg2.OperationalError() if _is_refusal(error):
             advice = "Check user, password and database name in DATABASE_URL; the server itself is up."
+        case psycopg2.OperationalError() if is_full(error):
+            advice = (
+                "The server is up and takes no more connections. Each worker needs one, and the launcher one more: "
+                "use fewer workers (--n-jobs), or raise max_connections of the server."
+            )
         case psycopg2.OperationalError():
             advice = f"Is the server up, and its host and port right? {HINT}{_completed()}"
         case _:
@@ -76,17 +106,9 @@ def _completed() -> str:
     return f" These variables of the environment were used, too: {names}." if names else ""
 
 
-def check(url: str) -> None:
-    """Connect once, without patience.
-
-    Raises:
-        DatabaseError: the server cannot be reached or refuses, and what to do next.
-    """
-    try:
-        sessions.connect(url).close()
-    except psycopg2.Error as error:
-        raise explain(error, url) from None
-
-
 def _is_refusal(error: psycopg2.Error) -> bool:
-    return any(words in str(error) for words in _REFUSALS)
+    return _has(error, (*_REFUSALS, *_SETTINGS))
+
+
+def _has(error: BaseException, sentences: tuple[str, ...]) -> bool:
+    return any(words in str(error) for words in sentences)

@@ -52,7 +52,15 @@ SETTINGS = {
     "statement_timeout": "0",
     "synchronous_commit": "on",  # else a crash of the server could give a run id twice
 }
-_SET = ", ".join(["SELECT pg_backend_pid()", *(f"set_config('{k}', '{v}', false)" for k, v in SETTINGS.items())])
+# Optuna's tables lie in the ledger's schema where a role of that schema's name made them: on the embedded server.
+SEARCH_PATH = "concat_ws(', ', nullif(current_setting('search_path'), ''), 'truestrength')"
+_SET = ", ".join(
+    [
+        "SELECT pg_backend_pid()",
+        *(f"set_config('{k}', '{v}', false)" for k, v in SETTINGS.items()),
+        f"set_config('search_path', {SEARCH_PATH}, false)",
+    ]
+)
 
 
 def connect(url: str, **settings: Any) -> Session:

@@ -138,6 +138,11 @@ def shown(url: str) -> str:
     return str(parts._replace(password=None if parts.password is None else "***", query=None))
 
 
+def is_embedded(url: str) -> bool:
+    """Whether it is one of the embedded server's."""
+    return EMBEDDED in url
+
+
 def redact(text: str) -> str:
     """Free text without any password that stands in it as URLs and libpq's settings have one, and without our mark.
 

@@ -4,6 +4,8 @@ PostgreSQL's locks are of one database, so two outputs roots with a database eac
 files are whole or not there, so that costs time only. The locks belong to the ledger's connection. PostgreSQL lets one
 connection take a lock twice, so the threads of a process are kept apart here.
 
+A key may also be kept: it is taken again with the next connection, and who finds that somebody else has it is told so.
+
 The lock of a process that dies falls with its connection. One that is frozen (SIGSTOP, a suspended job) keeps its
 connection, so those who wait may end the session of a holder that has been silent for too long. When it wakes it
 connects anew.
@@ -16,16 +18,31 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
+from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import Connection, values
 from trainer.contract.ledger.queries import query
 
+SPEAK_S = 1.0
+"""So soon a process that keeps a key notices that its connection is lost."""
+TAKE_AGAIN_S = 2.0
+"""So long the server may need to end a session that it does not know to be lost."""
+
 _log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Kept:
+    pid: int
+    """Of the session that holds the key, at the server."""
+    lost: str
+    """What to say when somebody else has it."""
+
+
 class BuildingLocks:
-    """The keys that this process is building."""
+    """The keys that this process is building, and those that it keeps."""
 
     def __init__(self, connection: Connection) -> None:
         """Take the locks on `connection`."""
@@ -33,6 +50,42 @@ class BuildingLocks:
         self._keys: set[str] = set()
         self._turn = threading.Lock()
         self._speaks = False
+        self._kept: dict[str, _Kept] = {}
+        self._lost = ""
+        connection.when_opened = self._take_again
+
+    @contextmanager
+    def keeping(self, key: str, lost: str) -> Iterator[bool]:
+        """Whether `key` is this caller's to keep; `Ledger.keeping` says more."""
+        mine = self._take(key, None)
+        if mine:
+            (pid,) = self._connection.work(lambda open_: values(open_, "SELECT pg_backend_pid()", {}))
+            self._kept[key] = _Kept(pid, lost)
+            self._give_signs_of_life(SPEAK_S)
+        try:
+            yield mine
+        finally:
+            if mine:
+                del self._kept[key]
+                self._give_back(key)
+
+    def _take_again(self, session: Session) -> None:
+        """Take what this process keeps with a new session.
+
+        Raises:
+            DatabaseError: somebody else has it.
+        """
+        for key, kept in list(self._kept.items()):
+            named = {"name": _name(key), "pid": kept.pid}
+            deadline = time.monotonic() + TAKE_AGAIN_S
+            while self._lost or values(session, query("try_session_lock"), named) != [True]:
+                if self._lost or time.monotonic() > deadline:
+                    self._lost = self._lost or kept.lost
+                    raise DatabaseError(self._lost)
+                # The server may not know yet that the session which had it is lost.
+                execute(session, query("end_own_holder"), named)
+                time.sleep(0.05)
+            (kept.pid,) = values(session, "SELECT pg_backend_pid()", {})
 
     @contextmanager
     def asking(self, key: str, silent_s: float | None) -> Iterator[bool]:
@@ -83,5 +136,9 @@ class BuildingLocks:
                 self._ask("session_unlock", key, patience_s=0)
 
     def _ask(self, statement: str, key: str, patience_s: float | None = None, **parameters: float) -> bool:
-        named = {"name": f"truestrength:building:{key}", **parameters}
+        named = {"name": _name(key), **parameters}
         return self._connection.work(lambda open_: values(open_, query(statement), named), patience_s) == [True]
+
+
+def _name(key: str) -> str:
+    return f"truestrength:building:{key}"

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg2
+from psycopg2 import errors
 
-from trainer.contract.database import sessions
+from trainer.contract.database import faults, sessions
 from trainer.contract.database.patience import PATIENCE_S, patiently
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.ledger.version import refuse_newer
@@ -30,6 +31,8 @@ class Connection:
         """Remember where the database is; the first operation connects."""
         self.url = url
         self.patience_s = patience_s
+        self.when_opened: Callable[[Session], None] = lambda _: None
+        """Called with each new session before anything else is said by it."""
         self._turn = threading.RLock()
         self._open: Session | None = None
         self._away = False
@@ -67,15 +70,27 @@ class Connection:
     def _once(self, task: Callable[[Session], T]) -> T:
         with self._turn:
             try:
-                if self._open is None:
-                    self._open = connect(self.url)
-                    if self._away:
-                        self._away, self._back_at = False, time.monotonic()
-                return task(self._open)
-            except psycopg2.Error:
-                self.close()
-                self._away = True
+                return task(self._session())
+            except Exception as error:
+                # Whoever waited too long for a lock has a session that is as good as before.
+                cause = faults.driver_error(error)
+                if isinstance(cause, psycopg2.Error) and not isinstance(cause, errors.LockNotAvailable):
+                    self.close()
+                    self._away = True
                 raise
+
+    def _session(self) -> Session:
+        if self._open is None:
+            opened = connect(self.url)
+            try:
+                self.when_opened(opened)
+            except BaseException:
+                opened.close()
+                raise
+            self._open = opened
+            if self._away:
+                self._away, self._back_at = False, time.monotonic()
+        return self._open
 
 
 def connect(url: str) -> Session:

@@ -18,6 +18,8 @@ from trainer.contract.ledger.rows import Claim
 LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
 """Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""
 
+LONGEST_LEASE_S = 86_400
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,13 +34,16 @@ def lease_seconds() -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if seconds < 1:
-        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, at least 1")
+    if not 1 <= seconds <= LONGEST_LEASE_S:
+        raise UserError(f"{LEASE_VARIABLE}={text}: expected seconds, from 1 to {LONGEST_LEASE_S}")
     return seconds
 
 
 class Lease:
-    """Renews a claim four times per lease, by the database's clock, as long as the `with` block runs."""
+    """Renews a claim four times per lease, by the database's clock, as long as the `with` block runs.
+
+    A renewal that fails is tried again soon: others may want the connection that the server has left, too.
+    """
 
     def __init__(self, ledger: Ledger, claim: Claim, lease_s: float = LEASE_S) -> None:
         """Remember what to renew; entering the block starts it."""
@@ -63,12 +68,16 @@ class Lease:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._lease_s / 4):
+        pause_s, said = self._lease_s / 4, False
+        while not self._stop.wait(pause_s):
             try:
                 renewal = self._ledger.renew(self._claim, self._lease_s, patience_s=0)
             except DatabaseError as error:
-                _log.warning("lease of slot %d not renewed: %s", self._claim.slot, error)
+                if not said:
+                    _log.warning("lease of slot %d not renewed yet: %s", self._claim.slot, error)
+                pause_s, said = self._lease_s / 40, True
                 continue
+            pause_s, said = self._lease_s / 4, False
             if renewal.cancelled:
                 self.cancelled.set()
             if not renewal.owner:

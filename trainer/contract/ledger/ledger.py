@@ -6,6 +6,7 @@ A slot is owned by the attempt that claimed it last, and by nobody else: every w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -17,7 +18,7 @@ from trainer.contract import outputs_root
 from trainer.contract.database.patience import PATIENCE_S
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, suggest
-from trainer.contract.ledger import registration, run_ids
+from trainer.contract.ledger import registration, roots, run_ids
 from trainer.contract.ledger.building import BuildingLocks
 from trainer.contract.ledger.connection import Connection, fetch, values
 from trainer.contract.ledger.preparation import prepare
@@ -26,6 +27,7 @@ from trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,
+    Connections,
     KnownRoot,
     Observation,
     OpenSlots,
@@ -35,6 +37,7 @@ from trainer.contract.ledger.rows import (
     SweepProgress,
     WorkerRow,
 )
+from trainer.contract.ledger.version import version
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.process import Place
 from trainer.contract.sweep.spec import SweepSpec
@@ -76,8 +79,12 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the next operation opens it anew."""
         self.connection.close()
+
+    def is_there(self) -> bool:
+        """Whether the database has a ledger."""
+        return self.connection.work(version) > 0
 
     def prepare(self) -> None:
         """Make or update the schema. Safe for any number of processes at once."""
@@ -93,8 +100,12 @@ class Ledger:
 
         Raises:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
+            ConfigError: the outputs root is a copy, or belongs to another ledger; nothing was touched.
         """
+        registration.check(self.connection, spec)
+        roots.check(self.connection, outputs)
         self.prepare()
+        roots.claim(self.connection, outputs)
         run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
         registration.register(self.connection, spec, outputs, outputs_root.outputs_id(outputs), max_attempts)
 
@@ -168,12 +179,13 @@ class Ledger:
             claim: the attempt.
             value: of the sweep's objective.
             seconds: wall time of the run.
-            objectives: all six values, for sibling sweeps.
+            objectives: all six values, for sibling sweeps; those that are no numbers are left out.
 
         Raises:
             Superseded: the slot has a later owner, and this result does not count.
         """
-        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(objectives or {}))
+        known = {name: found for name, found in (objectives or {}).items() if math.isfinite(found)}
+        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(known))
 
     def settle(self, result: Claim | Reported) -> None:
         """The study knows the result: the slot is done. Anybody may say so, and more than once."""
@@ -189,7 +201,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=reason, final=final)
+        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
 
     def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.
@@ -197,7 +209,7 @@ class Ledger:
         Raises:
             Superseded: the slot has a later owner.
         """
-        outcome = {"outcome": AttemptState.RELEASED, "reason": reason, "final": False}
+        outcome = {"outcome": AttemptState.RELEASED, "reason": _sayable(reason), "final": False}
         self._fenced("give_up", claim, patience_s, **outcome)
 
     def outputs_roots(self) -> list[KnownRoot]:
@@ -244,11 +256,11 @@ class Ledger:
 
     def stop_worker(self, worker_id: int, reason: str) -> None:
         """The worker is ending in good order."""
-        self._run("stop_worker", worker_id=worker_id, reason=reason)
+        self._run("stop_worker", worker_id=worker_id, reason=_sayable(reason))
 
     def explain_worker(self, worker_id: int, reason: str) -> None:
         """Write down what somebody else knows of a worker's end (a state of SLURM), unless it gave a reason itself."""
-        self._run("explain_worker", worker_id=worker_id, reason=reason)
+        self._run("explain_worker", worker_id=worker_id, reason=_sayable(reason))
 
     def cancel(self, batch_id: str) -> None:
         """Workers claim no more of this sweep, and those that run a slot see it at their next renewal."""
@@ -267,6 +279,10 @@ class Ledger:
     def open_slots(self, batch_id: str) -> OpenSlots:
         """How many slots are open: what a waiting worker asks, so it is cheap."""
         return self._rows("open_slots", OpenSlots, batch_id=batch_id)[0]
+
+    def connections(self) -> Connections:
+        """How many sessions the server takes, and how many there are."""
+        return self._rows("connections", Connections)[0]
 
     def observations(self, batch_id: str) -> list[Observation]:
         """The sweep's best, worst and newest trials and those that run, by slot; a bounded number."""
@@ -308,6 +324,14 @@ class Ledger:
         """
         return self._building.asking(key, silent_s)
 
+    def keeping(self, key: str, lost: str) -> AbstractContextManager[bool]:
+        """Like `building`, for what only one process may ever be at: a lost connection does not end it.
+
+        The key is taken again with the next connection. Where somebody else has taken it meanwhile, every operation
+        raises a DatabaseError that says `lost`.
+        """
+        return self._building.keeping(key, lost)
+
     def _rows(self, statement: str, row: type[T], **parameters: Any) -> list[T]:
         return self.connection.rows(query(statement), parameters, row)
 
@@ -321,6 +345,11 @@ class Ledger:
         if self.connection.run(query(name), {**_key(claim), **parameters}, patience_s) == 0:
             self._run("supersede", **_key(claim))
             raise Superseded(f"slot {claim.slot} of {claim.batch_id}: attempt {claim.attempt} has a later owner")
+
+
+def _sayable(text: str) -> str:
+    """Text without the signs that the database cannot hold, whatever a program has put into its error."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _key(claim: Claim | Reported) -> dict[str, Any]:

@@ -1,12 +1,10 @@
-"""The statements of `queries.sql` by name, and the schema."""
+"""The statements of `queries.sql` by name, and the files of the schema by version."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 from importlib.resources import files
-
-SCHEMA_VERSION = 3
 
 
 @cache
@@ -16,10 +14,17 @@ def query(name: str) -> str:
 
 
 @cache
-def schema() -> tuple[str, ...]:
-    """The statements that make the schema, in order; each may be repeated."""
-    text = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-    return tuple(statement for statement in re.split(r";\n", text) if statement.strip())
+def migrations() -> dict[int, str]:
+    """Version -> the statements that make it of the version before; the first makes it of nothing."""
+    found = files(f"{__package__}.migrations").iterdir()
+    texts = {int(file.name[:4]): file.read_text(encoding="utf-8") for file in found if file.name.endswith(".sql")}
+    return dict(sorted(texts.items()))
+
+
+@cache
+def newest_version() -> int:
+    """Of the schema that this program knows."""
+    return max(migrations())
 
 
 @cache

@@ -247,6 +247,27 @@ SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state IN ('pending', 'running', 'reported');
 
+-- name: connections
+-- Of the server, the role and the database, the one that has the fewest left. Those that are reserved are not for us.
+WITH client AS (
+    SELECT datid, usesysid FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL
+), own AS (
+    SELECT pg_roles.oid AS role_id, rolconnlimit, rolsuper FROM pg_roles WHERE rolname = session_user
+), limits AS (
+    SELECT current_setting('max_connections')::int
+           - CASE WHEN rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
+                                          + coalesce(current_setting('reserved_connections', true)::int, 0) END AS most,
+           (SELECT count(*)::int FROM client) AS taken
+    FROM own
+    UNION ALL
+    SELECT rolconnlimit, (SELECT count(*)::int FROM client WHERE usesysid = role_id)
+    FROM own WHERE rolconnlimit >= 0 AND NOT rolsuper
+    UNION ALL
+    SELECT datconnlimit, (SELECT count(*)::int FROM client WHERE datid = pg_database.oid)
+    FROM pg_database, own WHERE datname = current_database() AND datconnlimit >= 0 AND NOT rolsuper
+)
+SELECT most, taken FROM limits ORDER BY most - taken LIMIT 1;
+
 -- name: cancel
 UPDATE truestrength.sweeps SET cancelled_at = coalesce(cancelled_at, clock_timestamp()) WHERE batch_id = %(batch_id)s;
 
@@ -269,6 +290,15 @@ WHERE sweeps.batch_id = %(batch_id)s;
 
 -- name: outputs_roots
 SELECT root_id, path FROM truestrength.outputs_roots ORDER BY created_at, root_id;
+
+-- name: ledger_id
+SELECT ledger_id::text FROM truestrength.ledger;
+
+-- name: runs_of_root
+-- Every run of a root's sweeps, whatever became of it.
+SELECT attempts.batch_id, run_id, state = 'complete' AS complete
+FROM truestrength.attempts JOIN truestrength.sweeps USING (batch_id)
+WHERE root_id = %(root_id)s AND run_id IS NOT NULL;
 
 -- name: batch_ids
 SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
@@ -328,12 +358,37 @@ WHERE own.batch_id = %(batch_id)s AND sibling.spec ->> 'objective' <> %(objectiv
 ORDER BY attempts.batch_id, slot
 LIMIT %(most)s;
 
+-- name: optuna_prepared
+SELECT to_regclass('alembic_version') IS NOT NULL AND to_regclass('version_info') IS NOT NULL
+   AND to_regclass('studies') IS NOT NULL AND to_regclass('trials') IS NOT NULL AS prepared;
+
+-- name: optuna_version
+SELECT version_num, library_version FROM alembic_version CROSS JOIN version_info;
+
+-- name: study
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s;
+
+-- name: study_alone
+-- A worker that is frozen in the middle keeps the study's row for ten seconds; meanwhile others have to show that they
+-- live, which they do by the same connection.
+SET LOCAL lock_timeout = %(wait_ms)s;
+SELECT study_id FROM studies WHERE study_name = %(batch_id)s FOR UPDATE;
+
+-- name: study_whole
+SELECT study_id FROM studies
+WHERE study_name = %(batch_id)s
+  AND (SELECT count(*) FROM trials WHERE trials.study_id = studies.study_id)
+    > coalesce((SELECT max(trial_number) FROM truestrength.attempts WHERE batch_id = %(batch_id)s), -1);
+
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 
 -- name: take_time
 -- Looking through a slow file system or making Optuna's tables takes longer than a transaction may otherwise be idle.
 SET LOCAL idle_in_transaction_session_timeout = '5min';
+
+-- name: take_lock
+SELECT pg_advisory_lock(hashtextextended(%(name)s, 0));
 
 -- name: try_session_lock
 SELECT pg_try_advisory_lock(hashtextextended(%(name)s, 0)) AS obtained;
@@ -347,6 +402,13 @@ WHERE locktype = 'advisory' AND granted AND session.datname = current_database()
   AND pg_locks.database = session.datid AND objsubid = 1
   AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
   AND session.state = 'idle' AND session.state_change < clock_timestamp() - make_interval(secs => %(silent_s)s);
+
+-- name: end_own_holder
+-- The session that this process had before.
+SELECT pg_terminate_backend(pid) AS ended
+FROM pg_locks
+WHERE pid = %(pid)s AND pid <> pg_backend_pid() AND locktype = 'advisory' AND granted AND objsubid = 1
+  AND (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0);
 
 -- name: session_unlock
 SELECT pg_advisory_unlock(hashtextextended(%(name)s, 0)) AS released;
@@ -369,8 +431,21 @@ SELECT nextval('{sequence}') AS run_id FROM locked;
 WITH old AS (DELETE FROM truestrength.schema_version)
 INSERT INTO truestrength.schema_version (version) VALUES (%(version)s);
 
+-- name: keep_workers_away
+-- Until the end of the transaction; whoever only reads is not kept.
+LOCK TABLE truestrength.workers IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: sweeps_at_work
+SELECT DISTINCT batch_id FROM truestrength.workers
+WHERE stopped_at IS NULL AND lease_until > clock_timestamp()
+ORDER BY batch_id;
+
 -- name: prepared
-SELECT to_regclass('truestrength.schema_version') IS NOT NULL AS prepared;
+-- Not `to_regclass`: within a transaction it may say of a table that another one has made meanwhile that it is not there.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class WHERE relname = 'schema_version'
+    AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'truestrength')
+) AS prepared;
 
 -- name: schema_version
 SELECT version FROM truestrength.schema_version;

@@ -15,7 +15,7 @@ from trainer.contract.config.yaml_files import leaves
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.digests import digest
 from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import study
+from trainer.contract.ledger import optuna_storage, study
 from trainer.contract.ledger.connection import Connection, fetch
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.version import refuse_newer
@@ -56,22 +56,33 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
 
 def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, max_attempts: int) -> None:
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
-    grid.check_budget(spec)
-    spec.space  # noqa: B018 - a phase without a search space is refused before anything is written
 
     def once(open_: Session) -> None:
+        optuna_storage.make_tables(open_)
+        if old := _stored(open_, spec.batch_id):
+            _refuse_change(old, spec, root_id, outputs)
+        if old is None or not study.is_whole(open_, spec.batch_id):
+            study.make(open_, spec)
         with open_:
-            execute(open_, query("take_time"))
             execute(open_, query("lock"), {"name": "truestrength:register"})
-            old = _stored(open_, spec.batch_id)
-            if old is None:
-                _refuse_foreign_study(connection.url, spec)
-            else:
+            if old := _stored(open_, spec.batch_id):
                 _refuse_change(old, spec, root_id, outputs)
-            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root)})
+            execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root.absolute())})
             _put(open_, spec, root_id, max_attempts)
 
     connection.work(once)
+
+
+def check(connection: Connection, spec: SweepSpec) -> None:
+    """Refuse what cannot be registered before anything is written; `register` looks once more, under its lock.
+
+    Raises:
+        ConfigError: a budget that the grid cannot fill, or a phase without a search space.
+        DatabaseError: Optuna's tables are of another version.
+    """
+    grid.check_budget(spec)
+    spec.space  # noqa: B018 - it raises
+    connection.work(optuna_storage.tables_are_there)
 
 
 def stored(connection: Connection, batch_id: str) -> StoredSweep | None:
@@ -82,7 +93,7 @@ def stored(connection: Connection, batch_id: str) -> StoredSweep | None:
 def forget(connection: Connection, batch_id: str) -> None:
     """Remove a sweep and its study. Interrupted in between, it can be repeated: what names the sweep goes last."""
     connection.work(refuse_newer)
-    study.delete_study(connection.url, batch_id)
+    study.delete_study(connection, batch_id)
     connection.run(query("forget"), {"batch_id": batch_id})
 
 
@@ -146,15 +157,6 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
         raise SweepChangedError(
             f"{name}: --method {spec.method} has laid its slots out for {old.n_trials} trials; "
             f"found --n-trials {spec.n_trials}: use another --batch-id"
-        )
-
-
-def _refuse_foreign_study(url: str, spec: SweepSpec) -> None:
-    trials = study.create_study(url, spec.batch_id, spec.objective.direction)
-    if trials:
-        raise SweepChangedError(
-            f"the database has an Optuna study {spec.batch_id!r} with {trials} trials that this ledger did not make. "
-            "Use another --batch-id, or remove the study."
         )
 
 

@@ -80,6 +80,27 @@ class OpenSlots(msgspec.Struct, frozen=True, kw_only=True):
         return self.pending + self.running + self.reported
 
 
+SPARE = 1
+"""Connections that no worker takes a slot with: a launcher, a person who looks, or a worker comes back by them."""
+
+
+class Connections(msgspec.Struct, frozen=True):
+    """How many sessions the database's server takes from us, and how many there are, whoever's."""
+
+    most: int
+    taken: int
+
+    @property
+    def for_workers(self) -> int:
+        """How many more workers may take a slot."""
+        return max(0, self.most - self.taken - SPARE)
+
+    @property
+    def short(self) -> bool:
+        """Whether those who are not at work yet have to wait."""
+        return self.most - self.taken < SPARE
+
+
 Standing = Literal["complete", "cancelled", "failed", "running", "waiting", "stopped"]
 """`waiting`: nobody has begun; `stopped`: begun, and nobody is at it."""
 
@@ -144,7 +165,16 @@ class KnownRoot(msgspec.Struct, frozen=True):
 
     root_id: str
     path: str
-    """Where it was when a sweep was registered last."""
+    """Where it was when a sweep was registered last; absolute, but for what an older version has written."""
+
+
+class KnownRun(msgspec.Struct, frozen=True):
+    """A run that the ledger knows."""
+
+    batch_id: str
+    run_id: int
+    complete: bool
+    """Its result counts."""
 
 
 class SlotRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger.connection import Connection
 from trainer.contract.ledger.preparation import prepare
 from trainer.contract.ledger.queries import query
-from trainer.contract.outputs_root import create_reservation, outputs_id
+from trainer.contract.outputs_root import LARGEST_RUN_ID, create_reservation, outputs_id, used_up
 from trainer.contract.paths.outputs import OutputsRoot
 
 MOST_TRIES = 1000
@@ -24,6 +24,8 @@ def new_run_id(connection: Connection, outputs: OutputsRoot, base: int) -> int:
     name = _sequence(outputs)
     for _ in range(MOST_TRIES):
         run_id = _next(connection, name)
+        if run_id is not None and run_id > LARGEST_RUN_ID:
+            raise DatabaseError(used_up(outputs, f"the database's sequence {_sequence(outputs)} is at {run_id}"))
         if run_id is not None and run_id >= base and create_reservation(outputs, run_id):
             return run_id
         connection.work(prepare)
@@ -41,7 +43,9 @@ def raise_run_ids(connection: Connection, outputs: OutputsRoot, base: int) -> No
             # The root is looked through under the lock, while no number can be given.
             execute(open_, query("lock"), {"name": name})
             execute(open_, _statement("create_sequence", name))
-            at_least = max(base, outputs.highest_run_id() + 1)
+            at_least = max(base, (highest := outputs.highest_run_id()) + 1)
+            if at_least > LARGEST_RUN_ID:
+                raise DatabaseError(used_up(outputs, f"the highest folder or reservation is {highest}"))
             execute(open_, _statement("raise_sequence", name), {"at_least": at_least})
 
     connection.work(once)
@@ -53,6 +57,8 @@ def _next(connection: Connection, name: str) -> int | None:
     try:
         return int(connection.work(lambda open_: execute(open_, statement, {"name": name}).fetchall())[0][0])
     except DatabaseError as error:
+        if isinstance(error.__cause__, errors.SequenceGeneratorLimitExceeded):
+            return LARGEST_RUN_ID + 1
         if isinstance(error.__cause__, errors.UndefinedTable):
             return None
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.queries import SCHEMA_VERSION, query
+from trainer.contract.ledger.queries import newest_version, query
 
 
 def version(session: Session) -> int:
@@ -20,8 +20,8 @@ def refuse_newer(session: Session) -> None:
     Raises:
         DatabaseError: naming both versions.
     """
-    if (found := version(session)) > SCHEMA_VERSION:
+    if (found := version(session)) > newest_version():
         raise DatabaseError(
-            f"the ledger in this database has version {found}, this program knows {SCHEMA_VERSION}: "
+            f"the ledger in this database has version {found}, this program knows {newest_version()}: "
             "use the newer program, or another database"
         )

@@ -53,6 +53,11 @@ class RunPaths:
         return self.folder / "holdout_predictions.parquet"
 
     @property
+    def noise(self) -> Path:
+        """`Noise`: the figures of its configuration with other seeds; only for the best run."""
+        return self.folder / "noise.json"
+
+    @property
     def explanation(self) -> Path:
         """What each feature is worth (`--run-explain`)."""
         return self.folder / "explanation.csv"
@@ -155,6 +160,11 @@ class SweepPaths:
         newest = max((folder for folder in self.jobs.glob("*") if folder.is_dir()), key=lambda f: f.name, default=None)
         return newest if newest and submission_script(newest).exists() else None
 
+    def run_ids(self) -> set[int]:
+        """The runs whose folders are there."""
+        names = (entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else ()
+        return {int(found.group(1)) for name in names if (found := RUN_FOLDER.match(name))}
+
     def run(self, run_id: int) -> RunPaths:
         """The folder of one of the sweep's runs."""
         return RunPaths(self.folder / run_name(run_id))
@@ -170,6 +180,11 @@ class OutputsRoot:
     def identity(self) -> Path:
         """A random id that names the root's run-id sequence wherever the root is mounted or moved to."""
         return self.root / ".outputs_id"
+
+    @property
+    def ledger(self) -> Path:
+        """Which ledger the root belongs to, as JSON."""
+        return self.root / ".ledger.json"
 
     @property
     def reservations(self) -> Path:
@@ -199,6 +214,10 @@ class OutputsRoot:
     def sweep(self, batch_id: str) -> SweepPaths:
         """The folder of one sweep."""
         return SweepPaths(self.sweeps / batch_id)
+
+    def sweep_names(self) -> list[str]:
+        """The sweeps that have a folder, whether a ledger knows them or not."""
+        return sorted(place.name for place in self.sweeps.iterdir() if place.is_dir()) if self.sweeps.is_dir() else []
 
     def worker_logs(self, job_id: str) -> list[Path]:
         """What a job said, in whichever sweep's folder it was submitted; the newest job of this id last."""
@@ -232,8 +251,7 @@ class OutputsRoot:
         return max((int(found.group(1)) for name in names if (found := RUN_FOLDER.match(name))), default=0)
 
     def _run_places(self) -> list[Path]:
-        sweeps = [place for place in self.sweeps.iterdir() if place.is_dir()] if self.sweeps.is_dir() else []
-        return [self.root / "runs", self.root, *sweeps]
+        return [self.root / "runs", self.root, *(self.sweeps / name for name in self.sweep_names())]
 
 
 @dataclass(frozen=True)

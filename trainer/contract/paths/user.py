@@ -12,6 +12,10 @@ from pathlib import Path
 
 from trainer.contract.errors import ConfigError
 
+LONGEST_NAME = 255
+LONGEST_PATH = 3000
+"""Of the 4,096 bytes that Linux takes, some are for what lies below."""
+SHOWN = 60
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([^}]*)\})")
 
 
@@ -26,8 +30,9 @@ def expanded(text: str, where: str) -> str:
         where: The key or flag, for the message.
 
     Raises:
-        ConfigError: a variable is not set, or there is no such home.
+        ConfigError: a variable is not set, there is no such home, or no file can have such a name.
     """
+    _check_name(text, where)
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
@@ -41,6 +46,12 @@ def expanded(text: str, where: str) -> str:
         )
 
     whole = _VARIABLE.sub(value, text)
+    name = max(whole.split("/"), key=lambda name: len(os.fsencode(name)))
+    if len(os.fsencode(name)) > LONGEST_NAME or len(os.fsencode(whole)) > LONGEST_PATH:
+        raise ConfigError(
+            f"{where}: {whole[:SHOWN]}… is too long: a path has at most {LONGEST_PATH} bytes, each name in it "
+            f"{LONGEST_NAME}"
+        )
     if not whole.startswith("~"):
         return whole
     home = os.path.expanduser(whole)  # noqa: PTH111 - Path.expanduser raises RuntimeError instead of saying which
@@ -49,6 +60,17 @@ def expanded(text: str, where: str) -> str:
             f"{where}: {text}: no home folder is known for {whole.partition('/')[0]}. Write the whole path"
         )
     return home
+
+
+def _check_name(text: str, where: str) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ConfigError(
+            f"{where}: {text!r}: no file can have such a name here: it holds a sign that no name may have"
+        )
 
 
 def path(text: str) -> Path:

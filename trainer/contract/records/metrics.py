@@ -12,7 +12,11 @@ STACK = "stack"
 BASE_MODELS = ("model_a", "model_b", "model_c")
 MODELS = (STACK, *BASE_MODELS)
 PLAIN_BASELINES = ("win_rate", "point_difference", "elo", "last_season_rank")
-BASELINES = (*PLAIN_BASELINES, "blend")
+EXPECTED = "expected"
+"""The expected rank (or place) of the simulated season: the ranking that no model is trained for."""
+BASELINES = (EXPECTED, *PLAIN_BASELINES, "blend")
+LABELS = {EXPECTED: f"{EXPECTED} (without training)"}
+"""What tables call a ranker, where its name alone does not say it."""
 THIRDS = ("early", "middle", "late")
 """The keys of everything that is given by third of the season: of its dates that are ranked."""
 
@@ -63,6 +67,7 @@ class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     models: Table
     """Of `MODELS`."""
     baselines: Table
+    """Of `BASELINES`; runs of older versions lack some."""
     by_conference: dict[str, Table]
     """Conference -> rankers (models and baselines), computed within the conference."""
     by_third: dict[str, Table]

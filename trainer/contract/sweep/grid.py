@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from trainer.contract.config.search_space import (
@@ -23,7 +24,7 @@ FLOAT_POINTS = 4
 """A range of numbers without a step is cut into this many points, its ends included."""
 
 
-def grid_values(dimension: Dimension) -> list[Any]:
+def grid_values(dimension: Dimension) -> Sequence[Any]:
     """The values of one parameter on the grid.
 
     >>> grid_values(FloatRange(low=0.0, high=3.0))
@@ -35,7 +36,7 @@ def grid_values(dimension: Dimension) -> list[Any]:
         case Fixed(value=value):
             return [value]
         case IntRange(low=low, high=high, step=step):
-            return list(range(low, high + 1, step))
+            return range(low, high + 1, step)
         case FloatRange(low=low, high=high, step=float(step)):
             return float_steps(low, high, step)
         case FloatRange():

@@ -19,12 +19,12 @@ from trainer.contract.sweep import rungs
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 MOST_TRIALS = 100_000
-BATCH_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def wrong_batch_id(batch_id: str) -> str:
     """Why no sweep can have this name, which is that of its folder, too; empty when one can."""
-    if not BATCH_ID.match(batch_id):
+    if not BATCH_ID.fullmatch(batch_id):
         return "letters, digits, '.', '_' and '-' are allowed, up to 100, starting with a letter or digit"
     return "the report's plots have this folder; choose another name" if batch_id == FIGURES else ""
 

@@ -24,6 +24,7 @@ MINUTES = {
     "comma": (pl.col("MIN").cast(pl.Float64) + 0.2).cast(pl.String).str.replace(".", ",", literal=True),
     "clock": pl.col("MIN").cast(pl.String) + ":12",
     "new clock": pl.col("MIN").cast(pl.String) + ".000000:12",
+    "duration with hours": pl.format("PT0H{}M12S", pl.col("MIN").cast(pl.String)),
     "duration": pl.format("PT{}M12.00S", pl.col("MIN").cast(pl.String).str.zfill(2)),
 }
 
@@ -39,6 +40,28 @@ def test_minutes(form: str, logs: Logs, right: Manifest, tmp_path: Path) -> None
     assert minutes.sum() == pytest.approx(
         logs[1]["MIN"].drop_nulls().cast(pl.Float64).sum() + 0.2 * minutes.len(), rel=1e-6
     )
+
+
+@row("minutes")
+def test_whole_minutes_as_a_duration(logs: Logs, right: Manifest, tmp_path: Path) -> None:
+    """As the league's live box scores write them."""
+    found = bring(tmp_path, (logs[0], logs[1].with_columns(MIN=pl.format("PT{}M", pl.col("MIN").cast(pl.String)))))
+    assert found.fingerprint == right.fingerprint
+
+
+NOT_TO_BE_READ = {
+    "a large id": ("TEAM_ID", "9" * 30, "is too large for an id or a count"),
+    "a large count": ("FGM", "1e300", "is too large for an id or a count"),
+    "an infinite count": ("FGM", "inf", "is not a whole number"),
+    "a long clock": ("MIN", "99999999999:10", "is not a number"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_TO_BE_READ)
+def test_numbers_that_are_none(what: str, logs: Logs, tmp_path: Path) -> None:
+    column, value, said = NOT_TO_BE_READ[what]
+    with pytest.raises(DataError, match=f"column {column}, row 1: '{value}' {said}"):
+        bring(tmp_path, (logs[0], logs[1].with_columns(pl.lit(value).alias(column))))
 
 
 @row("column names")

@@ -45,6 +45,8 @@ MISREAD = {
     "swapped": (each(GAME_DATE=SWAPPED), "of season 2023-24 is dated 2023-01-11, when no regular game of it is played"),
     "in summer": (each(GAME_DATE=DATE.str.replace("2023-10", "2023-08", literal=True)), "is dated 2023-08-24"),
     "late": (each(GAME_DATE=DATE.str.replace("2024-04", "2024-09", literal=True)), "is dated 2024-09-01"),
+    "two digits": (each(GAME_DATE=DATE.str.slice(2)), "'23-10-24' is in no year that games are played in"),
+    "no year": (each(GAME_DATE=DATE.str.replace("^....", "0000")), "is in no year that games are played in"),
     "another year": (each(GAME_DATE=DATE.str.replace("2023", "2021", literal=True)), "is dated 2021-10-24"),
 }
 
@@ -112,3 +114,28 @@ def test_neutral_games_that_the_logs_do_not_mark(ten_seasons: Path) -> None:
     assert orlando.height == 171
     # Paris, January 2020: Charlotte was at home by name.
     assert games.filter(pl.col("date") == pl.date(2020, 1, 24)).height == 1
+
+
+def moved(start: int, days: int, logs: Logs) -> Logs:
+    """The season as one that began in another year, on the same days of it until February."""
+    year = f"{start % 100:02}"
+    ids = ID.str.slice(0, 3) + year + ID.str.slice(5)
+    return both(
+        lambda t: t.drop("SEASON_ID").with_columns(
+            GAME_ID=ids, GAME_DATE=(DAY - pl.duration(days=days)).cast(pl.String)
+        ),
+        logs,
+    )
+
+
+@row("neutral by list")
+@row("neutral and not listed")
+def test_neutral_games_of_years_that_no_file_here_has(logs: Logs, tmp_path: Path) -> None:
+    """Minnesota on 12 November and New York on 15 January, as in 2014-15; in 2009-10 no game is listed."""
+    bring(tmp_path, moved(2014, 3287, logs))
+    games = load_league(tmp_path / "league").team_games.filter("neutral")
+    assert set(games["date"].cast(pl.String)) == {"2014-11-12", "2015-01-15"}
+    assert games.height == 4
+    assert {1610612750, 1610612752} < set(games["team_id"])
+    bring(tmp_path, moved(2009, 5113, logs))
+    assert neutral(tmp_path) == set()

@@ -101,6 +101,11 @@ SAME_LEAGUE: dict[str, tuple[str, Change, str | None]] = {
     ),
     "long name": (row("season by name"), lambda t: t.drop("SEASON_ID").with_columns(season=pl.lit("2023-2024")), None),
     "bare year": (row("season by name"), lambda t: t.drop("SEASON_ID").with_columns(Season=pl.lit("2024")), None),
+    "unknown words": (
+        row("unknown words"),
+        each(SEASON_TYPE=pl.when(FIRST_40).then(pl.lit("Group Play")).otherwise(pl.lit("Regular Season"))),
+        "SEASON_TYPE says nothing that is known in",
+    ),
     "IST": (row("season types"), each(SEASON_TYPE=pl.when(FIRST_40).then(pl.lit("IST"))), None),
     "times": (row("dates"), each(GAME_DATE=DATE + "T00:00:00"), "are not written YYYY-MM-DD"),
     "names of months": (
@@ -108,6 +113,11 @@ SAME_LEAGUE: dict[str, tuple[str, Change, str | None]] = {
         each(GAME_DATE=DAY.dt.strftime("%b %d, %Y").str.to_uppercase()),
         "e.g. OCT 24, 2023",
     ),
+    "slashes": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y/%m/%d")), "e.g. 2023/10/24"),
+    "points": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y.%m.%d")), "e.g. 2023.10.24"),
+    "whole names of months": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%B %d, %Y")), "e.g. October 24, 2023"),
+    "names of days": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%a, %b %d, %Y")), "e.g. Tue, Oct 24, 2023"),
+    "day, month's name": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%d-%b-%Y")), "e.g. 24-Oct-2023"),
     "digits": (row("dates"), each(GAME_DATE=DAY.dt.strftime("%Y%m%d")), "e.g. 20231024"),
     "month first": (row("day and month"), each(GAME_DATE=DAY.dt.strftime("%m/%d/%Y")), "e.g. 10/24/2023"),
     "day first": (row("day and month"), each(GAME_DATE=DAY.dt.strftime("%d/%m/%Y")), "e.g. 24/10/2023"),
@@ -166,9 +176,42 @@ def test_foreign_game_ids(logs: Logs, right: Manifest, tmp_path: Path) -> None:
         bring(tmp_path, both(lambda t: t.drop("SEASON_ID"), foreign))
 
 
+@row("rounded ids")
+def test_ids_that_a_spreadsheet_has_rounded(logs: Logs, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"column GAME_ID, row 1: '2.23E\+07' is a rounded number: a spreadsheet has"):
+        bring(tmp_path, both(each(GAME_ID=pl.lit("2.23E+07")), logs))
+
+
 @row("under way")
 def test_games_under_way(logs: Logs, tmp_path: Path) -> None:
-    teams = logs[0].with_columns(WL=pl.when(~FIRST_40).then("WL"))
+    """Forty games of which only the team rows are there, and one of the file's last day."""
+    teams = logs[0].with_columns(WL=pl.when(~FIRST_40 & (pl.col("GAME_DATE").max() > DATE)).then("WL"))
     found = bring(tmp_path, (teams, logs[1].filter(~FIRST_40)))
-    assert found.seasons[0].regular_games == 1190
-    assert any("40 games without a result" in line for line in found.repairs)
+    (season,) = found.seasons
+    assert (season.regular_games, season.playoff_games, season.champion) == (1190, 81, None)
+    assert any("41 games without a result (WL is empty) left out as under way" in line for line in found.repairs)
+
+
+@pytest.mark.parametrize("half", ["points", "minutes"])
+@row("under way")
+def test_a_game_that_stands_in_the_middle_is_under_way(half: str, logs: Logs, tmp_path: Path) -> None:
+    """Some days later, as a game that was broken off: nobody is ahead, or the minutes are those of a half."""
+    game = pl.lit("0022300061") == ID
+    teams, players = logs
+    teams = teams.with_columns(WL=pl.when(~game).then("WL"))
+    if half == "points":
+        best = {name: pl.when(game).then(pl.lit(40)).otherwise(name) for name in ("FGM", "FG3M", "FTM", "PTS")}
+        teams = teams.with_columns(**{**best, "PTS": pl.when(game).then(pl.lit(160)).otherwise("PTS")})
+    else:
+        players = players.with_columns(MIN=pl.when(game).then(pl.col("MIN").cast(pl.Float64) / 2).otherwise("MIN"))
+    found = bring(tmp_path, (teams, players))
+    assert found.seasons[0].regular_games == 1229
+    assert any("1 games without a result (WL is empty) left out as under way" in line for line in found.repairs)
+
+
+@row("no result")
+def test_games_that_are_over_have_their_winner_by_points(logs: Logs, right: Manifest, tmp_path: Path) -> None:
+    found = bring(tmp_path, (logs[0].with_columns(WL=pl.when(~FIRST_40).then("WL")), logs[1]))
+    assert found.fingerprint == right.fingerprint
+    assert any("40 games without a result (WL is empty) are over" in line for line in found.repairs)
+    assert any("WL set by points in 80 rows" in line for line in found.repairs)

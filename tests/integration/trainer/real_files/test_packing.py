@@ -5,6 +5,7 @@ import gzip
 import lzma
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +37,12 @@ def test_encodings(encoding: str, logs: Logs, tmp_path: Path) -> None:
     assert encoding == "cp1252" or found.fingerprint == plain.fingerprint
 
 
-PACKED = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+PACKED = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "twice": lambda content: gzip.compress(bz2.compress(content)),
+}
 
 
 @pytest.mark.parametrize("form", [*PACKED, "zip", "zip of parquet"])
@@ -77,10 +83,55 @@ def test_packed_files_that_cannot_be_read_are_called_so(logs: Logs, tmp_path: Pa
     refused("is neither Parquet nor CSV")
 
 
-@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
 @row("separators")
 def test_separators(separator: str, logs: Logs, right: Manifest, tmp_path: Path) -> None:
     paths = [tmp_path / "team_logs.csv", tmp_path / "player_logs.csv"]
     for path, table in zip(paths, logs, strict=True):
         table.write_csv(path, separator=separator)
     assert import_logs(*paths, tmp_path / "league").fingerprint == right.fingerprint
+
+
+AROUND: dict[str, tuple[str, Callable[[str], str], str | None]] = {
+    "empty rows": (
+        row("empty rows"),
+        lambda text: f"{text}\n{',' * 20}\n\n",
+        "3 rows without anything in them dropped",
+    ),
+    "old Mac": (row("line ends"), lambda text: text.replace("\n", "\r"), None),
+    "Windows": (row("line ends"), lambda text: text.replace("\n", "\r\n"), None),
+    "Excel": (row("Excel's first line"), lambda text: f"sep=,\n{text}", None),
+    "pandas": (row("column names"), lambda text: "," + "\n0,".join(text.rstrip().split("\n")) + "\n", None),
+}
+
+
+@pytest.mark.parametrize("form", AROUND)
+def test_what_tools_put_around_a_table(form: str, logs: Logs, right: Manifest, tmp_path: Path) -> None:
+    _, change, said = AROUND[form]
+    paths = [tmp_path / "team_logs.csv", tmp_path / "player_logs.csv"]
+    for path, table in zip(paths, logs, strict=True):
+        path.write_bytes(change(table.write_csv()).encode())
+    found = import_logs(*paths, tmp_path / "league")
+    assert found.fingerprint == right.fingerprint
+    assert said is None or any(said in line for line in found.repairs)
+
+
+@row("no tables")
+def test_what_is_no_table_is_called_what_it_is(logs: Logs, tmp_path: Path) -> None:
+    players, bad = tmp_path / "players.parquet", tmp_path / "team_logs.csv"
+    logs[1].write_parquet(players)
+    text = logs[0].head(9).write_csv()
+    for content, said in (
+        (b'{"resultSets": [{"headers": ["TEAM_ID"], "rowSet": []}]}', "is JSON"),
+        (logs[0].head(9).write_json().encode(), "is JSON"),
+        (b"<!DOCTYPE html><title>403 Forbidden</title>", "is a page of HTML"),
+        (text.encode("utf-32"), "is no text in UTF-8, nor in UTF-16 with a mark"),
+        (text.encode("utf-16-le"), "is no text in UTF-8, nor in UTF-16 with a mark"),
+        (b"", "is neither Parquet nor CSV with a header line"),
+        (b"PAR1" + bytes(100), "is neither Parquet nor CSV with a header line"),
+        (text.encode() + b"1,2" + b",3" * 50, "is neither Parquet nor CSV with a header line"),
+    ):
+        bad.write_bytes(content)
+        with pytest.raises(DataError, match=said) as error:
+            import_logs(bad, players, tmp_path / "league")
+        assert "\n" not in str(error.value)

@@ -58,6 +58,7 @@ def five() -> Logs:
 UNFINISHED = {
     "in the regular season": ("2024-01-15", "no playoffs, the last game on 2024-01-15"),
     "in the playoffs": ("2024-05-12", "57 playoff games, the last game on 2024-05-12"),
+    "in the first round": ("2024-04-25", "19 playoff games, the last game on 2024-04-25"),
     "in the final": ("2024-06-14", "81 playoff games, the last game on 2024-06-14"),
     "before the playoffs": ("2024-04-19", "no playoffs, the last game on 2024-04-14"),
 }

@@ -9,11 +9,14 @@ import pytest
 import yaml
 
 from launcher.commands.parser import parser
+from tests.support import gpus
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG, REPOSITORY
 from trainer.contract import command_line
+from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
 
+ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
 SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
 
 
@@ -22,6 +25,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # as a machine without a GPU
     stub_league(tmp_path / "league")
     depth = "{max_depth: {type: int, low: 3, high: 5}}"
     spaces = f"search_spaces: {{phase1: {depth}, rolling: {depth}}}\n"
@@ -175,6 +179,9 @@ def test_the_database_commands_have_help_of_their_own(capsys):
         (["--cluster", "my_cluster.yaml", "--dry-run"], "--cluster my_cluster.yaml: needs --executor slurm"),
         (["--set", "paths.outputs=50%acc"], "50%acc: submitit replaces %j, %t, %A and %a"),
         (["--n-trials", "100001"], "1 to 100000 are possible"),
+        (["--set", "training.device=cuda"], "training.device: cuda is not available on this machine. Use auto or cpu"),
+        (["--executor", "debug", "--set", "training.device=cuda"], "training.device: cuda is not available"),
+        (["--set", "training.device=cpu", "--set", "training.amp=fp16"], "training.amp: fp16 needs CUDA"),
         (["--set", "training.n_folds=9"], "training.n_folds: 9 folds of whole seasons need 9 training seasons"),
     ],
 )
@@ -183,6 +190,34 @@ def test_what_no_worker_could_run_is_refused_by_the_launcher(words, expected, pr
     assert launcher("sweep", "--config", "c.yaml", *words) == 2
     assert expected in capsys.readouterr().err
     assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--n-jobs 2 --workers-per-gpu 2", "", None, "2 workers a GPU: this machine has no GPU"),
+        ("--n-jobs 5 --workers-per-gpu 2", gpus.LISTED, None, "5 workers: 1 GPU and 2 MIG slices have room for 4"),
+        ("--n-jobs 3 --workers-per-gpu 1", gpus.LISTED, 5000.0, "1 worker on MIG-2: one has taken 5000 MB of a GPU"),
+        ("--n-jobs 4 --workers-per-gpu 4", ONE_GPU, 9700.0, "4 workers on 0: one has taken 9700 MB of a GPU"),
+        ("--n-jobs 4 --workers-per-gpu 4 --dry-run", ONE_GPU, None, None),
+        (
+            "--executor slurm --cluster c.yaml --workers-per-gpu 2",
+            ONE_GPU,
+            None,
+            "it is workers_per_gpu in the profile",
+        ),
+    ],
+    ids=["no GPU", "no room", "a small slice", "no memory", "room for all", "SLURM"],
+)
+def test_workers_that_share_gpus(given, project, monkeypatch, capsys):
+    words, listed, peak_mb, expected = given
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    gpus.smi(project, monkeypatch, listed=listed)
+    if peak_mb:
+        gpus.run_that_took(OutputsRoot(project / "outputs4"), peak_mb)
+    code = launcher("sweep", "--config", "c.yaml", *words.split())
+    assert code == (2 if expected else 0)
+    assert (expected or "") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """GPUs and MIG slices, listed by a stand-in for nvidia-smi, and dealt out to workers."""
 
-import json
-
 import pytest
 
 from launcher.jobs import devices
 from launcher.jobs.devices import Device
+from tests.support import gpus
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot
 
@@ -132,14 +131,7 @@ def test_a_slice_has_to_hold_one_worker(smi):
 def test_the_peak_is_that_of_the_runs_of_the_outputs_root(tmp_path):
     outputs = OutputsRoot(tmp_path)
     assert devices.measured_peak_mb(outputs) is None
-    record = {
-        "run_id": 25, "state": "complete", "batch_id": None, "slot": None, "attempt": None, "started_at": "", "seed": 1,
-        "data_fingerprint": "", "git_commit": None, "git_dirty": None, "image": None, "image_digest": None, "host": "",
-        "pid": 1, "job_id": None, "device": "cuda/bf16", "threads": 1, "versions": {},
-    }  # fmt: skip
-    for run_id, peak in ((25, {}), (26, {"gpu_memory_mb": 812.5}), (27, {"gpu_memory_mb": 640.0})):
-        path = outputs.sweep("a").run(run_id).provenance
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({**record, **peak}))
+    for run_id, peak in ((25, None), (26, 812.5), (27, 640.0)):
+        gpus.run_that_took(outputs, peak, run_id)
     outputs.sweep("a").run(27).provenance.with_name("x").write_text("")
     assert devices.measured_peak_mb(outputs) == 812.5

@@ -8,7 +8,7 @@ import pytest
 
 from launcher.report.analysis import about_data, report
 from launcher.report.markdown import number, section, signed, table
-from launcher.report.sections.headline import verdict
+from launcher.report.sections.headline import training_adds, verdict
 from launcher.report.trials import Importances, best_of_target, comparisons, rankers
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.records.metrics import BASELINES, Gain
@@ -68,8 +68,8 @@ def test_the_headline_has_the_best_runs_numbers(phase1):
 
 def test_a_model_that_loses_to_the_standings_looks_like_it(build):
     text = make_report(build.phase1(3, skill=0.6))
-    assert text.count("**LOSES to a plain baseline on all 6 objectives**") == 2
-    assert "beats every plain baseline" not in text
+    assert text.count("**LOSES to a baseline on all 6 objectives**") == 2
+    assert "**beats every baseline" not in text
     for objective in Objective:
         assert part(text, f"## Objective {objective}\n").count("**LOSES** to the best baseline, blend") == 2
 
@@ -78,7 +78,43 @@ def test_a_mixed_verdict_names_what_is_lost(build):
     metrics = build.metrics(0.9)
     weak = msgspec.structs.replace(metrics.models["stack"], ndcg4=0.1, rank_rmse=9.0)
     said = verdict(comparisons(rankers(msgspec.structs.replace(metrics, models={"stack": weak}))))
-    assert said == "beats every plain baseline on 4 of 6 objectives and LOSES on ndcg4 (to blend), rank_rmse (to blend)"
+    assert said == "beats every baseline on 4 of 6 objectives and LOSES on ndcg4 (to blend), rank_rmse (to blend)"
+
+
+def gained(metrics, low, high, **other):
+    """The same run with its gains over the ranking without training."""
+    mean = Gain(mean=(low + high) / 2, low=low, high=high)
+    return msgspec.structs.replace(metrics, gains={"expected": dict.fromkeys(Objective, mean) | other})
+
+
+def test_what_training_adds_is_said_beside_the_verdict(build):
+    nothing = gained(build.metrics(0.9), -0.0012, 0.0018)
+    assert training_adds("On the validation seasons", nothing) == (
+        "On the validation seasons training adds +0.0003 spearman (95 % interval -0.0012 to +0.0018) to `expected`, "
+        "the ranking that nothing is trained for: **nothing measurable, by none of 6 objectives**."
+    )
+    some = gained(build.metrics(0.9), -0.002, 0.001, ndcg4=Gain(mean=0.02, low=0.01, high=0.03))
+    assert training_adds("There", some).endswith("**measurably better by ndcg4**.")
+    mixed = gained(build.metrics(0.9), 0.001, 0.002, rank_rmse=Gain(mean=-0.2, low=-0.3, high=-0.1))
+    assert "by spearman, ndcg4, ndcg16, ndcg20, playoff_spearman and WORSE by rank_rmse**." in training_adds("x", mixed)
+    assert training_adds("x", msgspec.structs.replace(nothing, gains={})) == ""
+
+
+def test_what_training_adds_is_on_the_first_screen(build):
+    sweep = build.sweep(build.spec(), [0.8])
+    [trial] = sweep.trials
+    known = msgspec.structs.replace(trial, metrics=gained(trial.metrics, -0.001, 0.001))
+    text = make_report([msgspec.structs.replace(sweep, trials=(known,))])
+    assert "On the validation seasons training adds 0.0000 spearman" in part(text, "## Best run for `final_rank`")
+
+
+def test_a_model_that_adds_nothing_to_the_stack_is_named(build):
+    sweep = build.sweep(build.spec(), [0.8])
+    [trial] = sweep.trials
+    without = {"model_a": trial.metrics.models["stack"], "model_b": build.metrics(0.5).models["stack"]}
+    idle = msgspec.structs.replace(trial, metrics=msgspec.structs.replace(trial.metrics, stack_without=without))
+    text = make_report([msgspec.structs.replace(sweep, trials=(idle,))])
+    assert "**Adds nothing to the stack**, by any objective: model_a.\n" in text
 
 
 def with_holdout(sweeps, run_id, metrics):
@@ -99,8 +135,8 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     held_out = build.metrics(0.7, seasons=("2023-24",))
     text = make_report(with_holdout(sweeps, best.run_id, held_out))
     mine = part(text, f"## Best run for `final_rank`: {best.run}")
-    assert "**beats every plain baseline on all 6 objectives**" in mine
-    assert "On the held-out season (2023-24) it **LOSES to a plain baseline on all 6 objectives**." in mine
+    assert "**beats every baseline on all 6 objectives**" in mine
+    assert "On the held-out season (2023-24) it **LOSES to a baseline on all 6 objectives**." in mine
     rows = tables(mine)[1]
     assert [row["stack"] for row in rows] == [number(held_out.objectives.of(objective)) for objective in Objective]
     assert "The held-out season has not been read yet" in part(text, "## Best run for `playoff_outcome`")
@@ -117,7 +153,7 @@ def test_gains_that_may_be_chance_are_counted(build):
     gains = {name: {**dict.fromkeys(map(str, Objective), sure), "ndcg4": unsure} for name in BASELINES}
     held_out = msgspec.structs.replace(build.metrics(0.95, seasons=("2023-24",)), gains=gains)
     mine = part(make_report(with_holdout(sweeps, best.run_id, held_out)), "## Best run for `final_rank`")
-    said = "it **beats every plain baseline on all 6 objectives** (of the gains, 1 may be chance: the 95 % interval"
+    said = "it **beats every baseline on all 6 objectives** (of the gains, 1 may be chance: the 95 % interval"
     assert said in mine
     assert "-0.000 to +0.020" in mine
 
@@ -127,7 +163,7 @@ def test_a_holdout_of_another_run_is_not_taken_for_the_best_ones(build):
     best = best_of_target(sweeps, Target.FINAL_RANK)
     other = next(t for s in sweeps for t in s.trials if s.spec.target is Target.FINAL_RANK and t is not best)
     mine = part(make_report(with_holdout(sweeps, other.run_id, build.metrics(0.95))), "## Best run for `final_rank`")
-    assert f"read for another run, the best one then: {other.run} beats every plain baseline" in mine
+    assert f"read for another run, the best one then: {other.run} beats every baseline" in mine
     assert len(tables(mine)) == 1
 
 
@@ -169,7 +205,7 @@ def test_an_objectives_section_has_parameters_and_metrics_beside_all_baselines(p
         assert column["learning_rate"] == number(best.parameters["learning_rate"])
         assert column["rolling_windows"] == "[10, 30]"
         for row, (name, scores) in zip(rows, rankers(best.metrics).items(), strict=True):
-            assert row["ranker"] == name
+            assert row["ranker"] == {"expected": "expected (without training)"}.get(name, name)
             assert [row[objective] for objective in Objective] == [number(scores.of(o)) for o in Objective]
 
 

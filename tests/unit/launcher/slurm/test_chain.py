@@ -70,7 +70,7 @@ class Queue:
 
     def let_wait(self, job, array_ids):
         after = ",".join(f"afterany:{array_id}" for array_id in array_ids)
-        self.live = [other._replace(dependency=after) if other is job else other for other in self.live]
+        self.live = [other._replace(dependency=after) if other.job_id == job.job_id else other for other in self.live]
 
     def ended(self, job_ids):
         return {job_id: self.states[job_id] for job_id in job_ids if job_id in self.states}
@@ -434,12 +434,43 @@ def test_healing_at_the_limit_takes_fewer_workers(site, rows):
     assert ("a.work", 1, []) in queue.shown()
 
 
-def test_healing_at_the_limit_takes_the_place_of_the_last_sweep(site, rows):
+def test_healing_at_the_limit_takes_the_place_of_the_last_sweeps_workers(site, rows):
     queue = healing(site, rows, limit=8, done=0)
     own = queue.own_id
     assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == 0
     queue.end([own])
-    assert {name for name, _, _ in queue.shown()} == {"a.work", "a.finish", "b.work", "b.finish", f"{PLAN}.analysis"}
+    new, last = queue.id_of("a", "finish"), queue.id_of("r", "finish")
+    waits = {name: after for name, _, after in queue.shown()}
+    assert set(waits) == {"a.work", "a.finish", "b.work", "b.finish", "r.finish", f"{PLAN}.analysis"}
+    assert waits["b.work"] == [new]
+    assert set(waits["r.finish"]) == {new, queue.id_of("b", "finish")}
+    assert last in waits[f"{PLAN}.analysis"]
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_sweep_whose_workers_made_room_keeps_its_place_in_the_chain(site, rows, sequential):
+    """Two sweeps; the second one is freed, and its finisher waits for the first one's new one in both orders."""
+    site = replace(site, sweeps=site.sweeps[:2], sequential=sequential)
+    queue = Queue(limit=7)
+    submit(site, queue, rows)
+    queue.end([queue.id_of("a", "work")])
+    queue.own_id = queue.id_of("a", "finish")
+    queue.live = [job._replace(state="RUNNING") if job.array_id == queue.own_id else job for job in queue.live]
+    queue.limit = 6
+    assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == 0
+    queue.end([queue.own_id])
+    waits = {name: after for name, _, after in queue.shown()}
+    assert waits["b.finish"] == [queue.id_of("a", "finish")]
+    assert "b.work" not in waits
+
+
+def test_a_finisher_that_a_person_runs_takes_nobodys_place(site, rows):
+    queue = healing(site, rows, limit=8, done=0)
+    queue.end([queue.own_id])
+    queue.own_id, queue.limit = None, 8
+    before = queue.jobs()
+    assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == chain.NO_ROOM
+    assert queue.jobs() == before
 
 
 def test_healing_without_any_room_comes_back_later(site, rows):

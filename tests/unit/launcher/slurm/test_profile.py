@@ -2,6 +2,8 @@
 
 import pytest
 
+from launcher.slurm.arrays import worker_options
+from launcher.slurm.batch_script import batch_script
 from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
 from trainer.contract.errors import ConfigError
@@ -71,7 +73,23 @@ def test_a_mistake_names_the_key_and_what_is_allowed(tmp_path, text, said):
 def test_options_have_the_names_that_sbatch_gives_them(tmp_path):
     path = tmp_path / "cluster.yaml"
     path.write_text(
-        "timeout_min: 60\nmem_gb: 4\nsbatch: {gpus: 2, mem_per_gpu: false, --nice: 5, time-min: 10, exclusive: false}"
+        "timeout_min: 60\nmem_gb: 4\nsbatch: {gpus: 2, mem_per_gpu: false, --nice: 5, time-min: 10, exclusive: false,"
+        " mem-per-cpu: null, licenses: ~, begin: 16:00, requeue_x: true}"
     )
-    options = load_profile(path).options
-    assert options == {"gpus": 2, "mem-per-gpu": False, "nice": 5, "time-min": 10, "exclusive": False}
+    profile = load_profile(path)
+    assert profile.options == {
+        "gpus": 2, "mem-per-gpu": False, "nice": 5, "time-min": 10, "exclusive": False, "mem-per-cpu": None,
+        "licenses": None, "begin": "16:00", "requeue-x": True,
+    }  # fmt: skip
+    script = batch_script(worker_options(profile))
+    asked = {line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH")}
+    assert {"gpus=2", "nice=5", "time-min=10", "begin=16:00", "requeue-x", "mem=4096M"} <= asked
+    assert not [line for line in asked if line.startswith(("mem-per", "licenses", "exclusive"))]
+
+
+@pytest.mark.parametrize("option", ["exclude: [n1, n2]", "mail_type: [END, FAIL]", "x: {y: 1}"])
+def test_an_options_value_is_one_word(tmp_path, option):
+    path = tmp_path / "cluster.yaml"
+    path.write_text(f"timeout_min: 60\nsbatch: {{{option}}}")
+    with pytest.raises(ConfigError, match=r"sbatch\.\S+: Expected `bool \| int \| str \| null`, got a (list|mapping)"):
+        load_profile(path)

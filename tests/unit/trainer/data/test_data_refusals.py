@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
     "no rows": (lambda t: t.clear(), SAME, ["has a header and no rows"]),
     "no finished game": (
         each(WL=pl.lit(None, pl.String)),
-        SAME,
+        each(MIN=pl.lit(20)),
         ["no finished regular-season or playoff game is left (team rows: 39 games without a result"],
     ),
     "no player who played": (
@@ -103,7 +103,20 @@ REFUSED: dict[str, tuple[Change, Change, list[str]]] = {
     "date": (at(0, "GAME_DATE", "soon"), SAME, ["column GAME_DATE, row 1: 'soon' is not a date"]),
     "result": (at(0, "WL", "D"), SAME, ["column WL, row 1: 'D' is neither W nor L"]),
     "empty id": (SAME, at(5, "PLAYER_ID", None), ["column PLAYER_ID, row 6: None is empty"]),
-    "season id": (at(0, "SEASON_ID", "92020"), SAME, ["column SEASON_ID, row 1: '92020' is not a season id"]),
+    "season id": (
+        lambda t: at(0, "SEASON_ID", "92020")(t).with_columns(GAME_ID=pl.lit("g") + pl.col("GAME_ID")),
+        SAME,
+        ["row 1: game 'g0022000000': neither the game id nor a column SEASON_ID", "(it says '92020')", "like 2023-24"],
+    ),
+    "season type": (
+        lambda t: (
+            t.with_columns(GAME_ID=pl.lit("g") + pl.col("GAME_ID"), SEASON_TYPE=pl.lit("Mystery"))
+            .drop("SEASON_ID")
+            .with_columns(SEASON=pl.lit("2020-21"))
+        ),
+        SAME,
+        ["tells its season type (it says 'Mystery')", "kinds are preseason, regular, all-star, playoffs"],
+    ),
     "seconds for minutes": (SAME, at(0, "MIN", 2880), ["column MIN, row 1: 2880 is not a number of minutes"]),
     "matchup": (at(0, "MATCHUP", "ATL-BOS"), SAME, ["game 0022000000", "MATCHUP 'ATL-BOS'", "BOS vs. MIA"]),
     "empty column": (

@@ -93,10 +93,29 @@ REPAIRED: dict[str, tuple[Change, Change, str | None]] = {
     "seasons by name": (named_seasons, named_seasons, None),
     "season ids as numbers": (each(SEASON_ID=pl.col("SEASON_ID").cast(pl.Int64)), SAME, None),
     "floats": (each(PTS=pl.col("PTS").cast(pl.Float32)), each(REB=pl.col("REB").cast(pl.Float64)), None),
+    "unknown season ids": (
+        where(ROW < 3, SEASON_ID=pl.lit("92020")),
+        SAME,
+        "team_logs.parquet: SEASON_ID says nothing that is known in 3 rows ('92020'): what these games are is told by",
+    ),
+    "unknown seasons": (
+        each(SEASON=pl.lit("Saison 20/21")),
+        SAME,
+        "SEASON says nothing that is known in 78 rows ('Saison 20/21')",
+    ),
     "minutes with seconds": (SAME, each(MIN=pl.col("MIN").cast(pl.String) + ":00"), None),
     "play-in": (repeated(FIRST_GAME, **PLAY_IN), repeated(FIRST_GAME, **PLAY_IN), "2 of 1 play-in games set aside"),
     "preseason": (SAME, repeated(FIRST_GAME, **PRESEASON), "player rows: 10 of 1 preseason games set aside"),
-    "a game under way": (repeated(FIRST_GAME, **UNDER_WAY), SAME, "1 games without a result (WL is empty) left out"),
+    "no result for finished games": (
+        where(ROW < 10, WL=pl.lit(None)),
+        SAME,
+        "5 games without a result (WL is empty) are over",
+    ),
+    "a game under way": (
+        repeated(FIRST_GAME, **UNDER_WAY),
+        SAME,
+        "1 games without a result (WL is empty) left out as under way",
+    ),
     "did not play": (
         SAME,
         repeated(ROW < 3, PLAYER_ID=pl.col("PLAYER_ID") + 500, **NO_STATISTICS),

@@ -33,7 +33,8 @@ def baselines(small_league: League, truth: pl.DataFrame, batches: Batches) -> pl
     scores = baseline_scores(small_league)
     listed = pl.Series(np.unique(batches.date)).cast(pl.Date)
     scores = scores.filter(pl.col("date").is_in(listed.implode()))
-    return add_blend(scores, fit_blend(scores, truth, Target.FINAL_RANK, TRAIN))
+    blended = add_blend(scores, fit_blend(scores, truth, Target.FINAL_RANK, TRAIN))
+    return blended.with_columns(expected="point_difference")
 
 
 @pytest.fixture(scope="module")

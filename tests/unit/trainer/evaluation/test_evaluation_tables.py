@@ -22,7 +22,8 @@ def truth(small_league: League) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def baselines(small_league: League, truth: pl.DataFrame) -> pl.DataFrame:
     scores = baseline_scores(small_league)
-    return add_blend(scores, fit_blend(scores, truth, Target.FINAL_RANK, ["2020-21"]))
+    blended = add_blend(scores, fit_blend(scores, truth, Target.FINAL_RANK, ["2020-21"]))
+    return blended.with_columns(expected="point_difference")
 
 
 @pytest.fixture(scope="module")

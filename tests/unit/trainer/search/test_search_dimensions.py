@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.search.dimensions import coarsest_first, decode, distributions, encode, from_unit, n_free
+from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.search.dimensions import coarsest_first, decode, from_unit, n_free
 
 SPACE = {
     "depth": IntRange(low=3, high=10, step=3),

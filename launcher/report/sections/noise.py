@@ -1,0 +1,33 @@
+"""How far the trials of a sweep differ, and how far seeds alone do, in the first lines of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from launcher.report.chance import FEWEST_TRIALS, matters, scores
+from launcher.report.markdown import bold, number
+from launcher.report.trials import HEADLINE_OBJECTIVE, Sweep, Trial
+
+
+def noise_said(sweep: Sweep, best: Trial) -> str:
+    """What the trials of the best run's sweep differ by, what seeds do, and what follows; empty when not measured."""
+    values = scores(sweep, HEADLINE_OBJECTIVE)
+    if best.noise is None or len(values) < FEWEST_TRIALS:
+        return ""
+    seeds = best.noise.of(HEADLINE_OBJECTIVE)
+    measured = (
+        f"The {len(values)} trials of `{sweep.spec.batch_id}` differ by {_deviation(values)} {HEADLINE_OBJECTIVE} "
+        f"(standard deviation); {len(seeds)} more seeds of the best configuration by {_deviation(seeds)}, around "
+        f"{number(fmean(seeds), 4)} (the run itself: {number(best.score(HEADLINE_OBJECTIVE), 4)})."
+    )
+    if matters(values, best.noise, HEADLINE_OBJECTIVE):
+        return f"{measured} {bold('The settings matter')}: they move the value by more than chance does."
+    return (
+        f"{measured} {bold('The settings differ by less than chance')}: take the cheapest, and look for better data or "
+        "another model instead of more trials."
+    )
+
+
+def _deviation(values: Sequence[float]) -> str:
+    return number(stdev(values), 4)
