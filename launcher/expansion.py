@@ -27,7 +27,7 @@ from trainer.contract.league.season_checks import usable_split
 from trainer.contract.sweep.axes import TARGET_KEY
 from trainer.contract.sweep.rungs import fidelity
 from trainer.contract.sweep.spec import SweepSpec, wrong_batch_id
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 N_TRIALS = 12
 N_JOBS = 4
@@ -43,6 +43,7 @@ class Budget:
     n_jobs: int | None = None
     """Workers of one sweep's array."""
     method: Method | None = None
+    sampler: Sampler | None = None
     explain: bool = False
     share_observations: bool = False
 
@@ -54,6 +55,7 @@ class _Made(NamedTuple):
     objective: Objective
     listmle_target: Target
     method: Method
+    sampler: Sampler
     n_trials: int
     n_jobs: int
 
@@ -148,8 +150,9 @@ class _Expansion:
         for key in (*named, *([TARGET_KEY] if entry.listmle_target or "listmle_target" in named else [])):
             if key in self.overridden:
                 raise ConfigError(f"{self.overridden[key]}: {where} says itself what it is in each sweep")
-        if self.budget.method is not None and "method" in named:
-            raise ConfigError(f"--method {self.budget.method}: {where} says itself what it is in each sweep")
+        for word, asked in (("method", self.budget.method), ("sampler", self.budget.sampler)):
+            if asked is not None and word in named:
+                raise ConfigError(f"--{word} {asked}: {where} says itself what it is in each sweep")
 
 
 _HOW_TO_TELL_APART = "name the axes in which they differ in `batch_id`, for example {training.seed}"
@@ -190,6 +193,7 @@ def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
         objective=own.objective or entry.objective or Objective.SPEARMAN,
         listmle_target=own.listmle_target or entry.listmle_target or config.training.listmle_target,
         method=own.method or budget.method or entry.method or Method.OPTUNA,
+        sampler=own.sampler or budget.sampler or entry.sampler or Sampler.TPE,
         n_trials=budget.n_trials or own.n_trials or entry.n_trials or N_TRIALS,
         n_jobs=budget.n_jobs or own.n_jobs or entry.n_jobs or N_JOBS,
     )
@@ -232,6 +236,7 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         target=made.listmle_target,
         phase=made.phase,
         method=made.method,
+        sampler=made.sampler,
         n_trials=made.n_trials,
         config=_replaced(config, {**sweep.keys, TARGET_KEY: made.listmle_target}, sweep.batch_id),
         data_fingerprint=manifest.fingerprint if manifest else "",

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from trainer.contract.command_line import Parser, count, imported_when_called
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -79,6 +79,7 @@ def _add_cell(to: argparse.ArgumentParser) -> None:
 
 def _add_budget(to: argparse.ArgumentParser) -> None:
     to.add_argument("--method", type=one_of(Method), metavar=_names(Method), help="(the plan's, or optuna)")
+    to.add_argument("--sampler", type=one_of(Sampler), metavar=_names(Sampler), help="of method optuna (tpe)")
     to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
     to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")

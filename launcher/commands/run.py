@@ -89,6 +89,7 @@ def _budget(args: argparse.Namespace) -> Budget:
         n_trials=args.n_trials,
         n_jobs=1 if getattr(args, "executor", None) == "debug" else args.n_jobs,
         method=args.method,
+        sampler=args.sampler,
         explain=args.run_explain,
         share_observations=args.share_observations,
     )

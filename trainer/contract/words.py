@@ -1,4 +1,4 @@
-"""The words a sweep is made of: objectives (with their direction), targets, phases and search methods."""
+"""The words a sweep is made of: objectives (with their direction), targets, phases, search methods and samplers."""
 
 from __future__ import annotations
 
@@ -58,3 +58,12 @@ class Method(StrEnum):
     RANDOM = "random"
     OPTUNA = "optuna"
     HALVING = "halving"
+
+
+class Sampler(StrEnum):
+    """How a sweep with method `optuna` searches; the names are Optuna's."""
+
+    TPE = "tpe"
+    GP = "gp"
+    QMC = "qmc"
+    RANDOM = "random"

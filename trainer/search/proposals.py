@@ -16,13 +16,13 @@ from trainer.contract.ledger import Claim, Ledger, Observation
 from trainer.contract.sweep import rungs
 from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Direction, Method
+from trainer.contract.words import Direction, Method, Sampler
 from trainer.search import dimensions
+from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
-from trainer.search.tpe import tpe_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep come from the start design."""
+"""So many slots of an `optuna` sweep with TPE or Gaussian processes come from the start design."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
@@ -38,13 +38,21 @@ def propose(ledger: Ledger, spec: SweepSpec, claim: Claim) -> Parameters:
             if claim.rung == 0:
                 return start_point(spec, claim.slot)
             return promoted(spec, claim.slot, ledger.rung_observations(spec.batch_id, claim.rung - 1))
-        case Method.OPTUNA if claim.slot < START_SLOTS:
-            return start_point(spec, claim.slot)
         case Method.OPTUNA:
-            siblings: Sequence[Observation] = ()
-            if spec.share_observations:
-                siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
-            return searched(spec, claim.slot, ledger.observations(spec.batch_id), siblings)
+            return _by_sampler(ledger, spec, claim.slot)
+
+
+def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
+    if spec.sampler is Sampler.RANDOM:
+        return random_point(spec, slot)
+    if spec.sampler is Sampler.QMC:
+        return quasi_random_point(spec, slot)
+    if slot < START_SLOTS:
+        return start_point(spec, slot)
+    siblings: Sequence[Observation] = ()
+    if spec.share_observations:
+        siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
+    return searched(spec, slot, ledger.observations(spec.batch_id), siblings)
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -57,6 +65,12 @@ def random_point(spec: SweepSpec, slot: int) -> Parameters:
     """A uniform draw of the slot's own."""
     rng = np.random.default_rng([_seed(spec, "random"), slot])
     return dimensions.from_unit(spec.space, rng.random(dimensions.n_free(spec.space)).tolist())
+
+
+def quasi_random_point(spec: SweepSpec, slot: int) -> Parameters:
+    """The slot's point of a scrambled Sobol sequence. The slot is its number, so no two workers get the same one."""
+    point = sobol_point(slot, dimensions.n_free(spec.space), _seed(spec, "qmc"))
+    return dimensions.from_unit(spec.space, point)
 
 
 def grid_subset_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -85,7 +99,7 @@ def promoted(spec: SweepSpec, slot: int, below: Sequence[Observation]) -> Parame
 def searched(
     spec: SweepSpec, slot: int, own: Sequence[Observation], siblings: Sequence[Observation] = ()
 ) -> Parameters:
-    """The slot's point by TPE.
+    """The slot's point by the sweep's sampler, TPE or Gaussian processes.
 
     Args:
         spec: the sweep.
@@ -102,8 +116,8 @@ def searched(
             prior.append(observation)
     if sum(o.value is not None for o in (*own, *prior)) < FEWEST_OBSERVATIONS:
         return start_point(spec, slot)
-    seed = int(np.random.default_rng([_seed(spec, "tpe"), slot]).integers(2**31))
-    return tpe_point(spec.space, spec.objective.direction, own, prior, seed)
+    seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
+    return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
 
 
 def _seed(spec: SweepSpec, purpose: str) -> int:

@@ -13,7 +13,7 @@ from tests.support.places import CONFIG, REPOSITORY
 from trainer.contract.config.plans import Entry
 from trainer.contract.config.settings import load_with_origin
 from trainer.contract.errors import ConfigError
-from trainer.contract.words import Method, Objective, Target
+from trainer.contract.words import Method, Objective, Sampler, Target
 
 PHASE1 = "30f67079331eb952bf2597537a0dd4c8efd5480a692c367aa5b3639a624a0726"
 """Of the plan as code expanded it before it stood in the YAML, for a league with the fingerprint of the stub."""
@@ -113,6 +113,17 @@ def test_the_command_line_counts_for_the_whole_plan(expand):
 def test_a_method_can_be_an_axis(expand):
     plan = expand([{"grid": {"method": ["optuna", "random"]}}])
     assert plan.batch_ids == ["phase1_spearman_final_rank_optuna", "phase1_spearman_final_rank_random"]
+
+
+def test_a_sampler_can_be_an_axis_or_an_entrys_or_the_command_lines(expand):
+    grid = [{"grid": {"sampler": ["tpe", "gp"]}}]
+    plan = expand(grid)
+    assert plan.batch_ids == ["phase1_spearman_final_rank_tpe", "phase1_spearman_final_rank_gp"]
+    assert [spec.sampler for spec in plan.sweeps] == ["tpe", "gp"]
+    assert [spec.sampler for spec in expand([{"sampler": "qmc"}]).sweeps] == ["qmc"]
+    assert [spec.sampler for spec in expand([{"sampler": "qmc"}], budget=Budget(sampler=Sampler.GP)).sweeps] == ["gp"]
+    with pytest.raises(ConfigError, match=r"--sampler gp: .* says itself what it is in each sweep"):
+        expand(grid, budget=Budget(sampler=Sampler.GP))
 
 
 def test_what_waits_for_what(expand):

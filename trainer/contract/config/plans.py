@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -21,6 +21,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     objective: Objective | None = None
     listmle_target: Target | None = None
     method: Method | None = None
+    sampler: Sampler | None = None
     n_trials: Count | None = None
     n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
     """Workers of the sweep's array."""

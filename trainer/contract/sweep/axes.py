@@ -26,6 +26,7 @@ def _values(spec: SweepSpec) -> dict[str, Any]:
         "objective": spec.objective,
         "listmle_target": spec.target,
         "method": spec.method,
+        "sampler": spec.sampler,
     }
     searched = spec.searched_keys()
     keys = dict(leaves(identity(spec.config)))

@@ -16,7 +16,7 @@ from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import FIGURES
 from trainer.contract.sweep import rungs
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 MOST_TRIALS = 100_000
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -44,6 +44,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Of the league the sweep trains on: other data is another sweep."""
     explain: bool = False
     """Permutation importances of the fitted models, per run (`--run-explain`)."""
+    sampler: Sampler = Sampler.TPE
+    """Of method `optuna`."""
     share_observations: bool = False
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
 
@@ -53,6 +55,10 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             raise ConfigError(f"--batch-id {self.batch_id!r}: {wrong}")
         if not 1 <= self.n_trials <= MOST_TRIALS:
             raise ConfigError(f"--n-trials {self.n_trials}: 1 to {MOST_TRIALS} are possible")
+        if self.sampler is not Sampler.TPE and self.method is not Method.OPTUNA:
+            raise ConfigError(
+                f"--sampler {self.sampler}: goes with --method {Method.OPTUNA}; the sweep has --method {self.method}"
+            )
 
     @property
     def space(self) -> SearchSpace:
@@ -89,7 +95,10 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
+        # TPE is not named: sweeps are older than the choice, and stay what they are.
+        chosen = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
         return {
+            **chosen,
             "objective": self.objective,
             "target": self.target,
             "phase": self.phase,

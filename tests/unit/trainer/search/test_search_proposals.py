@@ -8,10 +8,11 @@ import pytest
 from tests.support.places import CONFIG
 from trainer.contract.config import settings as configuration
 from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Observation
 from trainer.contract.sweep.grid import check_budget, grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 from trainer.search import proposals
 
 LOADED = configuration.load_config(CONFIG)
@@ -156,3 +157,72 @@ def test_siblings_count_once():
     fresh = observed(spec(), 10, batch_id="sibling", first=50)
     assert proposals.searched(spec(), 10, own, fresh) != proposals.searched(spec(), 10, own)
     assert proposals.searched(spec(), 10, own, fresh * 2) == proposals.searched(spec(), 10, own, fresh)
+
+
+MIXED = {
+    "search_spaces": {
+        "phase1": {
+            "max_depth": {"type": "int", "low": 2, "high": 8, "step": 2},
+            "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
+            "subsample": {"type": "float", "low": 0.6, "high": 1.0, "step": 0.1},
+            "rolling_windows": {"type": "choice", "values": [[5], [10, 30]]},
+            "min_samples_leaf": {"type": "fixed", "value": 5},
+        }
+    }
+}
+
+
+def by_sampler(sampler, slot=20):
+    sweep = spec(MIXED, sampler=sampler)
+    match sampler:
+        case Sampler.QMC:
+            return sweep, proposals.quasi_random_point(sweep, slot)
+        case Sampler.RANDOM:
+            return sweep, proposals.random_point(sweep, slot)
+    running = observed(sweep, 2, first=12, value=lambda _: None)
+    return sweep, proposals.searched(sweep, slot, observed(sweep, 12) + running)
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_every_sampler_knows_every_kind_of_parameter(sampler):
+    sweep, point = by_sampler(sampler)
+    assert list(point) == list(sweep.space)
+    assert point["max_depth"] in (2, 4, 6, 8)
+    assert 0.001 <= point["learning_rate"] <= 0.1
+    assert point["subsample"] in (0.6, 0.7, 0.8, 0.9, 1.0)
+    assert tuple(map(tuple, sweep.space["rolling_windows"].values)).count(tuple(point["rolling_windows"])) == 1
+    assert point["min_samples_leaf"] == 5
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_every_sampler_says_the_same_twice_and_something_else_for_another_slot(sampler):
+    assert by_sampler(sampler) == by_sampler(sampler)
+    assert by_sampler(sampler)[1] != by_sampler(sampler, slot=21)[1]
+
+
+def test_quasi_random_points_are_spread_and_begin_at_no_bound():
+    sweep = spec(MIXED, sampler=Sampler.QMC)
+    points = [proposals.quasi_random_point(sweep, i) for i in range(16)]
+    assert len({point["learning_rate"] for point in points}) == 16
+    assert set(Counter(point["max_depth"] for point in points).values()) == {4}
+    assert points[0] != proposals.quasi_random_point(spec({**MIXED, "training.seed": 8}, sampler=Sampler.QMC), 0)
+    assert 0.001 < points[0]["learning_rate"] < 0.1
+
+
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP])
+def test_two_workers_that_ask_at_once_keep_apart(sampler):
+    sweep = spec(MIXED, sampler=sampler)
+    own = observed(sweep, 12)
+    first = proposals.searched(sweep, 20, own)
+    running = Observation(batch_id="b", slot=20, parameters=first, value=None, rung=0)
+    assert proposals.searched(sweep, 21, [*own, running]) != first
+
+
+def test_tpe_is_not_named_in_what_a_sweep_is_and_the_others_are():
+    assert "sampler" not in spec().identity()
+    assert len({spec(sampler=sampler).digest for sampler in Sampler}) == len(Sampler)
+
+
+def test_a_sampler_goes_with_optuna_only():
+    with pytest.raises(ConfigError, match="--sampler gp: goes with --method optuna; the sweep has --method grid"):
+        spec(sampler=Sampler.GP, method=Method.GRID)
