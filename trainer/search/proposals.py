@@ -18,11 +18,12 @@ from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Method, Sampler
 from trainer.search import dimensions
+from trainer.search.evolution import evolved_point
 from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep with TPE or Gaussian processes come from the start design."""
+"""So many slots of an `optuna` sweep with a sampler that learns come from the start design."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
@@ -52,7 +53,11 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
     siblings: Sequence[Observation] = ()
     if spec.share_observations:
         siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
-    return searched(spec, slot, ledger.observations(spec.batch_id), siblings)
+    own = ledger.observations(spec.batch_id)
+    if spec.sampler is Sampler.CMAES:
+        # It follows every trial from the first one on, not the best and the newest.
+        own = [*ledger.rung_observations(spec.batch_id, rung=0), *(o for o in own if o.value is None)]
+    return searched(spec, slot, own, siblings)
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -99,12 +104,12 @@ def promoted(spec: SweepSpec, slot: int, below: Sequence[Observation]) -> Parame
 def searched(
     spec: SweepSpec, slot: int, own: Sequence[Observation], siblings: Sequence[Observation] = ()
 ) -> Parameters:
-    """The slot's point by the sweep's sampler, TPE or Gaussian processes.
+    """The slot's point by the sweep's sampler, one that learns.
 
     Args:
         spec: the sweep.
         slot: seeds the draw.
-        own: the sweep's trials, those that run included.
+        own: the sweep's trials by slot, and those that run.
         siblings: finished trials of other sweeps, valued by this sweep's objective. A point that the sweep has tried
             itself is not counted twice.
     """
@@ -117,6 +122,10 @@ def searched(
     if sum(o.value is not None for o in (*own, *prior)) < FEWEST_OBSERVATIONS:
         return start_point(spec, slot)
     seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
+    if spec.sampler is Sampler.CMAES:
+        before = [*prior, *(o for o in own if o.slot < START_SLOTS)]
+        later = [o for o in own if o.slot >= START_SLOTS]
+        return evolved_point(spec.space, spec.objective.direction, before, later, seed)
     return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
 
 
