@@ -68,7 +68,7 @@ def mixed(parameters: Mapping[str, Any]) -> float:
     kind = KINDS.index(parameters["model_a.hidden"])
     rate = math.log10(parameters["learning_rate"]) + 1.5 + kind / 2
     depth, share = (parameters["max_depth"] - 6) / 4, 2 * (parameters["subsample"] - 0.7)
-    return rate**2 + depth**2 + share**2 + kind / 4
+    return float(rate**2 + depth**2 + share**2 + kind / 4)
 
 
 def _in_unit_cube(function: Callable[[list[float]], float], space: SearchSpace) -> Known:

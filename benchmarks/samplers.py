@@ -185,12 +185,13 @@ def run(args: argparse.Namespace) -> None:
     with fresh_folder() as folder, running_database(folder / "postgres") as url:
         setting = Setting(args.trials, args.workers, args.pause_ms / 1000, url, folder)
         for function in args.functions:
-            found = {
-                sampler: [_searched(setting, search, function, sampler, args.seeds) for search in (ours, plain_optuna)]
-                for sampler in (Sampler.RANDOM, *args.samplers)
-            }
-            chance = found[Sampler.RANDOM][0]
-            show(function, HEADER, [row(sampler, *both, chance) for sampler, both in found.items()])
+            chance: list[Found] = []
+            rows = []
+            for sampler in (Sampler.RANDOM, *args.samplers):
+                own, peers = (_searched(setting, by, function, sampler, args.seeds) for by in (ours, plain_optuna))
+                chance = chance or own
+                rows.append(row(sampler, own, peers, chance))
+            show(function, HEADER, rows)
 
 
 def _searched(setting: Setting, search: Search, function: str, sampler: Sampler, seeds: int) -> list[Found]:

@@ -209,7 +209,7 @@ def test_quasi_random_points_are_spread_and_begin_at_no_bound():
     assert 0.001 < points[0]["learning_rate"] < 0.1
 
 
-@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP])
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.CMAES])
 def test_two_workers_that_ask_at_once_keep_apart(sampler):
     sweep = spec(MIXED, sampler=sampler)
     own = observed(sweep, 12)
