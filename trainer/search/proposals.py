@@ -18,7 +18,7 @@ from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Method, Sampler
 from trainer.search import dimensions
-from trainer.search.evolution import evolved_point
+from trainer.search.evolution import MOST_DRAWS, evolved_point
 from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
@@ -70,6 +70,22 @@ def random_point(spec: SweepSpec, slot: int) -> Parameters:
     """A uniform draw of the slot's own."""
     rng = np.random.default_rng([_seed(spec, "random"), slot])
     return dimensions.from_unit(spec.space, rng.random(dimensions.n_free(spec.space)).tolist())
+
+
+def untried_point(spec: SweepSpec, slot: int, tried: Sequence[Parameters]) -> Parameters:
+    """A uniform draw that was not tried; in a small space there may be none.
+
+    For a sampler that is so sure that it asks for the same point again, as Gaussian processes do at the end of a long
+    search: the same settings would give the same value.
+    """
+    rng = np.random.default_rng([_seed(spec, "untried"), slot])
+    n_free = dimensions.n_free(spec.space)
+    point: Parameters = {}
+    for _ in range(MOST_DRAWS):
+        point = dimensions.from_unit(spec.space, rng.random(n_free).tolist())
+        if point not in tried:
+            break
+    return point
 
 
 def quasi_random_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -125,8 +141,12 @@ def searched(
     if spec.sampler is Sampler.CMAES:
         before = [*prior, *(o for o in own if o.slot < START_SLOTS)]
         later = [o for o in own if o.slot >= START_SLOTS]
-        return evolved_point(spec.space, spec.objective.direction, before, later, seed)
-    return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
+        point = evolved_point(spec.space, spec.objective.direction, before, later, seed)
+    else:
+        sampler = learning_sampler(spec.sampler, seed)
+        point = sampled_point(sampler, spec.space, spec.objective.direction, own, prior)
+    tried = [o.parameters for o in own]
+    return untried_point(spec, slot, tried) if point in tried else point
 
 
 def _seed(spec: SweepSpec, purpose: str) -> int:
