@@ -26,7 +26,7 @@ from trainer.contract.league.manifest import Manifest, read_manifest
 from trainer.contract.league.season_checks import usable_split
 from trainer.contract.sweep.axes import TARGET_KEY
 from trainer.contract.sweep.rungs import fidelity
-from trainer.contract.sweep.spec import SweepSpec, wrong_batch_id
+from trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 N_TRIALS = 12
@@ -51,7 +51,7 @@ class Budget:
 class _Made(NamedTuple):
     """What a sweep is made of, complete; the names are those of `Words`."""
 
-    phase: Phase
+    phase: str
     objective: Objective
     listmle_target: Target
     method: Method
@@ -95,6 +95,7 @@ def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, 
 def expand_sweep(config: Config, budget: Budget, words: Words, batch_id: str | None = None) -> Plan:
     """A plan of one sweep. Raises like `expand_plan`."""
     made = _made(words, budget, Words(), config)
+    search_space(config, made.phase, f"--phase {made.phase}")
     named = batch_id if batch_id is not None else _named(TEMPLATE, made, {}, "the sweep")
     return _plan(config, budget, [_Sweep(named, made, {}, None)])
 
@@ -134,6 +135,7 @@ class _Expansion:
         for cell in found:
             own = {name: value for name, value in cell.items() if name in Words.__struct_fields__}
             made = _made(yaml_files.convert(own, Words, {}, where), self.budget, entry, self.config)
+            search_space(self.config, made.phase, f"{where}: phase {made.phase!r}")
             keys = fixed | {name: value for name, value in cell.items() if name not in own}
             yield _Sweep(_named(template, made, keys, where), made, keys, after)
 
@@ -189,7 +191,7 @@ def _after(
 def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
     """What a sweep is made of: its own words before the command line's, and those before its entry's."""
     return _Made(
-        phase=own.phase or entry.phase or Phase.PHASE1,
+        phase=next(phase for phase in (own.phase, entry.phase, Phase.PHASE1) if phase is not None),
         objective=own.objective or entry.objective or Objective.SPEARMAN,
         listmle_target=own.listmle_target or entry.listmle_target or config.training.listmle_target,
         method=own.method or budget.method or entry.method or Method.OPTUNA,

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_cell(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--phase", type=one_of(Phase), default=Phase.PHASE1, metavar=_names(Phase), help="search space")
+    to.add_argument("--phase", default=Phase.PHASE1, metavar="PHASE", help="a search space of the config (phase1)")
     to.add_argument("--objective", type=one_of(Objective), default=Objective.SPEARMAN, metavar=_names(Objective))
     to.add_argument(
         "--listmle-target", type=one_of(Target), metavar=_names(Target), help="default: training.listmle_target"

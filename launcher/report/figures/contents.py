@@ -125,7 +125,7 @@ class Picture(msgspec.Struct, frozen=True):
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     """Name and content of every plot there is data for."""
     begun = [sweep for sweep in sweeps if sweep.ranked]
-    fixed = [sweep for sweep in begun if sweep.spec.phase is not Phase.ROLLING]
+    fixed = [sweep for sweep in begun if sweep.spec.phase != Phase.ROLLING]
     for objective in Objective:
         if own := [sweep for sweep in fixed if sweep.spec.objective is objective]:
             yield f"trials_{objective}", TrialPlot(objective, tuple(_trial_panel(sweep) for sweep in own))
@@ -133,7 +133,7 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
             if any(row.parameters for row in rows):
                 yield f"parameters_{objective}", ParameterPlot(objective, rows)
     for sweep in begun:
-        if sweep.spec.phase is Phase.ROLLING:
+        if sweep.spec.phase == Phase.ROLLING:
             yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep),))
     yield from _best_run_figures(begun)
     shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances and not by_chance(s, begun)}
@@ -160,7 +160,7 @@ def _trial_panel(sweep: Sweep) -> TrialPanel:
     values = [trial.score(objective) for trial in sweep.ranked]
     best = best_trial(sweep.ranked, objective)
     against = compare(rankers(best.metrics), objective) if best and best.metrics else None
-    rolling = sweep.spec.phase is Phase.ROLLING
+    rolling = sweep.spec.phase == Phase.ROLLING
     return TrialPanel(
         title=sweep.spec.batch_id,
         slots=tuple(trial.slot for trial in sweep.ranked),

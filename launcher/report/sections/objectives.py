@@ -24,7 +24,7 @@ from trainer.contract.words import Objective, Phase, Target
 
 def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The sweeps that optimised one objective: the best run's parameters, and its figures beside the baselines'."""
-    own = [s for s in sweeps if s.spec.objective is objective and s.spec.phase is not Phase.ROLLING]
+    own = [s for s in sweeps if s.spec.objective is objective and s.spec.phase != Phase.ROLLING]
     best = {sweep.spec.batch_id: best_trial(sweep.ranked, objective) for sweep in own}
     blocks = [f"## Objective {objective}"]
     if not any(best.values()):

@@ -40,7 +40,7 @@ def importance_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
 
 def rolling_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The rolling sweeps: value by choice of windows."""
-    rolling = [sweep for sweep in sweeps if sweep.spec.phase is Phase.ROLLING]
+    rolling = [sweep for sweep in sweeps if sweep.spec.phase == Phase.ROLLING]
     blocks = ["## Rolling windows"]
     if not any(sweep.complete for sweep in rolling):
         return section([*blocks, "The rolling sweep has no complete trial yet."])
@@ -77,7 +77,7 @@ def _by_windows(sweep: Sweep) -> list[list[str]]:
 def _fixed_windows(rolling: Sweep, sweeps: Sequence[Sweep]) -> list[Sweep]:
     def alike(sweep: Sweep) -> bool:
         same = (sweep.spec.objective, sweep.spec.target) == (rolling.spec.objective, rolling.spec.target)
-        return same and sweep.spec.phase is not Phase.ROLLING
+        return same and sweep.spec.phase != Phase.ROLLING
 
     return [sweep for sweep in sweeps if alike(sweep)]
 

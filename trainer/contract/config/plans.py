@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_WORKERS, Method, Objective, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -16,8 +16,8 @@ Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a sweep is made of beside its configuration. None: as the entry, the command or the configuration says."""
 
-    phase: Phase | None = None
-    """The search space."""
+    phase: str | None = None
+    """The search space, by its name."""
     objective: Objective | None = None
     listmle_target: Target | None = None
     method: Method | None = None

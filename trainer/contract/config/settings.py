@@ -5,6 +5,7 @@ Every field that can change a result is part of `identity`; where things lie and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,6 +33,8 @@ from trainer.contract.words import Phase, Target
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
 MOST_STEPS = 100_000
+PHASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+"""It is a part of keys, and of the names of sweeps."""
 Positive = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(gt=0, le=1e15)]
 """Of learning; what is above overflows before anything is learnt."""
@@ -152,8 +155,8 @@ class Config(Section, frozen=True):
     model_a: ModelA = ModelA()
     model_b: ModelB = ModelB()
     model_c: ModelC = ModelC()
-    search_spaces: dict[Phase, SearchSpace] = {}
-    """What each phase varies; `full` comes from `sweep`."""
+    search_spaces: dict[str, SearchSpace] = {}
+    """What each phase varies, by the phase's name; `full` comes from `sweep`."""
     sweep: SweepLists = {}
     """Lists of values for `--phase full` and `--method grid`."""
     plans: Plans = {}
@@ -178,6 +181,12 @@ def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config,
         raise ConfigError(
             f"{file}: search_spaces.full: the phase `full` is made of the `sweep` lists; write them there"
         )
+    for phase in config.search_spaces:
+        if not PHASE_NAME.fullmatch(phase):
+            raise ConfigError(
+                f"{yaml_files.origin_of('search_spaces', origin, str(path))}: search_spaces: {phase!r}: the name of a "
+                "phase has letters, digits, '_' and '-', up to 40, and begins with a letter"
+            )
     spaces: dict[str, SearchSpace] = {f"search_spaces.{phase}": space for phase, space in config.search_spaces.items()}
     spaces["sweep"] = {name: Choice(values=values) for name, values in config.sweep.items()}
     for section, space in spaces.items():

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Target
 
 
 class SlotState(StrEnum):
@@ -111,7 +111,7 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     objective: Objective
     target: Target
-    phase: Phase
+    phase: str
     method: Method
     n_trials: int
     pending: int

@@ -13,7 +13,7 @@ from trainer.contract.config import settings as configuration
 from trainer.contract.config.search_space import Choice, Parameters, SearchSpace, config_key
 from trainer.contract.config.settings import Config, extremes, identity
 from trainer.contract.digests import digest
-from trainer.contract.errors import ConfigError
+from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.paths.outputs import FIGURES
 from trainer.contract.sweep import rungs
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
@@ -29,13 +29,30 @@ def wrong_batch_id(batch_id: str) -> str:
     return "the report's plots have this folder; choose another name" if batch_id == FIGURES else ""
 
 
+def search_space(config: Config, phase: str, where: str) -> SearchSpace:
+    """What a phase varies; `where` begins the message.
+
+    Raises:
+        ConfigError: when the config has no search space for it.
+    """
+    if phase == Phase.FULL:
+        if not config.sweep:
+            raise ConfigError(f"{where}: the config has no `sweep` lists")
+        return {name: Choice(values=values) for name, values in config.sweep.items()}
+    if not config.search_spaces.get(phase):
+        known = [*(name for name, space in config.search_spaces.items() if space), Phase.FULL]
+        raise ConfigError(f"{where}: the config has no search_spaces.{phase}: {suggest(phase, known)}")
+    return config.search_spaces[phase]
+
+
 class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One objective x one target x one phase, with a budget of `n_trials` slots."""
 
     batch_id: str
     objective: Objective
     target: Target
-    phase: Phase
+    phase: str
+    """The search space of the config, by its name."""
     method: Method
     n_trials: int
     config: Config
@@ -67,14 +84,7 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         Raises:
             ConfigError: when the config has no search space for the phase.
         """
-        if self.phase is Phase.FULL:
-            if not self.config.sweep:
-                raise ConfigError("--phase full: the config has no `sweep` lists")
-            return {name: Choice(values=values) for name, values in self.config.sweep.items()}
-        if not self.config.search_spaces.get(self.phase):
-            known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
-            raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
-        return self.config.search_spaces[self.phase]
+        return search_space(self.config, self.phase, f"--phase {self.phase}")
 
     def searched_keys(self) -> dict[str, str]:
         """The dotted keys of the configuration that a trial sets -> the parameters' names."""
