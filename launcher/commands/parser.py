@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="for programs")
     plan.set_defaults(handler=imported_when_called("launcher.commands.run", "print_plan"))
 
+    _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_config(report)
     report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
@@ -66,6 +67,22 @@ def parser() -> argparse.ArgumentParser:
     _add_database(commands)
     _add_cluster_jobs(commands)
     return top
+
+
+def _add_narrow(commands: Commands) -> None:
+    narrow = commands.add_parser(
+        "narrow",
+        help="write a configuration whose plan searches around the best trials of a sweep",
+        description=(
+            "Writes a configuration whose plan searches around the best quartile of a sweep that has ended. A range "
+            "becomes that of the best trials, a choice keeps their values, and a parameter that mattered little is "
+            "fixed at the best trial's value. The file says why beside each parameter, and how to run it."
+        ),
+    )
+    narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
+    narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
+    _add_outputs(narrow)
+    narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
 
 
 def _add_cell(to: argparse.ArgumentParser) -> None:
