@@ -110,7 +110,9 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 def _add_config(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
-    to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    to.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
+    )
 
 
 def _add_running(to: argparse.ArgumentParser) -> None:
