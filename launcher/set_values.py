@@ -22,9 +22,8 @@ def searched_no_more(config: Config, origin: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: `--set` says of one parameter both what it is and what is searched.
     """
-    values = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in leaves(msgspec.to_builtins(config))
-    }
+    written = leaves(msgspec.to_builtins(config))
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in written}
     given = {key: source for key, source in origin.items() if source.startswith("--set ") and key in values}
     spaces: dict[str, SearchSpace] = {}
     for phase, space in config.search_spaces.items():
@@ -42,7 +41,8 @@ def searched_no_more(config: Config, origin: Mapping[str, str]) -> Config:
 def _is_given(name: str, where: str, given: Mapping[str, str], origin: Mapping[str, str]) -> bool:
     """Whether the command line says what a parameter is."""
     source = given.get(config_key(name))
-    searched = origin.get(where, "")
-    if source and searched.startswith("--set "):
+    about_it = (told for key, told in origin.items() if f"{key}.".startswith(f"{where}."))
+    searched = next((told for told in about_it if told.startswith("--set ")), None)
+    if source and searched:
         raise ConfigError(f"{source}: {searched} searches it ({name}): leave one of the two out")
     return source is not None

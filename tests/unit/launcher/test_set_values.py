@@ -45,6 +45,7 @@ def test_keys_that_nothing_searches_change_no_space():
     [
         "search_spaces.phase1.max_depth={type: int, low: 2, high: 9}",
         "search_spaces.phase1={max_depth: {type: fixed, value: 4}}",
+        "search_spaces.phase1.max_depth.low=2",
         "sweep.max_depth=[3, 4]",
     ],
 )
