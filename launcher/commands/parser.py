@@ -57,8 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
-    _add_config(report)
-    report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
+    _add_outputs(report)
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
