@@ -22,7 +22,7 @@ MOST_FRUITLESS = 3
 LONGEST_REST_S = 60.0
 """Between two replacements beside workers that live."""
 MOVING_S = 2.0
-OUT_OF_MEMORY = "killed by the kernel, which was out of memory: fewer workers at once (--n-jobs) or smaller models need less"
+OUT_OF_MEMORY = "killed by the kernel, which was out of memory: fewer workers (--n-jobs) or smaller models need less"
 TAIL_LINES = 12
 
 
