@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from launcher.commands.outputs import ledger_of
-from launcher.database import LOOK_PATIENCE_S, named_root
+from launcher.database import LOOK_PATIENCE_S
 from launcher.narrowing.space import narrowed
 from launcher.narrowing.text import configuration, run_command
 from launcher.report.reading import read_alike
 from launcher.report.trials import Sweep
 from trainer.contract.command_line import say
+from trainer.contract.config.settings import replace as replaced
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.files import create_text
 from trainer.contract.ledger import Ledger, roots
@@ -25,9 +28,13 @@ def narrow(args: argparse.Namespace) -> None:
     Raises:
         UserError: the sweep has not ended, or cannot be narrowed, or another file is in the way.
     """
-    with ledger_of(named_root(args.outputs), LOOK_PATIENCE_S) as ledger:
-        alike = _ended(ledger, args.batch_id, args.outputs)
+    chosen = OutputsRoot(args.outputs) if args.outputs else None
+    with ledger_of(chosen, LOOK_PATIENCE_S) as ledger:
+        alike = _ended(ledger, args.batch_id, chosen)
     [sweep] = [one for one in alike if one.spec.batch_id == args.batch_id]
+    if chosen:  # it may have been moved since
+        config = replaced(sweep.spec.config, {"paths.outputs": str(chosen.root)})
+        sweep = replace(sweep, spec=replace(sweep.spec, config=config))
     found = narrowed(sweep, alike)
     file = args.to or Path("config") / f"narrowed_{args.batch_id}.yaml"
     new = _write(file, configuration(found, file))
@@ -35,7 +42,7 @@ def narrow(args: argparse.Namespace) -> None:
     say(f"{found.known}\nrun it: {run_command(found, file)}")
 
 
-def _ended(ledger: Ledger, batch_id: str, chosen: Path | None) -> list[Sweep]:
+def _ended(ledger: Ledger, batch_id: str, chosen: OutputsRoot | None) -> list[Sweep]:
     """A sweep that has ended, and those of its outputs root that were measured like it.
 
     Raises:
@@ -50,12 +57,12 @@ def _ended(ledger: Ledger, batch_id: str, chosen: Path | None) -> list[Sweep]:
         )
     known = stored(ledger.connection, batch_id)
     assert known, batch_id
-    place = chosen or Path(known.outputs)
-    if not roots.is_root(place, known.root_id):
+    outputs = chosen or OutputsRoot(Path(known.outputs))
+    if not roots.is_root(outputs.root, known.root_id):
         raise ConfigError(
-            f"{place}: is not the outputs root of {batch_id}: name the folder where it is now with --outputs"
+            f"{outputs.root}: is not the outputs root of {batch_id}: name the folder where it is now with --outputs"
         )
-    return read_alike(ledger, OutputsRoot(place), [batch_id])
+    return read_alike(ledger, outputs, [batch_id])
 
 
 def _write(file: Path, text: str) -> bool:

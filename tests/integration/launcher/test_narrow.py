@@ -121,6 +121,8 @@ def test_what_cannot_be_narrowed_is_one_message_and_writes_nothing(narrow, ledge
 
 def test_a_root_that_was_moved_has_to_be_named(narrow, ledger, outputs, capsys):
     run_sweep(ledger, outputs)
-    outputs.root.rename(outputs.root.with_name("moved"))
+    moved = outputs.root.rename(outputs.root.with_name("moved"))
     assert narrow(BATCH) == 2
     assert f"{outputs.root}: is not the outputs root of wide: name the folder" in capsys.readouterr().err
+    assert narrow(BATCH, "--outputs", str(moved)) == 0
+    assert capsys.readouterr().out.endswith(f"--set paths.outputs={moved}\n")
