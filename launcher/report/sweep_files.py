@@ -16,7 +16,7 @@ import msgspec
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
-from launcher.report.trials import KEPT, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import AttemptState
@@ -48,6 +48,8 @@ def result_columns(sweep: Sweep) -> list[str]:
 def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
     """A row per finished trial in the order of `result_columns`, then those of runs that the ledger does not know.
 
+    At last one per slot that is not needed, so that the budget is told to the last slot.
+
     None where a trial has no figure.
     """
     for trial in sweep.finished:
@@ -62,6 +64,9 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
         yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds, None]
+    for slot in sweep.not_needed:
+        row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
+        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.standing]
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -84,12 +89,14 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "phase": spec.phase,
         "method": spec.method,
         "n_trials": spec.n_trials,
+        "standing": sweep.standing,
         "complete": len(sweep.complete),
+        "not_needed": len(sweep.not_needed),
         "missing": sorted(sweep.missing),
         "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
-        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
+        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at, len(sweep.not_needed)),
         "best": {objective: _best_by(sweep, objective) for objective in Objective},
     }
 

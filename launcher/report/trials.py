@@ -33,6 +33,10 @@ KEPT = "kept"
 """The state of a run that the ledger does not know, in the results table."""
 
 
+NOT_NEEDED = "not needed"
+"""The state of a slot after the early end of its sweep, in the results table."""
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a slot that has ended: one run."""
 
@@ -90,6 +94,13 @@ class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     metrics: RunMetrics
 
 
+class Slot(msgspec.Struct, frozen=True):
+    """One of the budget."""
+
+    slot: int
+    rung: int
+
+
 class Importances(msgspec.Struct, frozen=True, kw_only=True):
     """How much each parameter mattered for a sweep's value, or why that cannot be said."""
 
@@ -108,6 +119,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     spec: SweepSpec
     standing: Standing
     """When the ledger was read."""
+    not_needed: tuple[Slot, ...] = ()
+    """Those of the budget that wait for nothing: a limit was reached."""
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()

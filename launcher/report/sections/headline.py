@@ -21,6 +21,7 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
+from trainer.contract.ledger.rows import COMPLETE, in_words
 from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
 from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
@@ -146,7 +147,7 @@ def _objective(objective: Objective) -> str:
 def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
     complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing == "complete" and not sweep.missing}
+    whole = {name for name, sweep in begun.items() if sweep.standing in COMPLETE and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -154,6 +155,8 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
         else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
         f"{complete} trials in all."
     )
+    if early := sum(len(sweep.not_needed) for sweep in sweeps):
+        said += f" {early} more were not needed: a limit (`goal`, `max_minutes`) was reached."
     grid = axes([sweep.spec for sweep in sweeps])
     cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
     rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
@@ -169,7 +172,7 @@ def _row(sweep: Sweep | None) -> list[str]:
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
     counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    state = f"{sweep.standing}, {len(sweep.missing)} missing" if sweep.missing else sweep.standing
+    state = in_words(sweep.standing, len(sweep.not_needed), len(sweep.missing))
     return [state, *counts, value, best.run if best else MISSING]
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.support.processes import in_processes
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import Ledger, SlotState
-from trainer.contract.sweep.limits import Limits, wrong_goal
+from trainer.contract.sweep.limits import NO_LIMITS, Limits, wrong_goal
 from trainer.contract.words import Method, Objective
 
 BATCH = "phase1_spearman_final_rank"
@@ -19,7 +19,7 @@ BEGUN = MINUTES + "finished_at = NULL WHERE slot = %s"
 def sweep(ledger, sweep_spec, outputs):
     """Register the sweep, and say who works at it."""
 
-    def registered(limits=Limits(), **fields):
+    def registered(limits=NO_LIMITS, **fields):
         ledger.register(sweep_spec(**fields), outputs, limits=limits)
         return ledger.start_worker(BATCH, "testhost", 1)
 

@@ -111,7 +111,8 @@ class Ledger:
         self.prepare()
         roots.claim(self.connection, outputs)
         run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
-        registration.register(self.connection, spec, limits, outputs, outputs_root.outputs_id(outputs), max_attempts)
+        root_id = outputs_root.outputs_id(outputs)
+        registration.register(self.connection, spec, outputs, root_id, max_attempts=max_attempts, limits=limits)
 
     def forget(self, batch_id: str) -> None:
         """Remove a sweep, its slots, attempts, workers and study. Files stay where they are."""

@@ -56,7 +56,7 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def register(
-    connection: Connection, spec: SweepSpec, limits: Limits, outputs: OutputsRoot, root_id: str, max_attempts: int
+    connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, *, max_attempts: int, limits: Limits
 ) -> None:
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
 
@@ -71,7 +71,7 @@ def register(
             if old := _stored(open_, spec.batch_id):
                 _refuse_change(old, spec, root_id, outputs)
             execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root.absolute())})
-            _put(open_, spec, limits, root_id, max_attempts)
+            _put(open_, spec, root_id, max_attempts, limits)
 
     connection.work(once)
 
@@ -116,7 +116,7 @@ def _stored(open_: Session, batch_id: str) -> StoredSweep | None:
     return found[0] if found else None
 
 
-def _put(open_: Session, spec: SweepSpec, limits: Limits, root_id: str, max_attempts: int) -> None:
+def _put(open_: Session, spec: SweepSpec, root_id: str, max_attempts: int, limits: Limits) -> None:
     identity = _plain(spec.identity())
     row = {
         "batch_id": spec.batch_id,
