@@ -27,6 +27,8 @@ from trainer.contract.records.provenance import mark_ended
 from trainer.contract.sweep.spec import SweepSpec, trial_config
 from trainer.contract.words import Objective
 
+STANDARD_ERROR = "standard_error"
+"""Of the value, in sweeps whose trials have more seeds than one."""
 LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
@@ -38,6 +40,7 @@ def result_columns(sweep: Sweep) -> list[str]:
     """
     return [
         *LEADING,
+        *([STANDARD_ERROR] if sweep.spec.repeats > 1 else []),
         *parameter_names(sweep.spec.space),
         *(_column(ranker, o) for ranker, o in _figures(sweep)),
         "seconds",
@@ -57,16 +60,23 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
         settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
+        state += _error(sweep, trial.standard_error(sweep.spec.objective))
         yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
         figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
         settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
-        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds, None]
+        error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
+        state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]
+        yield [*state, *settings, *figures, run.seconds, None]
     for slot in sweep.not_needed:
         row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
         yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.standing]
+
+
+def _error(sweep: Sweep, found: float | None) -> list[float | None]:
+    return [found] if sweep.spec.repeats > 1 else []
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -89,6 +99,7 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "phase": spec.phase,
         "method": spec.method,
         "n_trials": spec.n_trials,
+        "repeats": spec.repeats,
         "standing": sweep.standing,
         "complete": len(sweep.complete),
         "not_needed": len(sweep.not_needed),
@@ -164,6 +175,7 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
         "run_id": best.run_id,
         "slot": best.slot,
         "value": best.score(objective),
+        "standard_error": best.standard_error(objective),
         "parameters": best.parameters,
         "rankers": {name: row.of(objective) for name, row in scores.items()},
         "best_baseline": against and against.baseline,

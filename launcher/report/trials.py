@@ -79,6 +79,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """The stack's validation figure; None when there is none or it is not a number."""
         return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
 
+    def standard_error(self, objective: Objective) -> float | None:
+        """Of `score`, over the seeds of the trial; None for one seed."""
+        known = self.metrics.standard_error if self.metrics else None
+        return finite(known.of(objective)) if known else None
+
 
 class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     """A complete run whose folder is there and that the ledger does not know: it was restored, replaced or forgot it.
@@ -199,8 +204,12 @@ def is_model(ranker: str) -> bool:
 
 
 def rankers(metrics: RunMetrics) -> Table:
-    """Models, then baselines, in the order of every table; unknown ones after the known."""
-    both = metrics.models | metrics.baselines
+    """Models, then baselines, in the order of every table; unknown ones after the known.
+
+    The stack of more seeds than one is their mean, which is what counts.
+    """
+    stack = {STACK: metrics.objectives} if STACK in metrics.models else {}
+    both = metrics.models | stack | metrics.baselines
     known = [name for name in (*MODELS, *BASELINES) if name in both]
     return {name: both[name] for name in [*known, *sorted(both.keys() - set(known))]}
 

@@ -68,6 +68,7 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
             section(filter(None, [training_adds("On the validation seasons", best.metrics), _held_out_adds(held_out)])),
+            repeats_said(best),
             noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
@@ -76,6 +77,19 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             "figures of the held-out season do not.",
             picture(figures, f"rankers_{target}", f"models and baselines, best run for {target}"),
         ]
+    )
+
+
+def repeats_said(best: Trial) -> str:
+    """What a mean of seeds is and how sure it is; empty for a run of one seed."""
+    error = best.standard_error(HEADLINE_OBJECTIVE)
+    if best.metrics is None or error is None:
+        return ""
+    return (
+        f"Its trials are means of {len(best.metrics.repeats)} seeds: {best.run} has {HEADLINE_OBJECTIVE} "
+        f"{number(best.score(HEADLINE_OBJECTIVE), 4)} with a standard error of {number(error, 4)}. The stack's values "
+        "are such means; intervals, single models, slices and odds are the first seed's, whose models the run's folder "
+        "has, and so are the figures of the held-out season."
     )
 
 
