@@ -130,6 +130,7 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
         spec=spec,
         standing=now.standing,
         not_needed=tuple(waiting) if now.reached else (),
+        reached=now.reached,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
         importances=read_file(paths.importances, Importances),
         missing=frozenset(row.run_id for row in ended if row.state is AttemptState.COMPLETE and row.run_id) - there,

@@ -19,7 +19,7 @@ from launcher.report.study import importances, study_as_data
 from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
-from trainer.contract.ledger.rows import AttemptState
+from trainer.contract.ledger.rows import EARLY, AttemptState
 from trainer.contract.ledger.study import load_study
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
@@ -72,7 +72,7 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         yield [*state, *settings, *figures, run.seconds, None]
     for slot in sweep.not_needed:
         row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
-        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.standing]
+        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
 
 
 def _error(sweep: Sweep, found: float | None) -> list[float | None]:
@@ -100,9 +100,9 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "method": spec.method,
         "n_trials": spec.n_trials,
         "repeats": spec.repeats,
-        "standing": sweep.standing,
         "complete": len(sweep.complete),
         "not_needed": len(sweep.not_needed),
+        "reached": sweep.reached,
         "missing": sorted(sweep.missing),
         "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),

@@ -18,6 +18,7 @@ from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
 from trainer.contract.records.noise import Noise
+from trainer.contract.sweep.limits import Limit
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Objective, Target
@@ -126,6 +127,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """When the ledger was read."""
     not_needed: tuple[Slot, ...] = ()
     """Those of the budget that wait for nothing: a limit was reached."""
+    reached: Limit | None = None
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()

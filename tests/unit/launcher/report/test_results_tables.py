@@ -64,7 +64,7 @@ def test_failed_attempts_are_rows_and_dead_ones_are_not(build):
 
 def test_slots_that_are_not_needed_are_rows_without_figures(build):
     sweep = build.sweep(build.spec(n_trials=4), [0.8, 0.9])
-    ended = msgspec.structs.replace(sweep, standing="time is up", not_needed=(Slot(2, 0), Slot(3, 0)))
+    ended = msgspec.structs.replace(sweep, reached="max_minutes", not_needed=(Slot(2, 0), Slot(3, 0)))
     rows = read(ended)
     assert [(row["slot"], row["state"], row["reason"]) for row in rows[2:]] == [
         ("2", "not needed", "time is up"), ("3", "not needed", "time is up")
@@ -73,7 +73,7 @@ def test_slots_that_are_not_needed_are_rows_without_figures(build):
     assert pl.read_csv(io.StringIO(results_csv(ended)))["run_id"].null_count() == 2
     found = summary(ended)
     assert (found["complete"], found["not_needed"], found["n_trials"]) == (2, 2, 4)
-    assert found["standing"] == "time is up"
+    assert found["reached"] == "max_minutes"
 
 
 def test_csv_is_read_back_by_polars_in_full_precision(build):
