@@ -16,6 +16,7 @@ from trainer.contract.records.metrics import RunMetrics, StageCount
 from trainer.contract.records.noise import Noise
 from trainer.contract.words import Objective
 from trainer.run.holdout import evaluate_holdout
+from trainer.run.lone_run import run_once
 from trainer.run.noise import measure_noise
 from trainer.run.train_into import train_into
 from trainer.stages.store import Store
@@ -88,6 +89,12 @@ def test_more_seeds_read_what_fewer_found(config: Config, store: Store, run: Run
     train_into(more, 26, config, store, threads=1, repeats=K + 1)
     assert read(more).cache["results"] == StageCount(hits=K, misses=1)
     assert read(more).repeats[:K] == read(run).repeats
+
+
+def test_a_run_by_hand_repeats_them(config: Config, run: RunPaths, tmp_path: Path) -> None:
+    outside = msgspec.structs.replace(config.paths, outputs=str(tmp_path))
+    by_hand = run_once(msgspec.structs.replace(config, paths=outside), threads=1, repeats=K)
+    assert read(by_hand).repeats == read(run).repeats
 
 
 def test_noise_is_of_seeds_that_the_trial_did_not_have(run: RunPaths) -> None:
