@@ -1,8 +1,8 @@
 """Expands a plan of the configuration into sweeps. Touches nothing; what no worker could run is refused here.
 
 What a sweep is made of is looked for in this order: its cell of the grid, the command line, its entry, the rest of the
-configuration. So a flag counts for the whole plan, and one that contradicts an axis is refused. The numbers of trials
-and workers are no axes, and there the command line has the last word.
+configuration. So a flag counts for the whole plan, and one that contradicts an axis is refused. The numbers of trials,
+seeds and workers and the limits are no axes, and there the command line has the last word.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trainer.contract.league.list_checks import check_lists
 from trainer.contract.league.manifest import Manifest, read_manifest
 from trainer.contract.league.season_checks import usable_split
 from trainer.contract.sweep.axes import TARGET_KEY
+from trainer.contract.sweep.limits import Limits, wrong_goal
 from trainer.contract.sweep.rungs import fidelity
 from trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
@@ -32,7 +33,7 @@ from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 N_TRIALS = 12
 N_JOBS = 4
 TEMPLATE = "{phase}_{objective}_{listmle_target}"
-NO_AXES = ("n_trials", "n_jobs")
+NO_AXES = ("n_trials", "n_jobs", "repeats", "max_minutes", "goal")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Budget:
     n_trials: int | None = None
     n_jobs: int | None = None
     """Workers of one sweep's array."""
+    repeats: int | None = None
+    max_minutes: float | None = None
+    goal: float | None = None
     method: Method | None = None
     sampler: Sampler | None = None
     explain: bool = False
@@ -58,6 +62,9 @@ class _Made(NamedTuple):
     sampler: Sampler
     n_trials: int
     n_jobs: int
+    repeats: int
+    max_minutes: float | None
+    goal: float | None
 
 
 class _Sweep(NamedTuple):
@@ -198,6 +205,9 @@ def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
         sampler=own.sampler or budget.sampler or entry.sampler or Sampler.TPE,
         n_trials=budget.n_trials or own.n_trials or entry.n_trials or N_TRIALS,
         n_jobs=budget.n_jobs or own.n_jobs or entry.n_jobs or N_JOBS,
+        repeats=budget.repeats or own.repeats or entry.repeats or 1,
+        max_minutes=budget.max_minutes or own.max_minutes or entry.max_minutes,
+        goal=budget.goal or own.goal or entry.goal,
     )
 
 
@@ -243,6 +253,7 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         config=_replaced(config, {**sweep.keys, TARGET_KEY: made.listmle_target}, sweep.batch_id),
         data_fingerprint=manifest.fingerprint if manifest else "",
         explain=budget.explain,
+        repeats=made.repeats,
         share_observations=budget.share_observations,
     )
     searched = spec.searched_keys()
@@ -252,7 +263,15 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
                 f"{sweep.batch_id}: {key}: the phase {spec.phase} searches it ({searched[key]}), so this value would "
                 f"never count: leave it out, or change search_spaces.{spec.phase}"
             )
-    return PlannedSweep(spec, made.n_jobs, sweep.after)
+    return PlannedSweep(spec, made.n_jobs, sweep.after, _limits(made, sweep.batch_id))
+
+
+def _limits(made: _Made, batch_id: str) -> Limits:
+    if made.goal is not None and (wrong := wrong_goal(made.objective, made.goal)):
+        raise ConfigError(
+            f"{batch_id}: goal {made.goal}: {wrong}; where the objectives of a plan differ, each entry has its `goal`"
+        )
+    return Limits(max_minutes=made.max_minutes, goal=made.goal)
 
 
 def _replaced(config: Config, keys: dict[str, Any], batch_id: str) -> Config:

@@ -8,10 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called, positive
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -98,6 +98,11 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
     to.add_argument("--sampler", type=one_of(Sampler), metavar=_names(Sampler), help="of method optuna (tpe)")
     to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
     to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
+    to.add_argument("--repeats", type=repeats, metavar="K", help="seeds of every trial; their mean counts (1)")
+    to.add_argument(
+        "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
+    )
+    to.add_argument("--goal", type=positive, metavar="VALUE", help="end a sweep when a trial is as good (none)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",
@@ -248,8 +253,17 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
 
 def workers(text: str) -> int:
     """A number of workers at once."""
-    if (number := count(text)) > MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {MOST_WORKERS}")
+    return _at_most(MOST_WORKERS, text)
+
+
+def repeats(text: str) -> int:
+    """A number of seeds."""
+    return _at_most(MOST_REPEATS, text)
+
+
+def _at_most(most: int, text: str) -> int:
+    if (number := count(text)) > most:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {most}")
     return number
 
 

@@ -91,6 +91,9 @@ def _budget(args: argparse.Namespace) -> Budget:
         n_jobs=1 if getattr(args, "executor", None) == "debug" else args.n_jobs,
         method=args.method,
         sampler=args.sampler,
+        repeats=args.repeats,
+        max_minutes=args.max_minutes,
+        goal=args.goal,
         explain=args.run_explain,
         share_observations=args.share_observations,
     )

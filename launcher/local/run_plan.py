@@ -26,7 +26,7 @@ from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.ledger import Ledger, SweepProgress, in_words
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
@@ -112,9 +112,9 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
 
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
-        for spec in plan.sweeps:
-            register(ledger, spec, plan.outputs)
-            seen.see(ledger.progress(spec.batch_id))
+        for one in plan.planned:
+            register(ledger, one.spec, plan.outputs, one.limits)
+            seen.see(ledger.progress(one.spec.batch_id))
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
         for i, one in enumerate(plan.planned):
@@ -210,7 +210,7 @@ def summary(plan: Plan, outcomes: list[Outcome]) -> str:
         now = outcome.progress
         value = None if now.best_value is None else f"{now.best_value:.4f}"
         run = None if now.best_run_id is None else run_name(now.best_run_id)
-        standing = f"{now.standing}, {outcome.missing} missing" if outcome.missing else now.standing
+        standing = in_words(now.standing, now.not_needed, outcome.missing)
         trials = f"{now.done - outcome.missing}/{now.n_trials}"
         rows.append([spec.batch_id, trials, now.failed, value, run, standing])
     table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)

@@ -76,8 +76,8 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
         passed = tuple(entry for entry in profile.container.env if "=" not in entry)
         with exclusively(plan, ledger):
             check(site)
-            for spec in plan.sweeps:
-                register(ledger, spec, plan.outputs)
+            for one in plan.planned:
+                register(ledger, one.spec, plan.outputs, one.limits)
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)

@@ -1,11 +1,13 @@
 """Whole plans in this process, over a real ledger and real workers; only the trials train nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.local.executors import LocalExecutor
 from launcher.local.run_plan import WrittenReports, run_plan
 from tests.support import launcher_stub_main as stub
 from tests.support.leagues import stub_league
+from trainer.contract.sweep.limits import NO_LIMITS
 
 CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
 
@@ -39,9 +41,10 @@ def stub_project(folder, monkeypatch):
     return folder
 
 
-def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False):
+def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False, limits=NO_LIMITS):
     """Run the plan of the working folder's configuration. Returns the exit code and what was said."""
     plan = stub.stub_plan(Path("config.yaml"), batch_ids, n_trials, n_jobs)
+    plan = replace(plan, planned=tuple(replace(one, limits=limits) for one in plan.planned))
     lines = Lines()
     executor = executor or LocalExecutor(n_jobs, stub.stub_command)
     reports = WrittenReports(plan, ledger, lines.say) if written else lines

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 MOST_WORKERS = 10_000
 """Of a sweep at once."""
+MOST_REPEATS = 1_000
+"""Seeds of a trial."""
 
 
 class Direction(StrEnum):

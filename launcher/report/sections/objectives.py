@@ -71,6 +71,9 @@ def _parameters(own: Sequence[Sweep], best: Mapping[str, Trial | None], objectiv
     found = [best[sweep.spec.batch_id] for sweep in own]
     rows = [["run", *(trial.run if trial else MISSING for trial in found)]]
     rows.append([objective.value, *(number(trial.score(objective)) if trial else MISSING for trial in found)])
+    errors = [trial.standard_error(objective) if trial else None for trial in found]
+    if any(error is not None for error in errors):
+        rows.append(["its standard error", *(number(error, 4) for error in errors)])
     rows += [[name, *(setting(trial.parameters.get(name)) if trial else MISSING for trial in found)] for name in names]
     return table(headers, rows)
 

@@ -1,10 +1,12 @@
 """Whole plans over a real ledger and submitit's real LocalExecutor; only the trials train nothing."""
 
+import csv
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tests.support.stub_plans import CONFIG, Lines, launch, stub_project
 from trainer.contract.errors import SweepChangedError, UserError
 from trainer.contract.ledger import AttemptState, Ledger
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.limits import Limits
 
 
 @pytest.fixture
@@ -141,6 +144,51 @@ def test_a_larger_budget_adds_trials_and_repeats_none(ledger, outputs):
     assert launch(ledger, ["a"], n_trials=5)[0] == 0
     assert len(run_ids(ledger, "a")) == 5
     assert set(first) < set(run_ids(ledger, "a"))
+
+
+def test_a_goal_ends_the_sweeps_early_and_none_goes_on_to_the_exact_budget(ledger, outputs):
+    """A trial's value is 0.5 and a hundredth of its slot."""
+    code, lines = launch(ledger, ["a", "b"], n_trials=12, written=True, limits=Limits(goal=0.52))
+    assert code == 0
+    for name in ("a", "b"):
+        now = ledger.progress(name)
+        assert now.standing == "goal reached"
+        assert now.done + now.not_needed == 12
+        assert 3 <= now.done <= 4
+        rows = list(csv.DictReader(outputs.sweep(name).results.read_text().splitlines()))
+        assert Counter(row["state"] for row in rows) == {"complete": now.done, "not needed": now.not_needed}
+    summary = lines.text[-1]
+    assert summary.count(f"goal reached, {now.not_needed} not needed") >= 1
+    report = outputs.analysis.read_text()
+    assert "All 2 sweeps are complete" in report
+    assert "more were not needed: a limit" in report
+    before = {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()}
+    assert launch(ledger, ["a", "b"], n_trials=12, written=True, limits=Limits(goal=0.52))[0] == 0
+    assert {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()} == before
+
+    first = run_ids(ledger, "a")
+    assert launch(ledger, ["a"], n_trials=12, written=True)[0] == 0
+    assert len(run_ids(ledger, "a")) == 12
+    assert set(first) < set(run_ids(ledger, "a"))
+    assert "not needed" not in outputs.sweep("a").results.read_text()
+
+
+def test_time_that_is_up_lets_running_trials_end_and_more_time_goes_on(ledger, outputs, monkeypatch):
+    monkeypatch.setenv("STUB_SECONDS", "0.3")
+    code, lines = launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=0.02))
+    assert code == 0
+    now = ledger.progress("a")
+    assert (now.standing, now.running, now.done + now.not_needed) == ("time is up", 0, 40)
+    assert now.not_needed > 20
+    assert {row.state for row in ledger.attempts("a")} == {AttemptState.COMPLETE}
+    assert lines.reports == ["a", (True, True)]
+    assert launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=0.02))[0] == 0
+    assert ledger.progress("a").done == now.done
+    assert launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=now.worked_minutes + 0.01))[0] == 0
+    assert now.done < ledger.progress("a").done < 40
+    monkeypatch.setenv("STUB_SECONDS", "0.05")
+    assert launch(ledger, ["a"], n_trials=40)[0] == 0
+    assert len(run_ids(ledger, "a")) == 40
 
 
 def test_a_killed_worker_is_replaced_and_the_budget_is_exact(ledger, outputs, monkeypatch):

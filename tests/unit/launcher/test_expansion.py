@@ -53,6 +53,57 @@ def test_three_axes_are_every_combination_in_order(expand):
     assert first.split()[-3:] == ["listmle", "1", "2"]
 
 
+def test_seeds_and_limits_are_of_an_entry_of_cells_or_of_the_command_line(expand):
+    entry = {
+        "grid": {"objective": ["spearman", "rank_rmse"]},
+        "include": [{"objective": "rank_rmse", "goal": 2.5, "repeats": 2}],
+        "max_minutes": 30,
+        "goal": 0.9,
+        "repeats": 3,
+    }
+    plan = expand([entry])
+    assert [(one.limits.max_minutes, one.limits.goal, one.spec.repeats) for one in plan.planned] == [
+        (30, 0.9, 3), (30, 2.5, 2)
+    ]  # fmt: skip
+    header, first, second = plan.table().splitlines()[:3]
+    assert header.endswith("trials  seeds  max minutes  goal")
+    assert (first.split()[-3:], second.split()[-3:]) == (["3", "30.0", "0.9"], ["2", "30.0", "2.5"])
+    assert [(s["max_minutes"], s["goal"], s["repeats"]) for s in plan.as_json()["sweeps"]] == [
+        (30, 0.9, 3), (30, 2.5, 2)
+    ]  # fmt: skip
+    asked = expand([entry], budget=Budget(max_minutes=60, goal=0.95, repeats=1))
+    assert {(one.limits.max_minutes, one.limits.goal, one.spec.repeats) for one in asked.planned} == {(60, 0.95, 1)}
+
+
+def test_limits_change_no_digest_and_seeds_do(expand):
+    plain = expand([{}])
+    assert expand([{"max_minutes": 1, "goal": 0.5}]).digest == plain.digest
+    assert expand([{"repeats": 1}]).digest == plain.digest
+    assert expand([{"repeats": 2}]).digest != plain.digest
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"max_minutes": 0}, r"plans\.mine\[0\]\.max_minutes: Expected `float` > 0"),
+        ({"max_minutes": -5}, r"max_minutes: Expected `float` > 0"),
+        ({"max_minutes": float("nan")}, r"max_minutes: Expected `float` > 0.0, found nan"),
+        ({"max_minutes": float("inf")}, "inf is no number"),
+        ({"max_minutes": "soon"}, "max_minutes: Expected `float . null`, got `str`"),
+        ({"goal": 0}, r"goal: Expected `float` > 0"),
+        ({"goal": 1.5}, r"phase1_spearman_final_rank: goal 1\.5: spearman is at most 1"),
+        ({"repeats": 0}, r"repeats: Expected `int` >= 1"),
+        ({"repeats": 1001}, r"repeats: Expected `int` <= 1000"),
+        ({"repeats": 1.5}, r"repeats: Expected `int"),
+        ({"grid": {"goal": [0.8, 0.9]}}, r"grid\.goal: is no axis"),
+        ({"grid": {"repeats": [1, 2]}}, r"grid\.repeats: is no axis"),
+    ],
+)
+def test_seeds_and_limits_that_cannot_be(expand, entry, said):
+    with pytest.raises(ConfigError, match=said):
+        expand([entry])
+
+
 def test_sweeps_know_nothing_of_the_plans_of_their_file(expand):
     assert expand([{}]).sweeps[0].config.plans == {}
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Sampler, Target
+from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Positive = Annotated[float, Meta(gt=0)]
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,6 +26,12 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     n_trials: Count | None = None
     n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
     """Workers of the sweep's array."""
+    repeats: Annotated[int, Meta(ge=1, le=MOST_REPEATS)] | None = None
+    """Seeds of every trial, whose mean counts."""
+    max_minutes: Positive | None = None
+    """Ends the sweep when it was worked at for so long; trials that run then are let end."""
+    goal: Positive | None = None
+    """Ends the sweep when a trial's value is as good."""
 
 
 class Entry(Words, frozen=True):

@@ -63,6 +63,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Permutation importances of the fitted models, per run (`--run-explain`)."""
     sampler: Sampler = Sampler.TPE
     """Of method `optuna`."""
+    repeats: int = 1
+    """Seeds of every trial, from `training.seed` on; the mean of their values counts."""
     share_observations: bool = False
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
 
@@ -105,10 +107,12 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
-        # TPE is not named: sweeps are older than the choice, and stay what they are.
+        # What is as it always was is not named: sweeps are older than these choices, and stay what they are.
         chosen = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
+        repeated = {} if self.repeats == 1 else {"repeats": self.repeats}
         return {
             **chosen,
+            **repeated,
             "objective": self.objective,
             "target": self.target,
             "phase": self.phase,

@@ -17,6 +17,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
 
 ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
+NO_NUMBERS = ("0", "nan", "inf", "1e999", "soon", "0x10", "1e-400")
 SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
 
 
@@ -72,6 +73,10 @@ def test_phase1_is_the_plan_of_that_name():
         ("sweep --executor slrum", "'slrum': did you mean 'slurm'? Allowed: local, slurm, debug"),
         ("sweep --n-trials 0", "'0': expected a whole number, at least 1"),
         ("sweep --n-jobs two", "'two': expected a whole number, at least 1"),
+        *((f"run p --max-minutes {text}", f"{text!r}: expected a number above 0") for text in NO_NUMBERS),
+        *((f"phase1 --goal {text}", f"{text!r}: expected a number above 0") for text in NO_NUMBERS),
+        ("sweep --repeats 0", "'0': expected a whole number, at least 1"),
+        ("sweep --repeats 1001", "'1001': expected at most 1000"),
         ("phase1 --objective spearman", "unknown argument '--objective'"),
         ("phase1 extra", "unknown argument 'extra'"),
         ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, run, phase1, plan"),
