@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from trainer.contract.config import settings as configuration
-from trainer.contract.config.search_space import Choice, Parameters, SearchSpace, config_key
-from trainer.contract.config.settings import Config, extremes, identity
+from trainer.contract.config.conditions import condition, reached, resolved, spread
+from trainer.contract.config.search_space import Choice, Parameters, Point, SearchSpace, config_key, singles
+from trainer.contract.config.settings import Config, fixed_keys, identity
+from trainer.contract.config.space_checks import extremes
 from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import FIGURES
@@ -62,7 +64,7 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     @property
     def space(self) -> SearchSpace:
-        """What the sweep varies.
+        """What the sweep varies: without parameters that a fixed key of its configuration keeps away.
 
         Raises:
             ConfigError: when the config has no search space for the phase.
@@ -74,24 +76,33 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if not self.config.search_spaces.get(self.phase):
             known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
             raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
-        return self.config.search_spaces[self.phase]
+        space = self.config.search_spaces[self.phase]
+        return resolved(space, fixed_keys(self.config)) if any(map(condition, space.values())) else space
 
     def searched_keys(self) -> dict[str, str]:
         """The dotted keys of the configuration that a trial sets -> the parameters' names."""
-        return {config_key(name): name for name in self.space}
+        return {config_key(name): name for name in singles(self.space)}
 
     def corners(self) -> Iterator[Config]:
         """The configuration with each parameter at its least, and then with each one in turn at its other extremes.
 
+        Rows are taken whole, and a parameter that is only there sometimes with what brings it about.
+
         Raises:
             ConfigError: when the config has no search space for the phase.
         """
-        ends = {config_key(name): extremes(dimension, name) for name, dimension in self.space.items()}
-        least = {key: values[0] for key, values in ends.items()}
-        yield configuration.replace(self.config, least)
-        for key, values in ends.items():
-            for value in values[1:]:
-                yield configuration.replace(self.config, {**least, key: value})
+        space = self.space
+        ends = {label: extremes(dimension, label) for label, dimension in space.items()}
+        least: Point = {label: values[0] for label, values in ends.items()}
+        yield self._at(least)
+        for label, values in ends.items():
+            with_it = least | (reached(space, label) or {})
+            for value in values if condition(space[label]) else values[1:]:
+                yield self._at({**with_it, label: value})
+
+    def _at(self, point: Point) -> Config:
+        parameters = spread(self.space, point)
+        return configuration.replace(self.config, {config_key(name): value for name, value in parameters.items()})
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
