@@ -25,19 +25,19 @@ from trainer.contract.config.search_space import (
 def from_unit(space: SearchSpace, point: Sequence[float]) -> Parameters:
     """The parameters at a point of the unit cube, one coordinate per key of the space that is not fixed.
 
-    A parameter that is not there at this point has a coordinate, too: so the others do not depend on it.
-
     >>> from_unit({"depth": IntRange(low=3, high=5), "share": Fixed(value=0.8)}, [0.99])
     {'depth': 5, 'share': 0.8}
     """
+    return spread(space, point_at(space, point))
+
+
+def point_at(space: SearchSpace, point: Sequence[float]) -> Point:
+    """A value for every key of the space: one that is not there has a coordinate, so that no other depends on it."""
     coordinates = iter(point)
-    return spread(
-        space,
-        {
-            label: dimension.value if isinstance(dimension, Fixed) else _at(dimension, next(coordinates))
-            for label, dimension in space.items()
-        },
-    )
+    return {
+        label: dimension.value if isinstance(dimension, Fixed) else _at(dimension, next(coordinates))
+        for label, dimension in space.items()
+    }
 
 
 def n_free(space: SearchSpace) -> int:

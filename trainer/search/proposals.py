@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract.config.search_space import Parameters
+from trainer.contract.config.conditions import spread
+from trainer.contract.config.search_space import Parameters, Point
 from trainer.contract.digests import digest
 from trainer.contract.ledger import Claim, Ledger, Observation
 from trainer.contract.sweep import rungs
+from trainer.contract.sweep.first_points import completed
 from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Method, Sampler
@@ -29,6 +31,8 @@ FEWEST_OBSERVATIONS = 3
 
 def propose(ledger: Ledger, spec: SweepSpec, claim: Claim) -> Parameters:
     """The parameters of a slot that has none yet."""
+    if claim.slot < len(spec.first):
+        return first_point(spec, claim.slot)
     match spec.method:
         case Method.RANDOM:
             return random_point(spec, claim.slot)
@@ -57,8 +61,12 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:
     """The slot's point of the quasi-random design of (seed, target, phase, search space)."""
-    point = halton_point(slot, dimensions.n_free(spec.space), _seed(spec, "start"))
-    return dimensions.from_unit(spec.space, dimensions.coarsest_first(spec.space, point.tolist()))
+    return spread(spec.space, _start_point(spec, slot))
+
+
+def first_point(spec: SweepSpec, slot: int) -> Parameters:
+    """The slot's point of those that the user wants tried first; what they leave open is that of the start design."""
+    return completed(spec.space, spec.first[slot], _start_point(spec, slot))
 
 
 def random_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -118,6 +126,11 @@ def searched(
         return start_point(spec, slot)
     seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
     return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
+
+
+def _start_point(spec: SweepSpec, slot: int) -> Point:
+    point = halton_point(slot, dimensions.n_free(spec.space), _seed(spec, "start"))
+    return dimensions.point_at(spec.space, dimensions.coarsest_first(spec.space, point.tolist()))
 
 
 def _seed(spec: SweepSpec, purpose: str) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from trainer.contract.config import yaml_files
-from trainer.contract.config.plans import Plans
+from trainer.contract.config.plans import First, Plans
 from trainer.contract.config.search_space import Choice, SearchSpace, SweepLists
 from trainer.contract.config.space_checks import SpaceChecks
 from trainer.contract.errors import ConfigError
@@ -147,6 +147,8 @@ class Config(Section, frozen=True):
     """What each phase varies; `full` comes from `sweep`."""
     sweep: SweepLists = {}
     """Lists of values for `--phase full` and `--method grid`."""
+    first: First = ()
+    """Points that every sweep tries first, unless its entry of a plan says others."""
     plans: Plans = {}
     """What `launcher run NAME` runs."""
 

@@ -6,7 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.contract.config.conditions import condition, parents, reached, same
+from msgspec import UNSET
+
+from trainer.contract.config.conditions import condition, parents, reached
+from trainer.contract.config.fitting import fit, said_values, text
 from trainer.contract.config.search_space import (
     PARAMETER_KEYS,
     Choice,
@@ -17,7 +20,6 @@ from trainer.contract.config.search_space import (
     Rows,
     SearchSpace,
     config_key,
-    float_steps,
     names_of,
     singles,
 )
@@ -127,41 +129,6 @@ def extremes(dimension: Dimension, where: str) -> list[Any]:
     raise AssertionError(dimension)
 
 
-def can_be(dimension: Dimension, value: Any) -> bool:
-    """Whether a parameter by itself can have a value."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    match dimension:
-        case Choice(values=values):
-            return any(same(value, one) for one in values)
-        case Fixed(value=only):
-            return same(value, only)
-        case IntRange(low=low, high=high, step=step):
-            return is_number and isinstance(value, int) and low <= value <= high and (value - low) % step == 0
-        case FloatRange(low=low, high=high, step=float(step)):
-            return is_number and value in float_steps(low, high, step)
-        case FloatRange(low=low, high=high):
-            return is_number and low <= value <= high
-    raise AssertionError(dimension)
-
-
-def said_values(dimension: Dimension) -> str:
-    """What a parameter by itself can be, for messages."""
-    match dimension:
-        case Choice(values=values):
-            return "one of " + ", ".join(map(_text, values))
-        case Fixed(value=only):
-            return f"{_text(only)} and nothing else"
-        case IntRange(low=low, high=high, step=step) | FloatRange(low=low, high=high, step=step):
-            by = f" in steps of {step}" if step not in (None, 1) else ""
-            kind = "a whole number" if isinstance(dimension, IntRange) else "a number"
-            return f"{kind} from {low} to {high}{by}"
-    raise AssertionError(dimension)
-
-
-def _text(value: Any) -> str:
-    return str(list(value)) if isinstance(value, tuple) else str(value)
-
-
 def _check_range(dimension: IntRange | FloatRange, where: str) -> None:
     low, high = dimension.low, dimension.high
     if low > high:
@@ -179,10 +146,10 @@ def _check_range(dimension: IntRange | FloatRange, where: str) -> None:
 def _check_possible(dimension: Dimension, value: Any, where: str) -> None:
     if isinstance(dimension, FloatRange) and dimension.step is None:
         raise ConfigError(
-            f"{where}: is searched in a range without a step, so no trial ever meets {_text(value)}: give it a step"
+            f"{where}: is searched in a range without a step, so no trial ever meets {text(value)}: give it a step"
         )
-    if not can_be(dimension, value):
-        raise ConfigError(f"{where}: is never {_text(value)}: it is {said_values(dimension)}")
+    if fit(dimension, value) is UNSET:
+        raise ConfigError(f"{where}: is never {text(value)}: it is {said_values(dimension)}")
 
 
 def _check_cycle(space: SearchSpace, label: str, where: Callable[[str], str]) -> None:

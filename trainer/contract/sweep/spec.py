@@ -50,6 +50,8 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Of method `optuna`."""
     share_observations: bool = False
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
+    first: tuple[Parameters, ...] = ()
+    """Points of its space that its first slots try; what they leave open comes from the start design."""
 
     def __post_init__(self) -> None:
         """Refuse names that could not be a folder of their own, and impossible budgets."""
@@ -106,8 +108,9 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
-        # TPE is not named: sweeps are older than the choice, and stay what they are.
-        chosen = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
+        # What nobody asked for is not named: sweeps are older than the choice, and stay what they are.
+        chosen: dict[str, Any] = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
+        chosen |= {"first": self.first} if self.first else {}
         return {
             **chosen,
             "objective": self.objective,
