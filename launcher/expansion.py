@@ -47,6 +47,8 @@ class Budget:
     sampler: Sampler | None = None
     explain: bool = False
     share_observations: bool = False
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose trials count as prior observations."""
 
 
 class _Made(NamedTuple):
@@ -248,6 +250,7 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         data_fingerprint=manifest.fingerprint if manifest else "",
         explain=budget.explain,
         share_observations=budget.share_observations,
+        prior=budget.prior or sweep.entry.prior,
     )
     searched = spec.searched_keys()
     for key in sweep.keys:

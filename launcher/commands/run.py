@@ -92,6 +92,7 @@ def _budget(args: argparse.Namespace) -> Budget:
         sampler=args.sampler,
         explain=args.run_explain,
         share_observations=args.share_observations,
+        prior=args.prior,
     )
 
 

@@ -49,6 +49,8 @@ class Entry(Words, frozen=True):
     """A template of the sweeps' names: `{objective}` stands for the cell's value, as does any other name."""
     first: First | None = None
     """Points that its sweeps try first. None: those of the configuration."""
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose finished trials its sweeps know: batch ids, or folders of sweeps."""
     after: str | None = None
     """`all`: begins when every sweep of the entries before has ended. `none`: waits for nothing. The name of an earlier
     entry: when its sweeps have ended. None: in the plan's order."""

@@ -24,7 +24,7 @@ from trainer.contract.sweep import grid, rungs
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method
 
-OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations", "first"}
+OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations", "first", "prior"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
 
 

@@ -18,6 +18,7 @@ from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import FIGURES
 from trainer.contract.sweep import rungs
+from trainer.contract.sweep.prior import PriorSweep
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 MOST_TRIALS = 100_000
@@ -29,6 +30,11 @@ def wrong_batch_id(batch_id: str) -> str:
     if not BATCH_ID.fullmatch(batch_id):
         return "letters, digits, '.', '_' and '-' are allowed, up to 100, starting with a letter or digit"
     return "the report's plots have this folder; choose another name" if batch_id == FIGURES else ""
+
+
+def is_folder(name: str) -> bool:
+    """Whether an earlier sweep is named by its folder, and not by its batch id."""
+    return "/" in name or name.startswith(("~", "$"))
 
 
 class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +58,10 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
     first: tuple[Parameters, ...] = ()
     """Points of its space that its first slots try; what they leave open comes from the start design."""
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose trials it knows: batch ids of its ledger, or folders of sweeps."""
+    known: tuple[PriorSweep, ...] = ()
+    """What it knows from them, as it was when the sweep was registered first."""
 
     def __post_init__(self) -> None:
         """Refuse names that could not be a folder of their own, and impossible budgets."""
@@ -62,6 +72,21 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if self.sampler is not Sampler.TPE and self.method is not Method.OPTUNA:
             raise ConfigError(
                 f"--sampler {self.sampler}: goes with --method {Method.OPTUNA}; the sweep has --method {self.method}"
+            )
+
+        self._check_prior()
+
+    def _check_prior(self) -> None:
+        for i, name in enumerate(self.prior):
+            if name in self.prior[:i]:
+                raise ConfigError(f"--prior {name}: is written twice")
+            if not is_folder(name) and wrong_batch_id(name):
+                raise ConfigError(f"--prior {name!r}: {wrong_batch_id(name)}; a folder is named with a /")
+        learns = self.method is Method.OPTUNA and self.sampler not in (Sampler.QMC, Sampler.RANDOM)
+        if self.prior and not learns:
+            raise ConfigError(
+                f"--prior {','.join(self.prior)}: goes with --method {Method.OPTUNA} and a sampler that learns from "
+                f"trials; {self.batch_id} has --method {self.method}, --sampler {self.sampler}"
             )
 
     @property
@@ -111,6 +136,7 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         # What nobody asked for is not named: sweeps are older than the choice, and stay what they are.
         chosen: dict[str, Any] = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
         chosen |= {"first": self.first} if self.first else {}
+        chosen |= {"prior": self.prior} if self.prior else {}
         return {
             **chosen,
             "objective": self.objective,
