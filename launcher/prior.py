@@ -100,12 +100,12 @@ def prior_said(spec: SweepSpec) -> list[str]:
 
 
 def _said(spec: SweepSpec, one: PriorSweep) -> str:
-    left_out = one.finished - one.fitting
     said = (
         f"{spec.batch_id}: of {counted(one.finished, 'finished trial')} of {one.name}, {one.fitting} count as prior "
-        f"observations, outside the budget; {left_out} left out, because they do not fit the search space"
-        f"{' or have no ' + spec.objective if left_out else ''}."
+        "observations, outside the budget."
     )
+    if left_out := one.finished - one.fitting:
+        said += f" Left out: {left_out}, outside the search space or without a value for {spec.objective}."
     if len(one.trials) < one.fitting:
         said += f" Of so many, the best, the worst and the newest are looked at: {len(one.trials)}."
     return said if one.alike else f"{said} They were measured on other data or seasons, and are taken as they are."

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from launcher.prior import prior_said
 from launcher.report.figures.files import draw_figures
 from launcher.report.folders import run_folders
 from launcher.report.markdown import Figures, bold, section
@@ -19,6 +18,7 @@ from launcher.report.sections.headline import headline
 from launcher.report.sections.objectives import objective_section, target_section
 from launcher.report.sections.odds import odds_section
 from launcher.report.sections.parameters import importance_section, rolling_section
+from launcher.report.sections.prior import prior_section
 from launcher.report.sections.slices import slice_section, stack_section
 from launcher.report.sections.terms import TERMS
 from launcher.report.trials import Sweep, comparable
@@ -56,9 +56,8 @@ def write_analysis(
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     not_drawn: list[str] = []
     figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
-    prior = [sentence for sweep in sweeps for sentence in prior_said(sweep.spec)]
     folders = map(bold, run_folders(ledger, outputs).sentences())
-    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *prior, *folders, *not_drawn])
+    data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
     end = mark(source) if rest_s <= 0 else ""
     write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + end)
@@ -124,6 +123,7 @@ def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, ou
                 target_section(sweeps),
                 rolling_section(sweeps, figures),
                 importance_section(sweeps, figures),
+                prior_section(sweeps),
                 slice_section(sweeps, figures),
                 stack_section(sweeps),
                 odds_section(sweeps, figures),

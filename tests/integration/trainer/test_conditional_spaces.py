@@ -11,6 +11,7 @@ from launcher.report.analysis import report
 from launcher.report.figures.contents import ParameterPlot, figure_data
 from launcher.report.figures.files import draw_figures
 from launcher.report.reading import read_sweeps
+from launcher.report.sections.parameters import importance_section
 from launcher.report.sweep_files import write_sweep_results
 from trainer.contract.ledger import study
 from trainer.contract.words import Method, Objective
@@ -71,6 +72,8 @@ def test_a_lost_study_is_made_anew_with_what_was_there(ledger, drained):
 def test_importances_and_report_know_what_is_not_always_there(ledger, outputs, drained, tmp_path):
     drained(n_trials=24)
     (sweep,), _ = read_sweeps(ledger, outputs)
+    together = "max_depth and learning_rate are chosen together: what each of them is worth cannot be told apart."
+    assert together in importance_section([sweep], {})
     assert set(sweep.importances.importances) == {"max_depth", "learning_rate", "model_a.hidden", "training.loss"}
     [plot] = [drawn for _, drawn in figure_data([sweep]) if isinstance(drawn, ParameterPlot)]
     hidden = plot.rows[0].parameters["model_a.hidden"]
