@@ -22,9 +22,9 @@ def prior_section(sweeps: Sequence[Sweep]) -> str:
     return section(
         [
             "## Prior observations",
-            "Finished trials of earlier sweeps that a sweep knew when it began (`--prior`), outside its budget. Left out "
-            "is what lies outside its search space or has no value by its objective; of very many, the best, the worst "
-            "and the newest are looked at.",
+            "Finished trials of earlier sweeps that a sweep knew when it began (`--prior`), outside its budget. What "
+            "lies outside its search space or has no value by its objective is left out; of very many, the best, the "
+            "worst and the newest are looked at.",
             table(headers, rows, text_columns=3),
         ]
     )

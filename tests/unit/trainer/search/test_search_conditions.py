@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.places import CONFIG
 from trainer.contract.config import settings as configuration
-from trainer.contract.config.search_space import singles
+from trainer.contract.config.fitting import fitted
+from trainer.contract.config.search_space import config_key, singles
 from trainer.contract.ledger import Observation
 from trainer.contract.ledger.optuna_parameters import distributions, encode, encoded_trial
 from trainer.contract.sweep.grid import grid_size
@@ -122,3 +123,18 @@ def test_a_sampler_sees_one_choice_and_the_study_single_parameters():
     assert shown == {"max_depth": 4, "learning_rate": 0.08, "training.loss": "listmle", "subsample": 0.7}
     assert list(known) == list(shown)
     assert known["learning_rate"].choices == (0.10, 0.08, 0.06)
+
+
+def test_every_point_of_a_space_fits_it_and_no_other_does():
+    space = spec().space
+    points = [proposals.random_point(spec(), i) for i in range(40)]
+    assert all(fitted(space, point) == point for point in points)
+    by_key = [{config_key(name): value for name, value in point.items()} for point in points]
+    assert [fitted(space, point) for point in by_key] == points, "by dotted keys as well"
+    for point in points:
+        for name in point:
+            assert fitted(space, {**point, name: "nothing"}) is None
+            assert fitted(space, {other: value for other, value in point.items() if other != name}) is None
+        assert fitted(space, {**point, "n_estimators_rf": 200}) is None
+        assert fitted(space, {**point, "max_depth": 3, "learning_rate": 0.06}) is None
+        assert fitted(space, {"model_a.hidden": 8, **point, "training.loss": "listmle"}) is None
