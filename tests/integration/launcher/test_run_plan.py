@@ -1,6 +1,5 @@
 """Whole plans over a real ledger and submitit's real LocalExecutor; only the trials train nothing."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -15,58 +14,21 @@ from launcher.local.executors import DebugExecutor, LocalExecutor
 from launcher.local.run_plan import WrittenReports, run_plan
 from launcher.postgres import server
 from launcher.report import sweep_files
-from tests.support.leagues import stub_league
-from tests.support.places import SUPPORT
+from tests.support import launcher_stub_main as stub
+from tests.support.stub_plans import CONFIG, Lines, launch, stub_project
 from trainer.contract.errors import SweepChangedError, UserError
 from trainer.contract.ledger import AttemptState, Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 
-MAIN = SUPPORT / "launcher_stub_main.py"
-_module = importlib.util.spec_from_file_location("launcher_stub_main", MAIN)
-stub = importlib.util.module_from_spec(_module)
-_module.loader.exec_module(stub)
-
-CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
-
-
-class Lines:
-    def __init__(self):
-        self.text = []
-        self.workers = []
-        self.reports = []
-
-    def sweep(self, batch_id):
-        self.reports.append(batch_id)
-
-    def end(self, *, changed, complete):
-        self.reports.append((changed, complete))
-
-    def show(self, plan, progress, at_work):
-        self.workers.append(at_work)
-
-    def say(self, text):
-        self.text.append(text)
-
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, project_database):
-    stub_league(tmp_path / "league")
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return stub_project(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def outputs(project):
     return OutputsRoot(Path("out"))
-
-
-def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False):
-    plan = stub.stub_plan(Path("config.yaml"), batch_ids, n_trials, n_jobs)
-    lines = Lines()
-    executor = executor or LocalExecutor(n_jobs, stub.stub_command)
-    reports = WrittenReports(plan, ledger, lines.say) if written else lines
-    return run_plan(plan, ledger, executor, lines, reports), lines
 
 
 def submissions(outputs):
@@ -276,7 +238,7 @@ def launcher(project, monkeypatch):
     def start(*batch_ids, n_trials=6):
         with Path("launcher.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(MAIN), "config.yaml", str(n_trials), "2", *batch_ids],
+                [sys.executable, stub.__file__, "config.yaml", str(n_trials), "2", *batch_ids],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -202,6 +202,12 @@ class Ledger:
             Superseded: the slot has a later owner.
         """
         self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
+
+    def fail_slot_of(self, worker: WorkerRow, reason: str) -> None:
+        """End the attempt of a worker that died of its trial, as the trial's fault."""
+        for claim in self._rows("held", Claim, batch_id=worker.batch_id, worker_id=worker.worker_id):
+            with suppress(Superseded):
+                self.fail(claim, reason)
 
     def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.

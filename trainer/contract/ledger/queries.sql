@@ -5,7 +5,8 @@
 
 -- name: claim
 -- The lowest open slot of the lowest open rung. Workers that ask at once pass over each other's row instead of waiting.
--- With `others`, none that failed last on this worker: what is wrong may be wrong with its machine.
+-- With `others`, none that failed last on this worker: what is wrong may be wrong with its machine. A slot that three
+-- workers have died with waits for the others: it may be what they die of, and a lone worker would never get past it.
 WITH alive AS (
     UPDATE truestrength.workers
     SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
@@ -20,7 +21,7 @@ WITH alive AS (
           WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running', 'reported')
           ORDER BY lowest.rung LIMIT 1
       )
-    ORDER BY slots.rung, slots.slot
+    ORDER BY slots.rung, slots.deaths >= 3, slots.slot
     FOR UPDATE OF slots SKIP LOCKED
     LIMIT 1
 ), taken AS (
