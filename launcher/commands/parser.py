@@ -110,6 +110,13 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         default=False,
         help="trials of sweeps with the same target count as prior observations",
     )
+    to.add_argument(
+        "--prior",
+        type=listed,
+        default=(),
+        metavar="BATCH[,BATCH]",
+        help="so do trials of earlier sweeps, or of a FOLDER/",
+    )
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
@@ -249,6 +256,14 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
             raise argparse.ArgumentTypeError(f"{text!r}: {suggest(text, list(kind))}") from None
 
     return convert
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
 
 
 def workers(text: str) -> int:

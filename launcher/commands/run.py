@@ -96,6 +96,7 @@ def _budget(args: argparse.Namespace) -> Budget:
         goal=args.goal,
         explain=args.run_explain,
         share_observations=args.share_observations,
+        prior=args.prior,
     )
 
 

@@ -18,7 +18,7 @@ from launcher.report.trials import (
     parameter_names,
     rankers,
 )
-from trainer.contract.config.search_space import Fixed
+from trainer.contract.config.search_space import Fixed, singles
 from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
@@ -54,7 +54,8 @@ class ParameterRow(msgspec.Struct, frozen=True):
 
     title: str
     values: tuple[float | None, ...]
-    parameters: dict[str, tuple[float | str, ...]]
+    parameters: dict[str, tuple[float | str | None, ...]]
+    """None for a trial that has not the parameter."""
     best: int | None
 
 
@@ -180,7 +181,7 @@ def _windows(trial: Trial) -> str:
 def _parameter_row(sweep: Sweep) -> ParameterRow:
     objective = sweep.spec.objective
     best = best_trial(sweep.ranked, objective)
-    space = sweep.spec.space
+    space = singles(sweep.spec.space)
     varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
         title=sweep.spec.batch_id,
@@ -190,8 +191,10 @@ def _parameter_row(sweep: Sweep) -> ParameterRow:
     )
 
 
-def _shown(value: object) -> float | str:
+def _shown(value: object) -> float | str | None:
     """Numbers on a numeric axis, everything else as a category."""
+    if value is None:
+        return None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else setting(value)
 
 

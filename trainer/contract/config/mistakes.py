@@ -111,7 +111,8 @@ def _bare(kind: Any) -> Any:
 
 def _options(kind: Any) -> list[Any]:
     kind = _bare(kind)
-    return [_bare(o) for o in get_args(kind)] if get_origin(kind) in {Union, UnionType} else [kind]
+    members = get_args(kind) if get_origin(kind) in {Union, UnionType} else [kind]
+    return [_bare(member) for member in members if member is not msgspec.UnsetType]
 
 
 def _option(kind: Any, value: Any) -> Any:
