@@ -20,7 +20,7 @@ phase1: postgres-user install
 	@$(VENV)/bin/python -m launcher phase1 --config $(CONFIG) $(ARGS)
 
 test: install
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: install
 	$(VENV)/bin/ruff check .

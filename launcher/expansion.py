@@ -1,8 +1,8 @@
 """Expands a plan of the configuration into sweeps. Touches nothing; what no worker could run is refused here.
 
 What a sweep is made of is looked for in this order: its cell of the grid, the command line, its entry, the rest of the
-configuration. So a flag counts for the whole plan, and one that contradicts an axis is refused. The numbers of trials
-and workers are no axes, and there the command line has the last word.
+configuration. So a flag counts for the whole plan, and one that contradicts an axis is refused. The numbers of trials,
+seeds and workers and the limits are no axes, and there the command line has the last word.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from trainer.contract.league.list_checks import check_lists
 from trainer.contract.league.manifest import Manifest, read_manifest
 from trainer.contract.league.season_checks import usable_split
 from trainer.contract.sweep.axes import TARGET_KEY
+from trainer.contract.sweep.first_points import with_first
+from trainer.contract.sweep.limits import Limits, wrong_goal
 from trainer.contract.sweep.rungs import fidelity
-from trainer.contract.sweep.spec import SweepSpec, wrong_batch_id
+from trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 N_TRIALS = 12
 N_JOBS = 4
 TEMPLATE = "{phase}_{objective}_{listmle_target}"
-NO_AXES = ("n_trials", "n_jobs")
+NO_AXES = ("n_trials", "n_jobs", "repeats", "max_minutes", "goal")
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,30 @@ class Budget:
     n_trials: int | None = None
     n_jobs: int | None = None
     """Workers of one sweep's array."""
+    repeats: int | None = None
+    max_minutes: float | None = None
+    goal: float | None = None
     method: Method | None = None
     sampler: Sampler | None = None
     explain: bool = False
     share_observations: bool = False
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose trials count as prior observations."""
 
 
 class _Made(NamedTuple):
     """What a sweep is made of, complete; the names are those of `Words`."""
 
-    phase: Phase
+    phase: str
     objective: Objective
     listmle_target: Target
     method: Method
     sampler: Sampler
     n_trials: int
     n_jobs: int
+    repeats: int
+    max_minutes: float | None
+    goal: float | None
 
 
 class _Sweep(NamedTuple):
@@ -67,7 +77,8 @@ class _Sweep(NamedTuple):
     made: _Made
     keys: dict[str, Any]
     """Dotted keys of the configuration."""
-    after: tuple[str, ...] | None
+    after: tuple[str, ...] | None = None
+    entry: Entry = Entry()
 
 
 def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, str] | None = None) -> Plan:
@@ -95,8 +106,9 @@ def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, 
 def expand_sweep(config: Config, budget: Budget, words: Words, batch_id: str | None = None) -> Plan:
     """A plan of one sweep. Raises like `expand_plan`."""
     made = _made(words, budget, Words(), config)
+    search_space(config, made.phase, f"--phase {made.phase}")
     named = batch_id if batch_id is not None else _named(TEMPLATE, made, {}, "the sweep")
-    return _plan(config, budget, [_Sweep(named, made, {}, None)])
+    return _plan(config, budget, [_Sweep(named, made, {})])
 
 
 @dataclass(frozen=True)
@@ -131,11 +143,13 @@ class _Expansion:
         axes = "".join(f"_{{{axis}}}" for axis in entry.grid or {} if f"{{{axis}}}" not in TEMPLATE)
         template = entry.batch_id if entry.batch_id is not None else TEMPLATE + axes
         fixed = {key: value for key, value in entry.set.items() if key not in self.overridden}
+        said = msgspec.structs.replace(entry, first=None) if "first" in self.overridden else entry
         for cell in found:
             own = {name: value for name, value in cell.items() if name in Words.__struct_fields__}
             made = _made(yaml_files.convert(own, Words, {}, where), self.budget, entry, self.config)
+            search_space(self.config, made.phase, f"{where}: phase {made.phase!r}")
             keys = fixed | {name: value for name, value in cell.items() if name not in own}
-            yield _Sweep(_named(template, made, keys, where), made, keys, after)
+            yield _Sweep(_named(template, made, keys, where), made, keys, after, said)
 
     def _check_names(self, entry: Entry, found: list[Cell], where: str) -> None:
         """Refuse names that nothing has, and those that the command line sets as well."""
@@ -189,13 +203,16 @@ def _after(
 def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
     """What a sweep is made of: its own words before the command line's, and those before its entry's."""
     return _Made(
-        phase=own.phase or entry.phase or Phase.PHASE1,
+        phase=next(phase for phase in (own.phase, entry.phase, Phase.PHASE1) if phase is not None),
         objective=own.objective or entry.objective or Objective.SPEARMAN,
         listmle_target=own.listmle_target or entry.listmle_target or config.training.listmle_target,
         method=own.method or budget.method or entry.method or Method.OPTUNA,
         sampler=own.sampler or budget.sampler or entry.sampler or Sampler.TPE,
         n_trials=budget.n_trials or own.n_trials or entry.n_trials or N_TRIALS,
         n_jobs=budget.n_jobs or own.n_jobs or entry.n_jobs or N_JOBS,
+        repeats=budget.repeats or own.repeats or entry.repeats or 1,
+        max_minutes=budget.max_minutes or own.max_minutes or entry.max_minutes,
+        goal=budget.goal or own.goal or entry.goal,
     )
 
 
@@ -222,8 +239,7 @@ def _named(template: str, made: _Made, keys: Mapping[str, Any], where: str) -> s
 
 def _plan(config: Config, budget: Budget, sweeps: list[_Sweep]) -> Plan:
     manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
-    plain = msgspec.structs.replace(config, plans={})
-    planned = tuple(_planned(plain, budget, sweep, manifest) for sweep in sweeps)
+    planned = tuple(_planned(config, budget, sweep, manifest) for sweep in sweeps)
     _refuse_now([one.spec for one in planned], manifest)
     return Plan(planned=planned, config=config)
 
@@ -238,10 +254,16 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         method=made.method,
         sampler=made.sampler,
         n_trials=made.n_trials,
-        config=_replaced(config, {**sweep.keys, TARGET_KEY: made.listmle_target}, sweep.batch_id),
+        config=_replaced(
+            msgspec.structs.replace(config, plans={}, first=()),
+            {**sweep.keys, TARGET_KEY: made.listmle_target},
+            sweep.batch_id,
+        ),
         data_fingerprint=manifest.fingerprint if manifest else "",
         explain=budget.explain,
+        repeats=made.repeats,
         share_observations=budget.share_observations,
+        prior=budget.prior or sweep.entry.prior,
     )
     searched = spec.searched_keys()
     for key in sweep.keys:
@@ -250,7 +272,16 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
                 f"{sweep.batch_id}: {key}: the phase {spec.phase} searches it ({searched[key]}), so this value would "
                 f"never count: leave it out, or change search_spaces.{spec.phase}"
             )
-    return PlannedSweep(spec, made.n_jobs, sweep.after)
+    first = config.first if sweep.entry.first is None else sweep.entry.first
+    return PlannedSweep(with_first(spec, first), made.n_jobs, sweep.after, _limits(made, sweep.batch_id))
+
+
+def _limits(made: _Made, batch_id: str) -> Limits:
+    if made.goal is not None and (wrong := wrong_goal(made.objective, made.goal)):
+        raise ConfigError(
+            f"{batch_id}: goal {made.goal}: {wrong}; where the objectives of a plan differ, each entry has its `goal`"
+        )
+    return Limits(max_minutes=made.max_minutes, goal=made.goal)
 
 
 def _replaced(config: Config, keys: dict[str, Any], batch_id: str) -> Config:

@@ -12,6 +12,7 @@ from trainer.contract.digests import digest
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.axes import axes
+from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
 
 
@@ -24,6 +25,8 @@ class PlannedSweep:
     """Workers of its array; they change no result."""
     after: tuple[str, ...] | None = None
     """Batch ids of the sweeps that have to end before it begins; None: as the order of the plan asks for."""
+    limits: Limits = NO_LIMITS
+    """What ends it early; they change no result."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the plan asks for; the number of workers changes no result and is left out."""
+        """SHA-256 of what the plan asks for; workers and limits change no result and are left out."""
         return digest([[spec.batch_id, spec.n_trials, spec.digest] for spec in self.sweeps])
 
     def table(self) -> str:
@@ -73,6 +76,12 @@ class Plan:
         ]
         columns: dict[str, list[Any]] = {name: column for name, column in axes(self.sweeps).items() if "." in name}
         columns["trials"] = [spec.n_trials for spec in self.sweeps]
+        further: dict[str, list[Any]] = {
+            "seeds": [spec.repeats if spec.repeats > 1 else None for spec in self.sweeps],
+            "max minutes": [one.limits.max_minutes for one in self.planned],
+            "goal": [one.limits.goal for one in self.planned],
+        }
+        columns |= {name: column for name, column in further.items() if any(column)}
         if len({one.n_jobs for one in self.planned}) > 1:
             columns["workers"] = [one.n_jobs for one in self.planned]
         for column in columns.values():
@@ -107,6 +116,9 @@ class Plan:
                     "method": spec.method,
                     "n_trials": spec.n_trials,
                     "n_jobs": one.n_jobs,
+                    "repeats": spec.repeats,
+                    "max_minutes": one.limits.max_minutes,
+                    "goal": one.limits.goal,
                     "after": one.after,
                     "digest": spec.digest,
                     "data_fingerprint": spec.data_fingerprint,

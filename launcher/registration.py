@@ -10,12 +10,13 @@ from launcher.plan import Plan
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
 
 
-def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot) -> None:
-    """Register a sweep; one that was cancelled goes on."""
-    ledger.register(spec, outputs)
+def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot, limits: Limits = NO_LIMITS) -> None:
+    """Register a sweep with the limits that count from now on; one that was cancelled goes on."""
+    ledger.register(spec, outputs, limits=limits)
     if ledger.cancelled(spec.batch_id):
         # Whoever runs the sweep again wants it to go on.
         ledger.retry(spec.batch_id)

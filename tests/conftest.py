@@ -21,6 +21,8 @@ import hypothesis
 import msgspec
 import pytest
 from psycopg2 import sql
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from launcher.postgres import server as embedded_postgres
 from tests.support.places import CONFIG, SUPPORT
@@ -44,6 +46,21 @@ WORKERS = SUPPORT / "null_workers.py"
 def pytest_configure() -> None:
     """Let Ctrl-C reach the programs under test also where the tests themselves run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Two processes share the tests: one has what waits for clusters and containers, the other the rest.
+
+    Not by `xdist_group`: with pytest 9.2 xdist 3.8.0 says nothing and does not keep its groups together.
+    """
+    return _Rooms(config, log)
+
+
+class _Rooms(LoadScopeScheduling):
+    """All of `tests/acceptance` goes to one process, of the rest a file at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "acceptance" if nodeid.startswith("tests/acceptance/") else nodeid.split("::", 1)[0]
 
 
 @pytest.fixture(autouse=True)

@@ -68,6 +68,9 @@ def _budget(ledger: Ledger, outputs: OutputsRoot, spec: SweepSpec) -> Findings:
     if slots != Counter(range(spec.n_trials)):
         yield f"{spec.batch_id}: complete attempts by slot {dict(slots)}"
     sweep = outputs.sweep(spec.batch_id)
+    if not sweep.results.exists():
+        yield f"{spec.batch_id}: no table"
+        return
     with sweep.results.open(encoding="utf-8", newline="") as file:
         rows = {int(row["run_id"]): row for row in csv.DictReader(file) if row["state"] == "complete"}
     if rows.keys() != complete.keys():

@@ -8,10 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, count, imported_when_called
+from trainer.contract.command_line import Parser, count, imported_when_called, positive
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
-from trainer.contract.words import MOST_WORKERS, Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -55,9 +55,9 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="for programs")
     plan.set_defaults(handler=imported_when_called("launcher.commands.run", "print_plan"))
 
+    _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
-    _add_config(report)
-    report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
+    _add_outputs(report)
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
@@ -68,8 +68,24 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_narrow(commands: Commands) -> None:
+    narrow = commands.add_parser(
+        "narrow",
+        help="write a configuration whose plan searches around the best trials of a sweep",
+        description=(
+            "Writes a configuration whose plan searches around the best quartile of a sweep that has ended. A range "
+            "becomes that of the best trials, a choice keeps their values, and a parameter that mattered little is "
+            "fixed at the best trial's value. The file says why beside each parameter, and how to run it."
+        ),
+    )
+    narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
+    narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
+    _add_outputs(narrow)
+    narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
+
+
 def _add_cell(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--phase", type=one_of(Phase), default=Phase.PHASE1, metavar=_names(Phase), help="search space")
+    to.add_argument("--phase", default=Phase.PHASE1, metavar="PHASE", help="a search space of the config (phase1)")
     to.add_argument("--objective", type=one_of(Objective), default=Objective.SPEARMAN, metavar=_names(Objective))
     to.add_argument(
         "--listmle-target", type=one_of(Target), metavar=_names(Target), help="default: training.listmle_target"
@@ -87,6 +103,11 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
     to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
+    to.add_argument("--repeats", type=repeats, metavar="K", help="seeds of every trial; their mean counts (1)")
+    to.add_argument(
+        "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
+    )
+    to.add_argument("--goal", type=positive, metavar="VALUE", help="end a sweep when a trial is as good (none)")
     to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
     to.add_argument(
         "--share-observations",
@@ -94,11 +115,20 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         default=False,
         help="trials of sweeps with the same target count as prior observations",
     )
+    to.add_argument(
+        "--prior",
+        type=listed,
+        default=(),
+        metavar="BATCH[,BATCH]",
+        help="so do trials of earlier sweeps, or of a FOLDER/",
+    )
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
-    to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    to.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
+    )
 
 
 def _add_running(to: argparse.ArgumentParser) -> None:
@@ -233,10 +263,27 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
     return convert
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
+
+
 def workers(text: str) -> int:
     """A number of workers at once."""
-    if (number := count(text)) > MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {MOST_WORKERS}")
+    return _at_most(MOST_WORKERS, text)
+
+
+def repeats(text: str) -> int:
+    """A number of seeds."""
+    return _at_most(MOST_REPEATS, text)
+
+
+def _at_most(most: int, text: str) -> int:
+    if (number := count(text)) > most:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected at most {most}")
     return number
 
 

@@ -25,7 +25,7 @@ from launcher.slurm import queue
 from launcher.text_table import text_table
 from trainer.contract.command_line import say
 from trainer.contract.errors import UserError
-from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, roots
+from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, in_words, roots
 from trainer.contract.ledger.registration import stored
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
@@ -117,10 +117,9 @@ def _missing(folders: Mapping[Path, RunFolders | None]) -> Counter[str]:
 
 
 def state(sweep: SweepProgress, *, queued: bool = False, missing: int = 0) -> str:
-    """`sweep.standing`, or `queued` for one that waits for its jobs in SLURM's queue; and how many runs are gone."""
-    if missing:
-        return f"{state(sweep, queued=queued)}, {missing} missing"
-    return "queued" if queued and sweep.standing in {"waiting", "stopped"} else sweep.standing
+    """`sweep.standing`, or `queued` for one whose jobs wait in SLURM's queue; and what is not needed, or gone."""
+    waits = queued and sweep.standing in {"waiting", "stopped"}
+    return in_words("queued" if waits else sweep.standing, sweep.not_needed, missing)
 
 
 def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]:

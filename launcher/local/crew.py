@@ -22,6 +22,7 @@ MOST_FRUITLESS = 3
 LONGEST_REST_S = 60.0
 """Between two replacements beside workers that live."""
 MOVING_S = 2.0
+OUT_OF_MEMORY = "killed by the kernel, which was out of memory: fewer workers (--n-jobs) or smaller models need less"
 TAIL_LINES = 12
 
 
@@ -108,7 +109,8 @@ class Crew:
         if number is None or worker.reason or worker.stopped_at:
             return None
         if number == signal.SIGKILL and oom_kills() > self._oom_kills:
-            return "killed by the kernel, which was out of memory: fewer workers at once (--n-jobs) need less"
+            self._oom_kills += 1  # one for one: who is killed by a person later has not died of this
+            return OUT_OF_MEMORY
         return f"killed by {signal.Signals(number).name}"
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from launcher.text_table import counted
 from trainer.contract.command_line import stop_talking
-from trainer.contract.ledger import SweepProgress
+from trainer.contract.ledger import SweepProgress, in_words
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.sweep.spec import SweepSpec
 
@@ -33,13 +33,15 @@ class PlanProgress:
     sweeps: Sequence[SweepSpec]
     closed: dict[str, int] = field(default_factory=dict)
     """Slots done or failed, by batch id."""
+    open: dict[str, int] = field(default_factory=dict)
+    """Slots that are still to be done, by batch id."""
     _began: float | None = None
     _closed_before: int = 0
 
     @property
     def total(self) -> int:
-        """Slots of all sweeps."""
-        return sum(spec.n_trials for spec in self.sweeps)
+        """Slots of all sweeps, less those that are not needed, as far as seen."""
+        return sum(self.closed.values()) + self.slots_left()
 
     def number(self, batch_id: str) -> int:
         """The sweep's number in the plan, from 1."""
@@ -49,7 +51,7 @@ class PlanProgress:
         """Take in what the ledger says of one sweep."""
         first = progress.batch_id not in self.closed
         before = self.closed.get(progress.batch_id, 0)
-        self.closed[progress.batch_id] = progress.closed
+        self.closed[progress.batch_id], self.open[progress.batch_id] = progress.closed, progress.open
         if first:
             self._closed_before += self.closed[progress.batch_id] - before
         if self._began is None and progress.open:
@@ -63,8 +65,8 @@ class PlanProgress:
         return slots * (time.monotonic() - self._began) / here
 
     def slots_left(self) -> int:
-        """Slots of the plan that are not closed, as far as seen."""
-        return self.total - sum(self.closed.values())
+        """Slots of the plan that are still to be done, as far as seen."""
+        return sum(self.open.get(spec.batch_id, spec.n_trials) for spec in self.sweeps)
 
 
 class Display(Protocol):
@@ -107,9 +109,13 @@ def line(plan: PlanProgress, progress: SweepProgress, at_work: int) -> str:
         f"{progress.done} of {progress.n_trials} trials",
         *([f"{progress.failed} failed"] if progress.failed else []),
         best(progress),
-        f"{progress.running} running, {counted(at_work, 'worker')}" if progress.open else "finished",
+        f"{progress.running} running, {counted(at_work, 'worker')}" if progress.open else _end(progress),
     ]
     return "  ".join(parts)
+
+
+def _end(progress: SweepProgress) -> str:
+    return in_words(progress.standing, progress.not_needed, 0) if progress.not_needed else "finished"
 
 
 class PlainLines:
@@ -121,7 +127,7 @@ class PlainLines:
 
     def show(self, plan: PlanProgress, progress: SweepProgress, at_work: int) -> None:
         """Print a line when trials were finished, or the sweep changed."""
-        now = (progress.batch_id, progress.done, progress.failed, progress.open > 0)
+        now = (progress.batch_id, progress.done, progress.failed, progress.not_needed, progress.open > 0)
         if now == self._last:
             return
         self._last = now
@@ -152,8 +158,9 @@ class LiveDisplay:
             self._ended.add(progress.batch_id)
             self.say(line(plan, progress, at_work))
         bars = Table.grid(padding=(0, 2))
+        needed = progress.closed + progress.open
         for name, value, total in [
-            (f"sweep {plan.number(progress.batch_id)} of {len(plan.sweeps)}", progress.closed, progress.n_trials),
+            (f"sweep {plan.number(progress.batch_id)} of {len(plan.sweeps)}", progress.closed, needed),
             ("plan", sum(plan.closed.values()), plan.total),
         ]:
             left = plan.seconds_left(total - value)

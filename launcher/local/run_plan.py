@@ -21,12 +21,13 @@ from launcher.local.executors import Executor
 from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan, PlannedSweep
+from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
 from launcher.text_table import text_table
 from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger, SweepProgress
+from trainer.contract.ledger import Ledger, SweepProgress, in_words
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 EXIT_INCOMPLETE = 1
@@ -112,8 +113,10 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
 
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
-        for spec in plan.sweeps:
-            register(ledger, spec, plan.outputs)
+        for one, spec in zip(plan.planned, with_prior(ledger, plan.sweeps), strict=True):
+            register(ledger, spec, plan.outputs, one.limits)
+            for sentence in prior_said(spec):
+                display.say(sentence)
             seen.see(ledger.progress(spec.batch_id))
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
@@ -210,7 +213,7 @@ def summary(plan: Plan, outcomes: list[Outcome]) -> str:
         now = outcome.progress
         value = None if now.best_value is None else f"{now.best_value:.4f}"
         run = None if now.best_run_id is None else run_name(now.best_run_id)
-        standing = f"{now.standing}, {outcome.missing} missing" if outcome.missing else now.standing
+        standing = in_words(now.standing, now.not_needed, outcome.missing)
         trials = f"{now.done - outcome.missing}/{now.n_trials}"
         rows.append([spec.batch_id, trials, now.failed, value, run, standing])
     table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from launcher.local.crew import Crew, WorkersFailedError
+from launcher.local.crew import OUT_OF_MEMORY, Crew, WorkersFailedError
 from trainer.contract import disks
 from trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
 from trainer.contract.paths.outputs import OutputsRoot
@@ -58,6 +58,8 @@ def run_sweep(
         for worker in workers:
             if end := crew.end_of(worker):
                 ledger.explain_worker(worker.worker_id, end)
+                if end == OUT_OF_MEMORY:  # its trial will do so again, and may be tried as often as any that fails
+                    ledger.fail_slot_of(worker, end)
         try:
             submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:

@@ -21,20 +21,21 @@ LEVEL = 0.05
 """Of the test: so often it calls chance a setting."""
 
 
-def matters(values: Sequence[float], noise: Noise, objective: Objective) -> bool:
+def matters(values: Sequence[float], noise: Noise, objective: Objective, repeats: int = 1) -> bool:
     """Whether trials differ by more than seeds do.
 
     Args:
         values: of a sweep's trials, by `objective`.
         noise: of the best configuration of the sweep's target.
         objective: what is compared.
+        repeats: seeds that each value is the mean of, which differs by so much less.
     """
     seeds = noise.of(objective)
     if len(values) < FEWEST_TRIALS or len(seeds) < 2:
         return False
     if variance(seeds) == 0:
         return variance(values) > 0
-    ratio = variance(values) / variance(seeds)
+    ratio = variance(values) / (variance(seeds) / repeats)
     return bool(f.sf(ratio, len(values) - 1, len(seeds) - 1) < LEVEL)
 
 
@@ -43,7 +44,8 @@ def by_chance(sweep: Sweep, sweeps: Sequence[Sweep]) -> bool:
     best = best_of_target(sweeps, sweep.spec.target)
     if best is None or best.noise is None:
         return False
-    return not matters(scores(sweep, sweep.spec.objective), best.noise, sweep.spec.objective)
+    values = scores(sweep, sweep.spec.objective)
+    return not matters(values, best.noise, sweep.spec.objective, sweep.spec.repeats)
 
 
 def scores(sweep: Sweep, objective: Objective) -> list[float]:

@@ -14,14 +14,15 @@ import msgspec
 import yaml
 
 from launcher.report.folders import run_folders
-from launcher.report.trials import Importances, KeptRun, Sweep, Trial, comparable
-from trainer.contract.config.search_space import config_key
+from launcher.report.trials import Importances, KeptRun, Slot, Sweep, Trial, comparable
+from trainer.contract.config.conditions import gathered, spread
+from trainer.contract.config.search_space import config_key, singles
 from trainer.contract.config.yaml_files import leaves
 from trainer.contract.digests import digest, file_digest
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger, SweepProgress
 from trainer.contract.ledger.registration import stored
-from trainer.contract.ledger.rows import AttemptRow, AttemptState
+from trainer.contract.ledger.rows import AttemptRow, AttemptState, SlotState
 from trainer.contract.outputs_root import outputs_id
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import RunMetrics
@@ -38,6 +39,8 @@ class MadeFrom(msgspec.Struct, frozen=True):
     attempts: int
     """That had ended."""
     last_finished_at: datetime | None
+    not_needed: int = 0
+    """Slots, since a limit was reached."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -49,7 +52,8 @@ class Summary(msgspec.Struct, frozen=True):
 def made_from(ledger: Ledger, outputs: OutputsRoot) -> str:
     """A digest of all that the analysis of an outputs root tells of: attempts that ended, folders, held-out figures."""
     here = registered(ledger, outputs)
-    sweeps = [[p.batch_id, p.ended, p.last_finished_at] for p in ledger.all_progress() if p.batch_id in here]
+    known = [progress for progress in ledger.all_progress() if progress.batch_id in here]
+    sweeps = [[p.batch_id, p.ended, p.last_finished_at, p.not_needed] for p in known]
     folders = run_folders(ledger, outputs)
     differing = [folders.missing, folders.unknown]
     return digest([sweeps, differing, [[path.parent.name, file_digest(path)] for path in outputs.held_out_files()]])
@@ -75,7 +79,9 @@ def written(outputs: OutputsRoot, progress: SweepProgress) -> bool:
     if not all(path.exists() for path in others):
         return False
     found = read_file(paths.summary, Summary)
-    return found is not None and found.made_from == MadeFrom(progress.ended, progress.last_finished_at)
+    return found is not None and found.made_from == MadeFrom(
+        progress.ended, progress.last_finished_at, progress.not_needed
+    )
 
 
 def registered(ledger: Ledger, outputs: OutputsRoot) -> list[str]:
@@ -114,14 +120,18 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     """
     paths = outputs.sweep(batch_id)
     spec = ledger.spec(batch_id)
-    rungs = {row.slot: row.rung for row in ledger.slots(batch_id)}
+    now, slots = ledger.progress(batch_id), ledger.slots(batch_id)
+    rungs = {row.slot: row.rung for row in slots}
+    waiting = [Slot(row.slot, row.rung) for row in slots if row.state is SlotState.PENDING]
     attempts = ledger.attempts(batch_id)
     ended = [row for row in attempts if row.state is not AttemptState.RUNNING]
     there = paths.run_ids()
     unknown = there - {row.run_id for row in attempts}
     return Sweep(
         spec=spec,
-        standing=ledger.progress(batch_id).standing,
+        standing=now.standing,
+        not_needed=tuple(waiting) if now.reached else (),
+        reached=now.reached,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
         importances=read_file(paths.importances, Importances),
         missing=frozenset(row.run_id for row in ended if row.state is AttemptState.COMPLETE and row.run_id) - there,
@@ -151,7 +161,8 @@ def _read_parameters(path: Path, spec: SweepSpec) -> dict[str, Any]:
         said = dict(leaves(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return {}
-    return {name: said[config_key(name)] for name in spec.space if config_key(name) in said}
+    names = (name for name in singles(spec.space) if config_key(name) in said)
+    return spread(spec.space, gathered(spec.space, {name: said[config_key(name)] for name in names}))
 
 
 def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:

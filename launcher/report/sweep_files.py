@@ -16,10 +16,11 @@ import msgspec
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
-from launcher.report.trials import KEPT, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from trainer.contract.config.search_space import singles
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
-from trainer.contract.ledger.rows import AttemptState
+from trainer.contract.ledger.rows import EARLY, AttemptState
 from trainer.contract.ledger.study import load_study
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
@@ -27,6 +28,8 @@ from trainer.contract.records.provenance import mark_ended
 from trainer.contract.sweep.spec import SweepSpec, trial_config
 from trainer.contract.words import Objective
 
+STANDARD_ERROR = "standard_error"
+"""Of the value, in sweeps whose trials have more seeds than one."""
 LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
@@ -38,7 +41,8 @@ def result_columns(sweep: Sweep) -> list[str]:
     """
     return [
         *LEADING,
-        *parameter_names(sweep.spec.space),
+        *([STANDARD_ERROR] if sweep.spec.repeats > 1 else []),
+        *parameter_names(singles(sweep.spec.space)),
         *(_column(ranker, o) for ranker, o in _figures(sweep)),
         "seconds",
         "reason",
@@ -48,20 +52,32 @@ def result_columns(sweep: Sweep) -> list[str]:
 def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
     """A row per finished trial in the order of `result_columns`, then those of runs that the ledger does not know.
 
+    At last one per slot that is not needed, so that the budget is told to the last slot.
+
     None where a trial has no figure.
     """
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
-        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
+        state += _error(sweep, trial.standard_error(sweep.spec.objective))
         yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
         figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
-        settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        settings = [_plain(run.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
-        yield [run.run_id, run.slot, run.attempt, None, KEPT, value, *settings, *figures, run.seconds, None]
+        error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
+        state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]
+        yield [*state, *settings, *figures, run.seconds, None]
+    for slot in sweep.not_needed:
+        row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
+        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
+
+
+def _error(sweep: Sweep, found: float | None) -> list[float | None]:
+    return [found] if sweep.spec.repeats > 1 else []
 
 
 def results_csv(sweep: Sweep) -> str:
@@ -84,12 +100,15 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "phase": spec.phase,
         "method": spec.method,
         "n_trials": spec.n_trials,
+        "repeats": spec.repeats,
         "complete": len(sweep.complete),
+        "not_needed": len(sweep.not_needed),
+        "reached": sweep.reached,
         "missing": sorted(sweep.missing),
         "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
-        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at),
+        "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at, len(sweep.not_needed)),
         "best": {objective: _best_by(sweep, objective) for objective in Objective},
     }
 
@@ -157,6 +176,7 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
         "run_id": best.run_id,
         "slot": best.slot,
         "value": best.score(objective),
+        "standard_error": best.standard_error(objective),
         "parameters": best.parameters,
         "rankers": {name: row.of(objective) for name, row in scores.items()},
         "best_baseline": against and against.baseline,

@@ -18,6 +18,7 @@ from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
 from trainer.contract.records.noise import Noise
+from trainer.contract.sweep.limits import Limit
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Objective, Target
@@ -31,6 +32,10 @@ COMPLETE = "complete"
 FAILED = "failed"
 KEPT = "kept"
 """The state of a run that the ledger does not know, in the results table."""
+
+
+NOT_NEEDED = "not needed"
+"""The state of a slot after the early end of its sweep, in the results table."""
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +80,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         """The stack's validation figure; None when there is none or it is not a number."""
         return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
 
+    def standard_error(self, objective: Objective) -> float | None:
+        """Of `score`, over the seeds of the trial; None for one seed."""
+        known = self.metrics.standard_error if self.metrics else None
+        return finite(known.of(objective)) if known else None
+
 
 class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     """A complete run whose folder is there and that the ledger does not know: it was restored, replaced or forgot it.
@@ -88,6 +98,13 @@ class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
     seconds: float | None
     metrics: RunMetrics
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """One of the budget."""
+
+    slot: int
+    rung: int
 
 
 class Importances(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +125,9 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     spec: SweepSpec
     standing: Standing
     """When the ledger was read."""
+    not_needed: tuple[Slot, ...] = ()
+    """Those of the budget that wait for nothing: a limit was reached."""
+    reached: Limit | None = None
     trials: tuple[Trial, ...] = ()
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()
@@ -186,8 +206,12 @@ def is_model(ranker: str) -> bool:
 
 
 def rankers(metrics: RunMetrics) -> Table:
-    """Models, then baselines, in the order of every table; unknown ones after the known."""
-    both = metrics.models | metrics.baselines
+    """Models, then baselines, in the order of every table; unknown ones after the known.
+
+    The stack of more seeds than one is their mean, which is what counts.
+    """
+    stack = {STACK: metrics.objectives} if STACK in metrics.models else {}
+    both = metrics.models | stack | metrics.baselines
     known = [name for name in (*MODELS, *BASELINES) if name in both]
     return {name: both[name] for name in [*known, *sorted(both.keys() - set(known))]}
 

@@ -1,7 +1,8 @@
 """A worker that trains nothing: claims slots of a sweep, makes run folders, reports values. Run as a command.
 
 What it does wrong on purpose is in STUB_MODE: `refuse` (exit 2), `die` (SIGKILL in the first slot, once for all
-workers), `fail` (slot 1 never works). STUB_SECONDS is the length of a trial.
+workers), `fail` (slot 1 never works), `eat` (slot 1 takes more memory than the control group STUB_CGROUP has).
+STUB_SECONDS is the length of a trial.
 """
 
 import argparse
@@ -92,6 +93,9 @@ def run_slot(ledger, spec, outputs, claim, mode):
     print(f"slot {claim.slot} attempt {claim.attempt} run {run_id}", flush=True)
     if mode == "die" and _first(outputs.root / "died"):
         os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "eat" and claim.slot == 1:
+        Path(os.environ["STUB_CGROUP"], "cgroup.procs").write_text(str(os.getpid()))
+        bytearray(1 << 30)
     end = time.monotonic() + float(os.environ.get("STUB_SECONDS", "0.05"))
     while time.monotonic() < end:
         time.sleep(0.02)

@@ -33,6 +33,7 @@ def _add_training(commands: Commands) -> None:
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
     run.add_argument("--config", type=path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    run.add_argument("--repeats", type=count, default=1, metavar="K", help="seeds, whose mean counts (1)")
     run.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
     run.add_argument(
         "--no-share", action="store_true", help="train every model anew; only batches are read from the store"

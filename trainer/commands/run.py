@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> None:
     threads = use_threads(args.threads)
     from trainer.run.lone_run import run_once
 
-    paths = run_once(load_config(args.config, args.set), threads=threads, share=not args.no_share)
+    paths = run_once(load_config(args.config, args.set), threads=threads, repeats=args.repeats, share=not args.no_share)
     say(str(paths.folder))
 
 

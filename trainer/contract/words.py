@@ -6,6 +6,8 @@ from enum import StrEnum
 
 MOST_WORKERS = 10_000
 """Of a sweep at once."""
+MOST_REPEATS = 1_000
+"""Seeds of a trial."""
 
 
 class Direction(StrEnum):
@@ -43,7 +45,7 @@ class Target(StrEnum):
 
 
 class Phase(StrEnum):
-    """Which search space of the config a sweep draws from."""
+    """The phases that the program itself speaks of; others are named by the configuration, below `search_spaces`."""
 
     BASELINE = "baseline"
     PHASE1 = "phase1"

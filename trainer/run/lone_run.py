@@ -19,12 +19,13 @@ from trainer.run.train_into import train_into
 from trainer.stages.store import Store
 
 
-def run_once(config: Config, *, threads: int, share: bool = True) -> RunPaths:
+def run_once(config: Config, *, threads: int, repeats: int = 1, share: bool = True) -> RunPaths:
     """Train one run under its own run id, and return its folder. Needs no database.
 
     Args:
         config: of the run.
         threads: CPU threads of this process, as `use_threads` set them.
+        repeats: seeds to train with.
         share: False trains every model anew.
 
     Raises:
@@ -42,5 +43,5 @@ def run_once(config: Config, *, threads: int, share: bool = True) -> RunPaths:
         outputs_root.reserve(outputs, run_id)
     paths = outputs.lone_run(run_id)
     store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
-    train_into(paths, run_id, config, store, threads=threads, share=share)
+    train_into(paths, run_id, config, store, threads=threads, repeats=repeats, share=share)
     return paths

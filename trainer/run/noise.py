@@ -1,19 +1,23 @@
 """A finished run's configuration with other seeds: how much of what trials differ in is chance.
 
-A seed chooses the lists that are trained on, the folds' models, their starts and their order. Surprising: the run's own
-figure is left out, since it was chosen for being high, so it says nothing of where other seeds end.
+Surprising: the run's own figure is left out, since it was chosen for being high, so it says nothing of where other
+seeds end.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.contract.config.settings import load_config, replace
+import msgspec
+
+from trainer.contract.config.settings import load_config
 from trainer.contract.errors import UserError
 from trainer.contract.files import write_json
 from trainer.contract.paths.outputs import RunPaths
+from trainer.contract.records.metrics import RunMetrics
 from trainer.contract.records.noise import Noise
-from trainer.run import pipeline
+from trainer.run import results_stage
+from trainer.run.repeats import with_seed
 from trainer.stages.store import Store
 
 
@@ -31,9 +35,8 @@ def measure_noise(folder: Path, n_seeds: int) -> Path:
     if not paths.noise.exists():
         config = load_config(paths.config)
         store = Store(Path(config.paths.batch_cache), max_gb=config.cache.max_gb)
-        seeds = tuple((config.training.seed + i) % 2**31 for i in range(1, n_seeds + 1))
-        found = [
-            pipeline.train(replace(config, {"training.seed": seed}), Path(config.paths.data), store) for seed in seeds
-        ]
-        write_json(paths.noise, Noise(seeds=seeds, objectives=tuple(run.metrics.objectives for run in found)))
+        own = max(1, len(msgspec.json.decode(paths.metrics.read_bytes(), type=RunMetrics).repeats))
+        configs = [with_seed(config, number) for number in range(own, own + n_seeds)]
+        found = tuple(results_stage.fetch(changed, store).metrics.objectives for changed in configs)
+        write_json(paths.noise, Noise(seeds=tuple(changed.training.seed for changed in configs), objectives=found))
     return paths.noise

@@ -7,6 +7,8 @@ of the run folder, byte for byte but for the metrics, in which every run says wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,12 @@ from trainer.contract.league.manifest import read_manifest
 from trainer.contract.paths.league import LeaguePaths
 from trainer.contract.records.metrics import RunMetrics
 from trainer.models.precision import choose_precision
+from trainer.models.settings import Depths
 from trainer.run.folder import Results
 from trainer.stages.identity import code, libraries
 from trainer.stages.stage_file import Contents
+from trainer.stages.store import Store
+from trainer.stages.watch import Watch
 
 if TYPE_CHECKING:
     from trainer.run.pipeline import TrainedRun
@@ -32,6 +37,43 @@ if TYPE_CHECKING:
 STAGE = "results"
 
 _MODELS = "models/"
+
+
+def fetch(
+    config: Config,
+    store: Store,
+    *,
+    share: bool = True,
+    train_to: Depths | None = None,
+    proceed: Callable[[], None] = lambda: None,
+) -> Results:
+    """From the store or, with `share=False` always, from a training; the metrics say what that cost.
+
+    Raises:
+        UserError: as `pipeline.train` does, which says the rest of the arguments.
+    """
+    watch = Watch(dict(store.counts), proceed)
+    data = Path(config.paths.data)
+    spent: dict[str, float] = {}
+
+    def build(_: Contents | None) -> Contents:
+        from trainer.run import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
+
+        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
+        spent.update(trained.metrics.seconds)
+        proceed()  # the data may have been replaced since the identity was taken
+        return pack(trained)
+
+    with watch.stage(STAGE):
+        if share:
+            found = unpack(store.fetch(STAGE, identity(config, data), build, proceed=proceed))
+        else:
+            found = unpack(build(None))
+    rest = round(watch.seconds[STAGE] - sum(spent.values()), 4)
+    metrics = msgspec.structs.replace(
+        found.metrics, cache=watch.counts_since(store.counts), seconds={**spent, STAGE: rest}
+    )
+    return replace(found, metrics=metrics)
 
 
 def identity(config: Config, league_folder: Path) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import msgspec
 
 from trainer.contract import process
 from trainer.contract.config.settings import Config
@@ -22,10 +20,8 @@ from trainer.contract.records.provenance import Provenance
 from trainer.models.precision import choose_precision
 from trainer.models.settings import Depths
 from trainer.run import folder as run_folder
-from trainer.run import results_stage
-from trainer.stages.stage_file import Contents
+from trainer.run import repeats as seeds
 from trainer.stages.store import Store
-from trainer.stages.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +55,7 @@ def train_into(
     *,
     threads: int,
     trial: Trial | None = None,
+    repeats: int = 1,
     share: bool = True,
     train_to: Depths | None = None,
     explain: bool = False,
@@ -73,6 +70,7 @@ def train_into(
         store: of batches and stages.
         threads: for the record; whoever started the process set them.
         trial: the slot, for a worker's run.
+        repeats: train with so many seeds; the first one's models are the run's.
         share: read results and stages from the store.
         train_to: how deep the other runs of the sweep will want the models.
         explain: also write how much each feature is worth (`explanation.csv`).
@@ -85,7 +83,7 @@ def train_into(
     with run_folder.opened(paths, config, record) as folder:
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
         go_on = partial(proceed, folder)
-        found = _results(config, store, share=share, train_to=train_to, proceed=go_on)
+        found = seeds.repeated(config, repeats, store, share=share, train_to=train_to, proceed=go_on)
         log.info("spearman %.4f on %s", found.metrics.objectives.spearman, ", ".join(found.metrics.seasons))
         if explain:
             _explain(paths, config, store, found, go_on)
@@ -99,35 +97,6 @@ def _explain(
     from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
 
     write_explanation(paths.explanation, config, Path(config.paths.data), store, found.models, proceed=proceed)
-
-
-def _results(
-    config: Config, store: Store, *, share: bool, train_to: Depths | None, proceed: Callable[[], None]
-) -> run_folder.Results:
-    """From the store or from a training; the metrics say what that cost this run."""
-    watch = Watch(dict(store.counts), proceed)
-    data = Path(config.paths.data)
-    spent: dict[str, float] = {}
-
-    def build(_: Contents | None) -> Contents:
-        from trainer.run import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
-
-        trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
-        spent.update(trained.metrics.seconds)
-        proceed()  # the data may have been replaced since the identity was taken
-        return results_stage.pack(trained)
-
-    with watch.stage(results_stage.STAGE):
-        if share:
-            identity = results_stage.identity(config, data)
-            found = results_stage.unpack(store.fetch(results_stage.STAGE, identity, build, proceed=proceed))
-        else:
-            found = results_stage.unpack(build(None))
-    rest = round(watch.seconds[results_stage.STAGE] - sum(spent.values()), 4)
-    metrics = msgspec.structs.replace(
-        found.metrics, cache=watch.counts_since(store.counts), seconds={**spent, results_stage.STAGE: rest}
-    )
-    return replace(found, metrics=metrics)
 
 
 def _record(run_id: int, config: Config, threads: int, trial: Trial | None) -> Provenance:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from trainer.contract.config.conditions import spread
 from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
 from trainer.contract.words import Direction
@@ -37,7 +38,8 @@ def evolved_point(
     """A point from the cloud as it is after the finished trials.
 
     Args:
-        space: ranges are followed; choices have no order to follow, they are drawn evenly.
+        space: ranges are followed; choices and rows have no order to follow, and a range with a condition is not always
+            there: they are drawn evenly.
         direction: of the values.
         before: trials that no cloud proposed; the first cloud lies around the best of them.
         own: the later trials, by slot. No point is proposed that runs or that was tried.
@@ -52,10 +54,10 @@ def evolved_point(
     tried = [o.parameters for o in (*before, *own)]
     point: Parameters = {}
     for _ in range(MOST_DRAWS):
-        drawn = dimensions.from_unit(rest, rng.random(dimensions.n_free(rest)).tolist())
+        drawn = dimensions.point_at(rest, rng.random(dimensions.n_free(rest)).tolist())
         if cloud:
-            drawn |= dimensions.from_unit(ranges, cloud.ask().tolist())
-        point = {name: drawn[name] for name in space}
+            drawn |= dimensions.point_at(ranges, cloud.ask().tolist())
+        point = spread(space, drawn)
         if point not in tried:
             break
     return point

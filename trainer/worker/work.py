@@ -155,6 +155,7 @@ class _Trials:
             self.store,
             threads=self.threads,
             trial=Trial(job.spec.batch_id, job.slot, job.attempt),
+            repeats=job.spec.repeats,
             share=self.share,
             train_to=deepest(job.spec.space),
             explain=job.spec.explain,

@@ -54,7 +54,8 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     chosen = [(target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in best_runs(sweeps)]
     python = _python()
     commands = [
-        f"{python} -m trainer run --no-share --config {_shown(paths.config)}  # {target}" for target, paths, _ in chosen
+        f"{python} -m trainer run --no-share{_repeats(best)} --config {_shown(paths.config)}  # {target}"
+        for target, paths, best in chosen
     ]
     held_out = [f"{python} -m trainer holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout]
     return section(
@@ -69,6 +70,10 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
             _commands(held_out),
         ]
     )
+
+
+def _repeats(best: Trial) -> str:
+    return f" --repeats {len(best.metrics.repeats)}" if best.metrics and best.metrics.repeats else ""
 
 
 def _commands(lines: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
+from trainer.contract.ledger.rows import COMPLETE, in_words
 from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
 from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
@@ -67,6 +68,7 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
             section(filter(None, [training_adds("On the validation seasons", best.metrics), _held_out_adds(held_out)])),
+            repeats_said(best),
             noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
@@ -75,6 +77,19 @@ def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
             "figures of the held-out season do not.",
             picture(figures, f"rankers_{target}", f"models and baselines, best run for {target}"),
         ]
+    )
+
+
+def repeats_said(best: Trial) -> str:
+    """What a mean of seeds is and how sure it is; empty for a run of one seed."""
+    error = best.standard_error(HEADLINE_OBJECTIVE)
+    if best.metrics is None or error is None:
+        return ""
+    return (
+        f"Its trials are means of {len(best.metrics.repeats)} seeds: {best.run} has {HEADLINE_OBJECTIVE} "
+        f"{number(best.score(HEADLINE_OBJECTIVE), 4)} with a standard error of {number(error, 4)}. The stack's values "
+        "are such means; intervals, single models, slices and odds are the first seed's, whose models the run's folder "
+        "has, and so are the figures of the held-out season."
     )
 
 
@@ -146,7 +161,7 @@ def _objective(objective: Objective) -> str:
 def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
     complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing == "complete" and not sweep.missing}
+    whole = {name for name, sweep in begun.items() if sweep.standing in COMPLETE and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -154,6 +169,8 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
         else f"{bold(f'Incomplete: {len(planned) - len(missing)} of {len(planned)} sweeps are complete')} so far, "
         f"{complete} trials in all."
     )
+    if early := sum(len(sweep.not_needed) for sweep in sweeps):
+        said += f" {early} more were not needed: a limit (`goal`, `max_minutes`) was reached."
     grid = axes([sweep.spec for sweep in sweeps])
     cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
     rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
@@ -169,7 +186,7 @@ def _row(sweep: Sweep | None) -> list[str]:
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
     counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
-    state = f"{sweep.standing}, {len(sweep.missing)} missing" if sweep.missing else sweep.standing
+    state = in_words(sweep.standing, len(sweep.not_needed), len(sweep.missing))
     return [state, *counts, value, best.run if best else MISSING]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from statistics import fmean, stdev
 
 from launcher.report.chance import FEWEST_TRIALS, matters, scores
@@ -18,15 +19,20 @@ def noise_said(sweep: Sweep, best: Trial) -> str:
     seeds = best.noise.of(HEADLINE_OBJECTIVE)
     measured = (
         f"The {len(values)} trials of `{sweep.spec.batch_id}` differ by {_deviation(values)} {HEADLINE_OBJECTIVE} "
-        f"(standard deviation); {len(seeds)} more seeds of the best configuration by {_deviation(seeds)}, around "
+        f"(standard deviation); {len(seeds)} more seeds of the best configuration by {_deviation(seeds)}"
+        f"{_of_means(seeds, sweep.spec.repeats)}, around "
         f"{number(fmean(seeds), 4)} (the run itself: {number(best.score(HEADLINE_OBJECTIVE), 4)})."
     )
-    if matters(values, best.noise, HEADLINE_OBJECTIVE):
+    if matters(values, best.noise, HEADLINE_OBJECTIVE, sweep.spec.repeats):
         return f"{measured} {bold('The settings matter')}: they move the value by more than chance does."
     return (
         f"{measured} {bold('The settings differ by less than chance')}: take the cheapest, and look for better data or "
         "another model instead of more trials."
     )
+
+
+def _of_means(seeds: Sequence[float], repeats: int) -> str:
+    return f" (means of {repeats} by {number(stdev(seeds) / sqrt(repeats), 4)})" if repeats > 1 else ""
 
 
 def _deviation(values: Sequence[float]) -> str:

@@ -77,12 +77,12 @@ def _worth(metrics: RunMetrics) -> str:
 
 def _adds_nothing(name: str, metrics: RunMetrics) -> bool:
     """Whether the stack without a model is as good by every objective, or better."""
-    stack, without = metrics.objectives, metrics.stack_without.get(name)
+    stack, without = metrics.models[STACK], metrics.stack_without.get(name)
     return without is not None and all(_worse(o, stack.of(o), without.of(o)) <= 0 for o in Objective)
 
 
 def _worth_cells(name: str, metrics: RunMetrics) -> list[str]:
-    stack, without = metrics.objectives, metrics.stack_without.get(name)
+    stack, without = metrics.models[STACK], metrics.stack_without.get(name)
     worth = [signed(_worse(o, stack.of(o), without.of(o))) if without else MISSING for o in Objective]
     return [number(metrics.stack_weights.get(name)), number(metrics.models[name].spearman), *worth]
 

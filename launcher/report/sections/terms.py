@@ -30,5 +30,8 @@ TERMS = """\
 - **beats**: strictly better, in full precision; a tie is a loss
 - **validation seasons**: what the sweeps optimise; never trained on, but chosen by
 - **held-out season**: seen by no sweep; read once, for the best run of each target
+- **standard error**: of a mean over the seeds of a trial (`repeats`): their standard deviation by the root of their
+  number
+- **not needed**: slots of a sweep that a limit has ended (`goal`, `max_minutes`); with a larger one they are run
 - **slot, attempt, run**: a slot is one unit of a sweep's budget, an attempt one try at it, and a run is what an
   attempt trains; a run id is never given twice"""

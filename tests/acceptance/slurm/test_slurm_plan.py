@@ -7,6 +7,8 @@ import stat
 from collections import Counter
 from urllib.parse import urlsplit
 
+import yaml
+
 SWEEPS = [
     "phase1_spearman_final_rank",
     "phase1_ndcg4_playoff_outcome",
@@ -97,6 +99,34 @@ def test_a_submission_that_was_cut_off_is_completed_without_double_jobs(project,
     project.launcher("cancel", "--all")
     project.wait_for_end()
     assert {sweep["state"] for sweep in json.loads(project.launcher("status", "--json"))["sweeps"]} == {"cancelled"}
+
+
+def test_sweeps_that_end_early_hold_nobody_up_and_go_on_with_other_limits(project):
+    early = [
+        {"batch_id": "by_goal", "goal": 0.1, "n_trials": 8, "n_jobs": 2},
+        {"batch_id": "by_time", "max_minutes": 0.001, "n_trials": 4, "n_jobs": 1, "after": "all", "repeats": 2},
+    ]
+    text = {"extends": "cheap.yaml", "plans": {"early": early}}
+    (project.folder / "early.yaml").write_text(yaml.safe_dump(text))
+    command = ["run", "early", "--config", "early.yaml", "--executor", "slurm", "--cluster", "cluster.yaml"]
+    project.launcher(*command, "--no-noise")
+    project.wait_for_end()
+    seen = {sweep["batch_id"]: sweep for sweep in json.loads(project.launcher("status", "--json"))["sweeps"]}
+    for name, standing, budget in (("by_goal", "goal reached", 8), ("by_time", "time is up", 4)):
+        done, left = seen[name]["done"], seen[name]["not_needed"]
+        assert done >= 1
+        assert left >= 1
+        assert (done + left, seen[name]["state"]) == (budget, f"{standing}, {left} not needed")
+        project.check_budget(name, done)
+        assert len({worker.job_id.partition("_")[0] for worker in project.ledger.workers(name)}) == 1
+    states = project.slurm.states()
+    assert {state for name in states if name.startswith("by_") for state in states[name]} == {"COMPLETED"}
+    assert "All 2 sweeps are complete" in project.outputs.analysis.read_text()
+    assert project.launcher(*command, "--no-noise").count("nothing left to do") == 2
+    project.wait_for_end()
+    assert "nothing left to do" not in project.launcher(*command, "--goal", "1", "--max-minutes", "60")
+    assert {sweep.not_needed for sweep in project.ledger.all_progress()} == {0}
+    project.launcher("cancel", "--all")
 
 
 def check_no_process_knows_the_password(project):

@@ -66,6 +66,9 @@ def test_every_verdict_finds_what_it_looks_for(ledger, finished):
     assert found() == set()
     table = sweep.results.read_bytes()
     assert damaged(sweep.results, b"\n".join(table.splitlines()[:2])) == {"exactly the budget"}
+    sweep.results.unlink()
+    assert found() == {"exactly the budget"}
+    sweep.results.write_bytes(table)
     for whole in (first.metrics, first.provenance, first.predictions):
         assert damaged(whole, whole.read_bytes()[:50]) == {"files are whole"}
     assert damaged(first.metrics, second.metrics.read_bytes()) == {"files are whole"}

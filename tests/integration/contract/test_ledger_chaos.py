@@ -9,6 +9,7 @@ from launcher.postgres import server
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.ledger import AttemptState, Ledger, study
 from trainer.contract.paths.server import EmbeddedServerPaths
+from trainer.contract.sweep.limits import Limits
 
 BATCH = "phase1_spearman_final_rank"
 SLOTS = 16
@@ -72,6 +73,34 @@ def test_everybody_killed_and_the_same_command_again(ledger, outputs, sweep_spec
     assert_whole(ledger, outputs, 8)
     after = {slot.slot: slot.run_id for slot in ledger.slots(BATCH)}
     assert {slot: after[slot] for slot in before} == before, "nothing finished is run twice"
+
+
+def test_time_that_is_up_is_exact_whoever_is_killed_and_more_time_goes_on(ledger, outputs, sweep_spec, crew):
+    """Everybody is killed in the middle, twice; then workers come back to what is left, with more time at last."""
+    workers = crew(ledger.url, BATCH, seconds=0.25, lease_s=2.0)
+    killed = 0
+    for minutes in (0.05, 0.05, 0.1):
+        ledger.register(sweep_spec(n_trials=80), outputs, limits=Limits(max_minutes=minutes))
+        before = ledger.progress(BATCH).done
+        workers.start(3)
+        while workers.alive() and minutes == 0.05 and ledger.progress(BATCH).done < before + 3:
+            time.sleep(0.02)
+        for pid in workers.alive() if minutes == 0.05 else ():
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        workers.wait()
+    workers.start()
+    workers.wait()
+    now = ledger.progress(BATCH)
+    assert (now.standing, now.done + now.not_needed, now.open) == ("time is up", 80, 0)
+    assert now.worked_minutes >= 0.1
+    assert now.not_needed > 0
+    assert killed >= 3
+    assert not any(attempt.state is AttemptState.RUNNING for attempt in ledger.attempts(BATCH))
+    ledger.register(sweep_spec(n_trials=80), outputs)
+    workers.start(6)
+    workers.wait()
+    assert_whole(ledger, outputs, 80)
 
 
 def test_workers_told_to_stop_leave_no_dead_attempt(ledger, outputs, sweep_spec, crew):

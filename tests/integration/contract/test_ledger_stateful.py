@@ -15,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import AttemptState, Claim, SlotState, Superseded
+from trainer.contract.sweep.limits import Limits
 from trainer.contract.words import Method
 
 LONG, OVER = 3600.0, 0.0
@@ -46,6 +47,7 @@ class Model:
 
     slots: list[Slot]
     cancelled: bool = False
+    goal: float | None = None
     given: set[tuple[int, int]] = field(default_factory=set)
 
     def take(self, worker: int, others_first: bool) -> int | None:
@@ -57,12 +59,16 @@ class Model:
                 return found[0]
         return None
 
+    def reached(self) -> bool:
+        return self.goal is not None and any(slot.value is not None and slot.value >= self.goal for slot in self.slots)
+
     def pending(self, other_than: int | None) -> list[int]:
         return [
             number
             for number, slot in enumerate(self.slots)
             if slot.state is SlotState.PENDING
             and not self.cancelled
+            and not self.reached()
             and (other_than is None or slot.failed_on != other_than)
         ]
 
@@ -98,6 +104,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def extend(self, more: int) -> None:
         self._register(len(self.model.slots) + more)
         self.model.slots += [Slot() for _ in range(more)]
+
+    @rule(goal=st.none() | VALUES)
+    def limit(self, goal: float | None) -> None:
+        self.model.goal = goal
+        self._register(len(self.model.slots))
 
     @rule()
     def a_smaller_budget_is_refused(self) -> None:
@@ -226,7 +237,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.model.slots:
             return
         progress = self.ledger.progress(self.batch_id)
-        assert progress.n_trials == progress.open + progress.closed == len(self.model.slots)
+        assert progress.n_trials == progress.open + progress.closed + progress.not_needed == len(self.model.slots)
+        waiting = sum(slot.state is SlotState.PENDING for slot in self.model.slots)
+        assert progress.not_needed == (waiting if self.model.reached() else 0)
         attempts = self.ledger.attempts(self.batch_id)
         complete = [attempt.slot for attempt in attempts if attempt.state is AttemptState.COMPLETE]
         assert len(complete) == len(set(complete)) == progress.done
@@ -238,7 +251,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _register(self, n_trials: int) -> None:
         spec = self.sweep_spec(batch_id=self.batch_id, n_trials=n_trials, method=Method.RANDOM)
-        self.ledger.register(spec, self.outputs, MAX_ATTEMPTS)
+        self.ledger.register(spec, self.outputs, MAX_ATTEMPTS, Limits(goal=self.model.goal))
 
     def _fenced(self, allowed: object, write) -> None:
         """A write that counts, or is refused because the slot has a later owner."""

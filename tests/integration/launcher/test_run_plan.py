@@ -1,11 +1,12 @@
 """Whole plans over a real ledger and submitit's real LocalExecutor; only the trials train nothing."""
 
-import importlib.util
+import csv
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,58 +16,22 @@ from launcher.local.executors import DebugExecutor, LocalExecutor
 from launcher.local.run_plan import WrittenReports, run_plan
 from launcher.postgres import server
 from launcher.report import sweep_files
-from tests.support.leagues import stub_league
-from tests.support.places import SUPPORT
+from tests.support import launcher_stub_main as stub
+from tests.support.stub_plans import CONFIG, Lines, launch, stub_project
 from trainer.contract.errors import SweepChangedError, UserError
 from trainer.contract.ledger import AttemptState, Ledger
 from trainer.contract.paths.outputs import OutputsRoot
-
-MAIN = SUPPORT / "launcher_stub_main.py"
-_module = importlib.util.spec_from_file_location("launcher_stub_main", MAIN)
-stub = importlib.util.module_from_spec(_module)
-_module.loader.exec_module(stub)
-
-CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
-
-
-class Lines:
-    def __init__(self):
-        self.text = []
-        self.workers = []
-        self.reports = []
-
-    def sweep(self, batch_id):
-        self.reports.append(batch_id)
-
-    def end(self, *, changed, complete):
-        self.reports.append((changed, complete))
-
-    def show(self, plan, progress, at_work):
-        self.workers.append(at_work)
-
-    def say(self, text):
-        self.text.append(text)
+from trainer.contract.sweep.limits import Limits
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, project_database):
-    stub_league(tmp_path / "league")
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return stub_project(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def outputs(project):
     return OutputsRoot(Path("out"))
-
-
-def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=False):
-    plan = stub.stub_plan(Path("config.yaml"), batch_ids, n_trials, n_jobs)
-    lines = Lines()
-    executor = executor or LocalExecutor(n_jobs, stub.stub_command)
-    reports = WrittenReports(plan, ledger, lines.say) if written else lines
-    return run_plan(plan, ledger, executor, lines, reports), lines
 
 
 def submissions(outputs):
@@ -181,6 +146,51 @@ def test_a_larger_budget_adds_trials_and_repeats_none(ledger, outputs):
     assert set(first) < set(run_ids(ledger, "a"))
 
 
+def test_a_goal_ends_the_sweeps_early_and_none_goes_on_to_the_exact_budget(ledger, outputs):
+    """A trial's value is 0.5 and a hundredth of its slot."""
+    code, lines = launch(ledger, ["a", "b"], n_trials=12, written=True, limits=Limits(goal=0.52))
+    assert code == 0
+    for name in ("a", "b"):
+        now = ledger.progress(name)
+        assert now.standing == "goal reached"
+        assert now.done + now.not_needed == 12
+        assert 3 <= now.done <= 4
+        rows = list(csv.DictReader(outputs.sweep(name).results.read_text().splitlines()))
+        assert Counter(row["state"] for row in rows) == {"complete": now.done, "not needed": now.not_needed}
+    summary = lines.text[-1]
+    assert summary.count(f"goal reached, {now.not_needed} not needed") >= 1
+    report = outputs.analysis.read_text()
+    assert "All 2 sweeps are complete" in report
+    assert "more were not needed: a limit" in report
+    before = {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()}
+    assert launch(ledger, ["a", "b"], n_trials=12, written=True, limits=Limits(goal=0.52))[0] == 0
+    assert {p: p.stat().st_mtime_ns for p in outputs.root.rglob("*") if p.is_file()} == before
+
+    first = run_ids(ledger, "a")
+    assert launch(ledger, ["a"], n_trials=12, written=True)[0] == 0
+    assert len(run_ids(ledger, "a")) == 12
+    assert set(first) < set(run_ids(ledger, "a"))
+    assert "not needed" not in outputs.sweep("a").results.read_text()
+
+
+def test_time_that_is_up_lets_running_trials_end_and_more_time_goes_on(ledger, outputs, monkeypatch):
+    monkeypatch.setenv("STUB_SECONDS", "0.3")
+    code, lines = launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=0.02))
+    assert code == 0
+    now = ledger.progress("a")
+    assert (now.standing, now.running, now.done + now.not_needed) == ("time is up", 0, 40)
+    assert now.not_needed > 20
+    assert {row.state for row in ledger.attempts("a")} == {AttemptState.COMPLETE}
+    assert lines.reports == ["a", (True, True)]
+    assert launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=0.02))[0] == 0
+    assert ledger.progress("a").done == now.done
+    assert launch(ledger, ["a"], n_trials=40, limits=Limits(max_minutes=now.worked_minutes + 0.01))[0] == 0
+    assert now.done < ledger.progress("a").done < 40
+    monkeypatch.setenv("STUB_SECONDS", "0.05")
+    assert launch(ledger, ["a"], n_trials=40)[0] == 0
+    assert len(run_ids(ledger, "a")) == 40
+
+
 def test_a_killed_worker_is_replaced_and_the_budget_is_exact(ledger, outputs, monkeypatch):
     monkeypatch.setenv("STUB_MODE", "die")
     code, _ = launch(ledger, ["a"], n_jobs=1)
@@ -276,7 +286,7 @@ def launcher(project, monkeypatch):
     def start(*batch_ids, n_trials=6):
         with Path("launcher.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(MAIN), "config.yaml", str(n_trials), "2", *batch_ids],
+                [sys.executable, stub.__file__, "config.yaml", str(n_trials), "2", *batch_ids],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

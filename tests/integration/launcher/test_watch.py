@@ -21,6 +21,7 @@ from trainer.contract import command_line
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import SweepChangedError
 from trainer.contract.ledger import Ledger
+from trainer.contract.sweep.limits import Limits
 
 _module = importlib.util.spec_from_file_location("launcher_stub_main", SUPPORT / "launcher_stub_main.py")
 stub = importlib.util.module_from_spec(_module)
@@ -94,6 +95,25 @@ def test_status_words(registered, capsys):
     for _ in range(2):
         registered.fail(registered.claim("a", worker), "broken", final=True)
     assert watch.state(registered.progress("a")) == "failed"
+
+
+def test_status_names_what_is_not_needed(registered, plan, capsys):
+    registered.register(plan.sweeps[0], plan.outputs, limits=Limits(goal=0.8))
+    worker = registered.start_worker("a", "here", os.getpid())
+    claim = registered.claim("a", worker)
+    registered.begin(claim, {"max_depth": 3}, 0, 25)
+    registered.finish(claim, 0.8123, 1.0)
+    registered.settle(claim)
+    registered.stop_worker(worker, "no slots left")
+    plan.outputs.sweep("a").run(25).folder.mkdir(parents=True)
+    assert launcher("status") == 0
+    line = capsys.readouterr().out.splitlines()[2]
+    assert line.split() == ["a", "1/3", "0", "0", "0", "0.8123", "run_025", "goal", "reached,", "2", "not", "needed"]
+    assert launcher("status", "--json") == 0
+    first = json.loads(capsys.readouterr().out)["sweeps"][0]
+    assert (first["state"], first["not_needed"], first["goal"]) == ("goal reached, 2 not needed", 2, 0.8)
+    assert launcher("cancel", "a") == 0
+    assert "nothing to cancel" in capsys.readouterr().out
 
 
 def test_status_is_watched_until_ctrl_c(registered, monkeypatch, capsys):

@@ -53,8 +53,66 @@ def test_three_axes_are_every_combination_in_order(expand):
     assert first.split()[-3:] == ["listmle", "1", "2"]
 
 
+def test_seeds_and_limits_are_of_an_entry_of_cells_or_of_the_command_line(expand):
+    entry = {
+        "grid": {"objective": ["spearman", "rank_rmse"]},
+        "include": [{"objective": "rank_rmse", "goal": 2.5, "repeats": 2}],
+        "max_minutes": 30,
+        "goal": 0.9,
+        "repeats": 3,
+    }
+    plan = expand([entry])
+    assert [(one.limits.max_minutes, one.limits.goal, one.spec.repeats) for one in plan.planned] == [
+        (30, 0.9, 3), (30, 2.5, 2)
+    ]  # fmt: skip
+    header, first, second = plan.table().splitlines()[:3]
+    assert header.endswith("trials  seeds  max minutes  goal")
+    assert (first.split()[-3:], second.split()[-3:]) == (["3", "30.0", "0.9"], ["2", "30.0", "2.5"])
+    assert [(s["max_minutes"], s["goal"], s["repeats"]) for s in plan.as_json()["sweeps"]] == [
+        (30, 0.9, 3), (30, 2.5, 2)
+    ]  # fmt: skip
+    asked = expand([entry], budget=Budget(max_minutes=60, goal=0.95, repeats=1))
+    assert {(one.limits.max_minutes, one.limits.goal, one.spec.repeats) for one in asked.planned} == {(60, 0.95, 1)}
+
+
+def test_limits_change_no_digest_and_seeds_do(expand):
+    plain = expand([{}])
+    assert expand([{"max_minutes": 1, "goal": 0.5}]).digest == plain.digest
+    assert expand([{"repeats": 1}]).digest == plain.digest
+    assert expand([{"repeats": 2}]).digest != plain.digest
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"max_minutes": 0}, r"plans\.mine\[0\]\.max_minutes: Expected `float` > 0"),
+        ({"max_minutes": -5}, r"max_minutes: Expected `float` > 0"),
+        ({"max_minutes": float("nan")}, r"max_minutes: Expected `float` > 0.0, found nan"),
+        ({"max_minutes": float("inf")}, "inf is no number"),
+        ({"max_minutes": "soon"}, "max_minutes: Expected `float . null`, got `str`"),
+        ({"goal": 0}, r"goal: Expected `float` > 0"),
+        ({"goal": 1.5}, r"phase1_spearman_final_rank: goal 1\.5: spearman is at most 1"),
+        ({"repeats": 0}, r"repeats: Expected `int` >= 1"),
+        ({"repeats": 1001}, r"repeats: Expected `int` <= 1000"),
+        ({"repeats": 1.5}, r"repeats: Expected `int"),
+        ({"grid": {"goal": [0.8, 0.9]}}, r"grid\.goal: is no axis"),
+        ({"grid": {"repeats": [1, 2]}}, r"grid\.repeats: is no axis"),
+    ],
+)
+def test_seeds_and_limits_that_cannot_be(expand, entry, said):
+    with pytest.raises(ConfigError, match=said):
+        expand([entry])
+
+
 def test_sweeps_know_nothing_of_the_plans_of_their_file(expand):
     assert expand([{}]).sweeps[0].config.plans == {}
+
+
+def test_a_phase_is_any_search_space_by_its_name(expand):
+    space = "search_spaces.wide={max_depth: {type: int, low: 2, high: 9}}"
+    plan = expand([{"grid": {"phase": ["phase1", "wide"]}}], space)
+    assert plan.batch_ids == ["phase1_spearman_final_rank", "wide_spearman_final_rank"]
+    assert list(plan.sweeps[1].space) == ["max_depth"]
 
 
 def test_without_a_template_the_axes_are_in_the_name(expand):
@@ -192,7 +250,9 @@ SEEDS = list(range(101))
         ({"name": "all"}, "mine[0].name: 'all' is taken"),
         ({"n_trials": 0}, "n_trials: Expected `int` >= 1"),
         ({"n_trials": 100_001}, "100001: 1 to 100000 are possible"),
-        ({"phase": "phase9"}, "phase: 'phase9' is not allowed: did you mean 'phase1'?"),
+        ({"phase": "phase9"}, "phase 'phase9': the config has no search_spaces.phase9: did you mean 'phase1'?"),
+        ({"phase": ""}, "mine[0]: phase '': the config has no search_spaces.: Allowed: baseline, phase1"),
+        ({"grid": {"phase": ["phase1", 2]}}, "mine[0]: phase: Expected `str | null`, got"),
         ({"colour": 1}, "unknown key 'plans.mine[0].colour'"),
     ],
 )

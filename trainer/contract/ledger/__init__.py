@@ -15,6 +15,7 @@ from trainer.contract.ledger.rows import (
     SlotState,
     SweepProgress,
     WorkerRow,
+    in_words,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "Superseded",
     "SweepProgress",
     "WorkerRow",
+    "in_words",
     "lease_seconds",
 ]

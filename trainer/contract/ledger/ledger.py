@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -40,6 +40,7 @@ from trainer.contract.ledger.rows import (
 from trainer.contract.ledger.version import version
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.process import Place
+from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Objective
 
@@ -90,13 +91,16 @@ class Ledger:
         """Make or update the schema. Safe for any number of processes at once."""
         self.connection.work(prepare)
 
-    def register(self, spec: SweepSpec, outputs: OutputsRoot, max_attempts: int = 3) -> None:
+    def register(
+        self, spec: SweepSpec, outputs: OutputsRoot, max_attempts: int = 3, limits: Limits = NO_LIMITS
+    ) -> None:
         """Make the sweep, its slots, its Optuna study and the outputs root's run ids; or go on with what is there.
 
         Args:
             spec: what to run. With more trials than before, slots are added.
             outputs: the root that its run ids are unique in.
             max_attempts: after so many attempts that failed, a slot is failed.
+            limits: from now on, instead of those before.
 
         Raises:
             SweepChangedError: the batch id is known with another configuration, outputs root or a larger budget.
@@ -107,7 +111,8 @@ class Ledger:
         self.prepare()
         roots.claim(self.connection, outputs)
         run_ids.raise_run_ids(self.connection, outputs, spec.config.inference.run_id_base)
-        registration.register(self.connection, spec, outputs, outputs_root.outputs_id(outputs), max_attempts)
+        root_id = outputs_root.outputs_id(outputs)
+        registration.register(self.connection, spec, outputs, root_id, max_attempts=max_attempts, limits=limits)
 
     def forget(self, batch_id: str) -> None:
         """Remove a sweep, its slots, attempts, workers and study. Files stay where they are."""
@@ -129,7 +134,7 @@ class Ledger:
     def claim(
         self, batch_id: str, worker_id: int, lease_s: float = LEASE_S, *, others_first: bool = False
     ) -> Claim | None:
-        """Take an open slot for `lease_s` seconds; None when there is nothing to take now.
+        """Take an open slot for `lease_s` seconds; None when there is nothing to take now, or none is needed any more.
 
         Slots whose owner is dead are taken away from it first, when no others are left. With `others_first`, a slot
         that failed last on this worker only when there is no other one.
@@ -202,6 +207,12 @@ class Ledger:
             Superseded: the slot has a later owner.
         """
         self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
+
+    def fail_slot_of(self, worker: WorkerRow, reason: str) -> None:
+        """End the attempt of a worker that died of its trial, as the trial's fault."""
+        for claim in self._rows("held", Claim, batch_id=worker.batch_id, worker_id=worker.worker_id):
+            with suppress(Superseded):
+                self.fail(claim, reason)
 
     def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.
@@ -277,7 +288,7 @@ class Ledger:
         return self._run("retry", batch_id=batch_id)
 
     def open_slots(self, batch_id: str) -> OpenSlots:
-        """How many slots are open: what a waiting worker asks, so it is cheap."""
+        """How many slots are open, and needed: what a waiting worker asks, so it is cheap."""
         return self._rows("open_slots", OpenSlots, batch_id=batch_id)[0]
 
     def connections(self) -> Connections:

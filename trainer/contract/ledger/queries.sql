@@ -5,7 +5,9 @@
 
 -- name: claim
 -- The lowest open slot of the lowest open rung. Workers that ask at once pass over each other's row instead of waiting.
--- With `others`, none that failed last on this worker: what is wrong may be wrong with its machine.
+-- With `others`, none that failed last on this worker: what is wrong may be wrong with its machine. A slot that three
+-- workers have died with waits for the others: it may be what they die of, and a lone worker would never get past it.
+-- None at all once a limit of the sweep is reached.
 WITH alive AS (
     UPDATE truestrength.workers
     SET seen_at = clock_timestamp(), lease_until = clock_timestamp() + %(lease_s)s * interval '1 second'
@@ -14,13 +16,14 @@ WITH alive AS (
     SELECT slots.batch_id, slots.slot
     FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
+      AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
       AND NOT (%(others)s AND slots.worker_id IS NOT DISTINCT FROM %(worker_id)s)
       AND slots.rung = (
           SELECT lowest.rung FROM truestrength.slots AS lowest
           WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running', 'reported')
           ORDER BY lowest.rung LIMIT 1
       )
-    ORDER BY slots.rung, slots.slot
+    ORDER BY slots.rung, slots.deaths >= 3, slots.slot
     FOR UPDATE OF slots SKIP LOCKED
     LIMIT 1
 ), taken AS (
@@ -179,6 +182,11 @@ WITH counts AS (
     FROM truestrength.attempts
     WHERE %(batch_id)s::text IS NULL OR batch_id = %(batch_id)s
     GROUP BY batch_id
+), limits AS (
+    SELECT counts.batch_id, worked_minutes, reached
+    FROM counts JOIN LATERAL (
+        SELECT worked_minutes, reached FROM truestrength.reached_limits WHERE batch_id = counts.batch_id OFFSET 0
+    ) AS own ON true
 ), best AS (
     SELECT DISTINCT ON (batch_id) batch_id, value AS best_value, run_id AS best_run_id
     FROM truestrength.attempts JOIN counts USING (batch_id) JOIN truestrength.sweeps USING (batch_id)
@@ -186,13 +194,16 @@ WITH counts AS (
     ORDER BY batch_id, CASE direction WHEN 'minimize' THEN value ELSE -value END, run_id
 )
 SELECT sweeps.batch_id, spec ->> 'objective' AS objective, spec ->> 'target' AS target, spec ->> 'phase' AS phase,
-       spec ->> 'method' AS method, n_trials, pending, running, done, failed,
-       mean_seconds, started_at, coalesce(ended, 0) AS ended, last_finished_at, best_value, best_run_id,
+       spec ->> 'method' AS method, n_trials, running, done, failed,
+       CASE WHEN reached IS NULL THEN pending ELSE 0 END AS pending,
+       CASE WHEN reached IS NULL THEN 0 ELSE pending END AS not_needed,
+       max_minutes, goal, worked_minutes, reached, mean_seconds, started_at, coalesce(ended, 0) AS ended, last_finished_at, best_value, best_run_id,
        (SELECT count(*)::int FROM truestrength.workers
         WHERE workers.batch_id = sweeps.batch_id AND stopped_at IS NULL
           AND workers.lease_until > clock_timestamp()) AS live_workers,
        cancelled_at IS NOT NULL AS cancelled
-FROM counts JOIN truestrength.sweeps USING (batch_id) LEFT JOIN tried USING (batch_id) LEFT JOIN best USING (batch_id)
+FROM counts JOIN truestrength.sweeps USING (batch_id) JOIN limits USING (batch_id)
+LEFT JOIN tried USING (batch_id) LEFT JOIN best USING (batch_id)
 ORDER BY sweeps.created_at, sweeps.batch_id;
 
 -- name: slots
@@ -240,7 +251,11 @@ WHERE worker_id = %(worker_id)s AND stopped_at IS NULL;
 UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_id)s AND reason IS NULL;
 
 -- name: open_slots
-SELECT count(*) FILTER (WHERE state = 'pending')::int AS pending,
+-- Those that wait are none once a limit of the sweep is reached.
+SELECT count(*) FILTER (
+           WHERE state = 'pending'
+             AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
+       )::int AS pending,
        count(*) FILTER (WHERE state = 'running')::int AS running,
        count(*) FILTER (WHERE state = 'reported')::int AS reported,
        coalesce((SELECT cancelled_at IS NOT NULL FROM truestrength.sweeps WHERE batch_id = %(batch_id)s), true)
@@ -305,9 +320,12 @@ WHERE root_id = %(root_id)s AND run_id IS NOT NULL;
 SELECT batch_id FROM truestrength.sweeps ORDER BY created_at, batch_id;
 
 -- name: put_sweep
-INSERT INTO truestrength.sweeps (batch_id, root_id, digest, family, identity, spec, direction, max_attempts)
-VALUES (%(batch_id)s, %(root_id)s, %(digest)s, %(family)s, %(identity)s, %(spec)s, %(direction)s, %(max_attempts)s)
-ON CONFLICT (batch_id) DO UPDATE SET spec = excluded.spec, max_attempts = excluded.max_attempts;
+INSERT INTO truestrength.sweeps
+    (batch_id, root_id, digest, family, identity, spec, direction, max_attempts, max_minutes, goal)
+VALUES (%(batch_id)s, %(root_id)s, %(digest)s, %(family)s, %(identity)s, %(spec)s, %(direction)s, %(max_attempts)s,
+        %(max_minutes)s, %(goal)s)
+ON CONFLICT (batch_id) DO UPDATE
+SET spec = excluded.spec, max_attempts = excluded.max_attempts, max_minutes = excluded.max_minutes, goal = excluded.goal;
 
 -- name: put_slots
 INSERT INTO truestrength.slots (batch_id, slot, rung)

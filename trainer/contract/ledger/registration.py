@@ -21,10 +21,11 @@ from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.version import refuse_newer
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep import grid, rungs
+from trainer.contract.sweep.limits import Limits
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method
 
-OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations"}
+OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations", "first", "prior"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
 
 
@@ -54,7 +55,9 @@ class StoredSweep(msgspec.Struct, frozen=True, kw_only=True):
             ) from None
 
 
-def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, max_attempts: int) -> None:
+def register(
+    connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root_id: str, *, max_attempts: int, limits: Limits
+) -> None:
     """Make the sweep or go on with it; `Ledger.register` says the rest."""
 
     def once(open_: Session) -> None:
@@ -68,7 +71,7 @@ def register(connection: Connection, spec: SweepSpec, outputs: OutputsRoot, root
             if old := _stored(open_, spec.batch_id):
                 _refuse_change(old, spec, root_id, outputs)
             execute(open_, query("put_outputs_root"), {"root_id": root_id, "path": str(outputs.root.absolute())})
-            _put(open_, spec, root_id, max_attempts)
+            _put(open_, spec, root_id, max_attempts, limits)
 
     connection.work(once)
 
@@ -113,7 +116,7 @@ def _stored(open_: Session, batch_id: str) -> StoredSweep | None:
     return found[0] if found else None
 
 
-def _put(open_: Session, spec: SweepSpec, root_id: str, max_attempts: int) -> None:
+def _put(open_: Session, spec: SweepSpec, root_id: str, max_attempts: int, limits: Limits) -> None:
     identity = _plain(spec.identity())
     row = {
         "batch_id": spec.batch_id,
@@ -124,6 +127,8 @@ def _put(open_: Session, spec: SweepSpec, root_id: str, max_attempts: int) -> No
         "spec": Json(msgspec.to_builtins(spec)),
         "direction": spec.objective.direction.value,
         "max_attempts": max_attempts,
+        "max_minutes": limits.max_minutes,
+        "goal": limits.goal,
     }
     execute(open_, query("put_sweep"), row)
     slots = {"batch_id": spec.batch_id, "rungs": rungs.rung_of_slots(spec.method, spec.n_trials)}

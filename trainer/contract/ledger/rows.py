@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.sweep.limits import Limit
+from trainer.contract.words import Method, Objective, Target
 
 
 class SlotState(StrEnum):
@@ -67,7 +68,7 @@ class Renewal(msgspec.Struct, frozen=True):
 
 
 class OpenSlots(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots that are neither done nor failed."""
+    """The slots that are neither done nor failed, and needed."""
 
     pending: int
     running: int
@@ -101,8 +102,21 @@ class Connections(msgspec.Struct, frozen=True):
         return self.most - self.taken < SPARE
 
 
-Standing = Literal["complete", "cancelled", "failed", "running", "waiting", "stopped"]
+Standing = Literal["complete", "goal reached", "time is up", "cancelled", "failed", "running", "waiting", "stopped"]
 """`waiting`: nobody has begun; `stopped`: begun, and nobody is at it."""
+COMPLETE: frozenset[Standing] = frozenset({"complete", "goal reached", "time is up"})
+"""Every trial that is needed is done."""
+EARLY: dict[Limit, Standing] = {"goal": "goal reached", "max_minutes": "time is up"}
+
+
+def in_words(standing: str, not_needed: int, missing: int) -> str:
+    """How a sweep stands, the slots that are not needed (any more), and the complete runs whose folders are gone.
+
+    >>> in_words("goal reached", 7, 0)
+    'goal reached, 7 not needed'
+    """
+    further = [f"{not_needed} not needed"] if not_needed else []
+    return ", ".join([standing, *further, *([f"{missing} missing"] if missing else [])])
 
 
 class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,13 +125,21 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     objective: Objective
     target: Target
-    phase: Phase
+    phase: str
     method: Method
     n_trials: int
     pending: int
     running: int
     done: int
     failed: int
+    not_needed: int
+    """Slots that wait for nothing: a limit is reached."""
+    max_minutes: float | None
+    goal: float | None
+    worked_minutes: float | None
+    """In which somebody was at the sweep; None where nothing limits them."""
+    reached: Limit | None
+    """The limit that ends the sweep early."""
     best_value: float | None
     best_run_id: int | None
     """Of the best complete trial; with `halving`, of the last rung."""
@@ -133,7 +155,7 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> int:
-        """Slots that are neither done nor failed."""
+        """Slots that are neither done nor failed, and needed."""
         return self.pending + self.running
 
     @property
@@ -143,16 +165,18 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether every trial of the budget is done."""
-        return self.done == self.n_trials
+        """Whether every trial of the budget is done that is needed."""
+        return self.done + self.not_needed == self.n_trials
 
     @property
     def standing(self) -> Standing:
         """One word for how the sweep stands."""
-        if self.complete:
+        if self.done == self.n_trials:
             return "complete"
         if self.cancelled:
             return "cancelled"
+        if self.complete and self.reached:
+            return EARLY[self.reached]
         if not self.open:
             return "failed"
         if self.live_workers:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import sqrt
+from statistics import fmean, stdev
+
 import msgspec
 
 from trainer.contract.records.odds import TitleOdds
@@ -58,6 +62,24 @@ class Gain(msgspec.Struct, frozen=True):
     high: float
 
 
+class Repeat(msgspec.Struct, frozen=True):
+    """The stack's figures with one seed."""
+
+    seed: int
+    objectives: Scores
+
+
+def mean_of(scores: Sequence[Scores]) -> Scores:
+    """Objective by objective."""
+    return Scores(**{objective.value: fmean(row.of(objective) for row in scores) for objective in Objective})
+
+
+def standard_error_of(scores: Sequence[Scores]) -> Scores:
+    """Of their mean; at least two."""
+    columns = {objective.value: [row.of(objective) for row in scores] for objective in Objective}
+    return Scores(**{name: stdev(values) / sqrt(len(values)) for name, values in columns.items()})
+
+
 class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """A run's figures on some seasons (validation in `metrics.json`, held out in `holdout.json`)."""
 
@@ -88,8 +110,13 @@ class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Store hits and misses by stage."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage."""
+    repeats: tuple[Repeat, ...] = ()
+    """Of a trial with more seeds than one, its own first. Whatever else stands here is the first seed's, whose models
+    and predictions are the run's."""
+    standard_error: Scores | None = None
+    """Of `objectives`; None for one seed."""
 
     @property
     def objectives(self) -> Scores:
-        """The stack's scores: what a sweep optimises."""
-        return self.models[STACK]
+        """What a sweep optimises: the stack's scores, of more seeds than one their mean."""
+        return mean_of([repeat.objectives for repeat in self.repeats]) if self.repeats else self.models[STACK]

@@ -27,6 +27,7 @@ def _values(spec: SweepSpec) -> dict[str, Any]:
         "listmle_target": spec.target,
         "method": spec.method,
         "sampler": spec.sampler,
+        "repeats": spec.repeats,
     }
     searched = spec.searched_keys()
     keys = dict(leaves(identity(spec.config)))

@@ -17,6 +17,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
 
 ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
+NO_NUMBERS = ("0", "nan", "inf", "1e999", "soon", "0x10", "1e-400")
 SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "matplotlib", "psycopg2", "polars", "rich", "numpy")
 
 
@@ -67,12 +68,16 @@ def test_phase1_is_the_plan_of_that_name():
         ("sweep --n-trails 3", "unknown argument '--n-trails': did you mean '--n-trials'? Allowed: --batch-id"),
         ("sweep --n-tri 3", "unknown argument '--n-tri': did you mean '--n-trials'?"),
         ("sweep --objective spearmn", "'spearmn': did you mean 'spearman'? Allowed: spearman, ndcg4, ndcg16"),
-        ("sweep --phase phase2", "did you mean 'phase1'? Allowed: baseline, phase1, rolling, full"),
         ("sweep --method tpe", "'tpe': Allowed: grid, random, optuna, halving"),
         ("sweep --listmle-target rank", "Allowed: final_rank, playoff_outcome"),
         ("sweep --executor slrum", "'slrum': did you mean 'slurm'? Allowed: local, slurm, debug"),
         ("sweep --n-trials 0", "'0': expected a whole number, at least 1"),
         ("sweep --n-jobs two", "'two': expected a whole number, at least 1"),
+        *((f"run p --max-minutes {text}", f"{text!r}: expected a number above 0") for text in NO_NUMBERS),
+        *((f"phase1 --goal {text}", f"{text!r}: expected a number above 0") for text in NO_NUMBERS),
+        ("sweep --repeats 0", "'0': expected a whole number, at least 1"),
+        ("sweep --repeats 1001", "'1001': expected at most 1000"),
+        ("sweep --prior a,,b", "'a,,b': expected names with commas between them"),
         ("phase1 --objective spearman", "unknown argument '--objective'"),
         ("phase1 extra", "unknown argument 'extra'"),
         ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, run, phase1, plan"),
@@ -105,8 +110,11 @@ def test_a_mistyped_command_is_answered_by_what_is_allowed(words, expected, caps
             "phase1 --config c.yaml --set inference.run_id=30",
             "inference.run_id: 30: the runs of a sweep take their ids",
         ),
+        ("run phase1 --config c.yaml --prior a+b", "--prior 'a+b': letters, digits"),
+        ("plan --config c.yaml --prior a --method random", "--prior a: goes with --method optuna and a sampler that"),
+        ('sweep --config c.yaml --set first=[{"max_depth":9}]', "first[0]: max_depth: is never 9: it is a whole"),
         ("sweep --config c.yaml --batch-id a/b", "--batch-id 'a/b': letters, digits"),
-        ("sweep --config c.yaml --phase baseline", "--phase baseline: the config has no search_spaces.baseline"),
+        ("sweep --config c.yaml --phase phse1", "no search_spaces.phse1: did you mean 'phase1'? Allowed: phase1, r"),
         ("sweep --config c.yaml --phase full", "--phase full: the config has no `sweep` lists"),
         ("status", "no database here yet"),
         ("logs a", "no database here yet"),

@@ -67,6 +67,20 @@ def test_time_left_is_the_pace_of_this_launcher_and_not_of_an_earlier_one(sweeps
     assert plan.seconds_left(15) == pytest.approx(150)
 
 
+def test_slots_that_are_not_needed_are_not_waited_for(sweeps, clock, capsys):
+    plan = PlanProgress(sweeps)
+    plan.see(sweep_progress("a", done=4))
+    plan.see(sweep_progress("b"))
+    clock.now += 10
+    ended = sweep_progress("a", done=5, best=0.9, run=31, reached="goal")
+    plan.see(ended)
+    assert (plan.slots_left(), plan.total, plan.seconds_left(12)) == (12, 17, pytest.approx(120))
+    PlainLines().show(plan, ended, 0)
+    assert (
+        "5 of 12 trials  best spearman 0.9000 (run_031)  goal reached, 7 not needed  about" in capsys.readouterr().out
+    )
+
+
 def test_plain_lines_are_one_per_change_and_have_no_colours(sweeps, capsys):
     plan, lines = PlanProgress(sweeps), PlainLines()
     states = [

@@ -55,6 +55,18 @@ def test_a_real_optimum_is_told_from_chance(build):
     assert sum(found) >= 38
 
 
+def test_means_of_seeds_differ_by_so_much_less(build):
+    """What is chance for one seed is a setting for the mean of nine, and it is said what means differ by."""
+    values, noise = [0.900, 0.9008, 0.9016, 0.9024], noise_of(build, [0.9, 0.901, 0.899, 0.9, 0.901])
+    assert [matters(values, noise, Objective.SPEARMAN, repeats) for repeats in (1, 9)] == [False, True]
+    sweep = measured(build, values, [0.9, 0.901, 0.899, 0.9, 0.901])
+    repeated = msgspec.structs.replace(sweep, spec=msgspec.structs.replace(sweep.spec, repeats=9))
+    best = best_of_target([repeated], Target.FINAL_RANK)
+    assert "by less than chance" in noise_said(sweep, best)
+    assert "by 0.0008 (means of 9 by 0.0003), around" in noise_said(repeated, best)
+    assert "**The settings matter**" in noise_said(repeated, best)
+
+
 def test_chance_is_hardly_ever_taken_for_a_setting(build):
     found = [matters(*_asked(build, *figures(0.0, seed=seed))) for seed in range(400)]
     assert 8 <= sum(found) <= 32  # the level of the test is one in twenty

@@ -11,7 +11,7 @@ import pytest
 
 from launcher.report.analysis import about_data, halved
 from launcher.report.sweep_files import best_configs, result_columns, results_csv, summary, sweep_config, trial_config
-from launcher.report.trials import best_of_target, best_trial, comparable, compare, rankers
+from launcher.report.trials import Slot, best_of_target, best_trial, comparable, compare, rankers
 from trainer.contract.words import Method, Objective, Phase, Target
 
 
@@ -60,6 +60,20 @@ def test_failed_attempts_are_rows_and_dead_ones_are_not(build):
     rows = read(msgspec.structs.replace(sweep, trials=(*sweep.trials, failed, dead)))
     assert [row["state"] for row in rows] == ["complete", "failed"]
     assert (rows[1]["run_id"], rows[1]["value"], rows[1]["elo_spearman"]) == ("26", "", "")
+
+
+def test_slots_that_are_not_needed_are_rows_without_figures(build):
+    sweep = build.sweep(build.spec(n_trials=4), [0.8, 0.9])
+    ended = msgspec.structs.replace(sweep, reached="max_minutes", not_needed=(Slot(2, 0), Slot(3, 0)))
+    rows = read(ended)
+    assert [(row["slot"], row["state"], row["reason"]) for row in rows[2:]] == [
+        ("2", "not needed", "time is up"), ("3", "not needed", "time is up")
+    ]  # fmt: skip
+    assert {value for row in rows[2:] for value in row.values()} == {"", "0", "2", "3", "not needed", "time is up"}
+    assert pl.read_csv(io.StringIO(results_csv(ended)))["run_id"].null_count() == 2
+    found = summary(ended)
+    assert (found["complete"], found["not_needed"], found["n_trials"]) == (2, 2, 4)
+    assert found["reached"] == "max_minutes"
 
 
 def test_csv_is_read_back_by_polars_in_full_precision(build):

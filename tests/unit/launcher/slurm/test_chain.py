@@ -236,6 +236,22 @@ def test_what_is_there_or_done_is_not_submitted_again(site, rows):
     assert queue.shown()[0] == ("r.work", 2, [])
 
 
+def test_slots_that_are_not_needed_are_not_submitted_and_hold_nobody_up(site, rows):
+    rows.set("a", done=2, reached="max_minutes")
+    queue = Queue()
+    found = submit(site, queue, rows)
+    assert [sweep.finisher for sweep in found.placed] == [None, "12", "14"]
+    assert queue.shown()[0] == ("b.work", 2, [])
+    assert chain.end_sweep(site, queue, rows, SweepEnd("a", 3, 0)) == 0
+    for name in ("b", "r"):
+        rows.set(name, done=1, reached="goal")
+    assert chain.continue_plan(site, queue, rows, PlanEnd(again=True)) is None
+    rows.set("b", done=1, running=1, reached="goal")
+    assert chain.continue_plan(site, Queue(), rows, PlanEnd(again=True)) == 0, "a trial that nobody is at any more"
+    rows.set("b", done=1, failed=1, reached="goal")
+    assert chain.end_sweep(site, queue, rows, SweepEnd("b", 3, 0)) == 1
+
+
 def test_a_lost_finisher_a_short_array_and_a_lost_last_job_are_replaced(site, rows):
     queue = Queue()
     submit(site, queue, rows)
