@@ -1,12 +1,12 @@
-"""How the report's charts look: each takes plain data and returns a Vega-Lite chart."""
+"""How the report's charts look: each takes plain data and returns a Vega-Lite description.
+
+Plain dictionaries: Altair's objects would take twice as long to build as the charts take to be drawn.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import altair as alt
-from altair.typing import ChartType
 
 from launcher.report.figures.contents import (
     Drawing,
@@ -31,30 +31,34 @@ from launcher.report.figures.style import (
     LINE,
     SHAPES,
     VERMILION,
+    Node,
     Rows,
     axis_label,
-    data,
+    beside,
+    dots,
+    layer,
     told_apart,
     two_lines,
-    values_axis,
+    values,
+    x,
+    y,
 )
 from launcher.report.trials import parameter_names
 from trainer.contract.words import Objective
 
 BEST = "best so far"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
-def draw(drawing: Drawing) -> ChartType:
-    """The chart that shows `drawing`."""
-    chart = _chart(drawing)
-    return chart.configure(**CONFIG)
+def draw(drawing: Drawing) -> Node:
+    """The description of the chart that shows `drawing`."""
+    return {"$schema": SCHEMA, "config": CONFIG, **_chart(drawing)}
 
 
-def _chart(drawing: Drawing) -> ChartType:
+def _chart(drawing: Drawing) -> Node:
     match drawing:
         case TrialPlot():
-            panels = (_trial_panel(panel, drawing.objective) for panel in drawing.panels)
-            return alt.hconcat(*panels).resolve_scale(color="independent", shape="independent")
+            return beside([_trial_panel(panel, drawing.objective) for panel in drawing.panels])
         case ParameterPlot():
             return _parameters(drawing)
         case RankerPlot():
@@ -67,90 +71,89 @@ def _chart(drawing: Drawing) -> ChartType:
             return _importances(drawing)
 
 
-def _trial_panel(panel: TrialPanel, objective: Objective) -> ChartType:
+def _trial_panel(panel: TrialPanel, objective: Objective) -> Node:
     groups = panel.groups or ("trial",) * len(panel.slots)
     looks = {name: (CYCLE[i % 8], SHAPES[i % 8]) for i, name in enumerate(sorted(set(groups)))}
     looks[BEST] = (VERMILION, LINE)
     baseline = f"best baseline ({panel.baseline})"
     if panel.baseline_value is not None:
         looks[baseline] = (GREY, LINE)
-    color, shape = told_apart(looks, alt.Legend(orient="bottom", columns=2 if panel.groups else 3))
-    x = alt.X("slot:Q", title="trial (slot)", scale=alt.Scale(zero=False, nice=False, padding=10))
-    x = x.axis(tickMinStep=1, format="d", grid=False)
-    y = values_axis(two_lines(f"{axis_label(objective)}, validation"))
+    color, shape = told_apart(looks, {"orient": "bottom", "columns": 2 if panel.groups else 3})
+    axis = {"tickMinStep": 1, "format": "d", "grid": False}
+    slot = x("slot", "quantitative", "trial (slot)", axis=axis, scale={"zero": False, "nice": False, "padding": 10})
+    value = values(two_lines(f"{axis_label(objective)}, validation"))
     best = _points(panel.slots, panel.best_so_far, (BEST,) * len(panel.slots))
     layers = [
-        alt.Chart(data(best)).mark_line(interpolate="step-after", strokeWidth=1.5).encode(x, y, color),
-        alt.Chart(data(_points(panel.slots, panel.values, groups))).mark_point(filled=True, size=45, opacity=1)
-        .encode(x, y, color, shape),
-    ]  # fmt: skip
+        layer(best, {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5}, slot, value, color),
+        layer(_points(panel.slots, panel.values, groups), dots(45), slot, value, color, shape),
+    ]
     if panel.baseline_value is not None:
         line: Rows = [{"value": panel.baseline_value, "series": baseline}]
-        layers.append(alt.Chart(data(line)).mark_rule(strokeDash=DASHES, strokeWidth=1.3).encode(y, color))
+        layers.append(layer(line, {"type": "rule", "strokeDash": DASHES, "strokeWidth": 1.3}, value, color))
     title = panel.title + (f", best: {panel.best_run}" if panel.best_run else "")
-    return alt.layer(*layers, title=title, width=330, height=200)
+    return {"title": title, "width": 330, "height": 200, "layer": layers}
 
 
-def _points(slots: Sequence[int], values: Sequence[float | None], series: Sequence[str]) -> Rows:
+def _points(slots: Sequence[int], found: Sequence[float | None], series: Sequence[str]) -> Rows:
     return [
         {"slot": slot, "value": _number(value), "series": name}
-        for slot, value, name in zip(slots, values, series, strict=True)
+        for slot, value, name in zip(slots, found, series, strict=True)
     ]
 
 
-def _parameters(plot: ParameterPlot) -> ChartType:
+def _parameters(plot: ParameterPlot) -> Node:
     names = list(dict.fromkeys(name for row in plot.rows for name in row.parameters))
     lines = []
     for row in plot.rows:
         there = [name for name in names if row.parameters.get(name)]
         panels = [_parameter_panel(row, name, plot.objective if name == there[0] else None) for name in there]
-        lines.append(alt.hconcat(*panels, title=f"{row.title} (large diamond: best run)", spacing=14))
-    return alt.vconcat(*lines)
+        lines.append({"title": f"{row.title} (large diamond: best run)", "spacing": 14, "hconcat": panels})
+    return {"vconcat": lines}
 
 
-def _parameter_panel(row: ParameterRow, name: str, objective: Objective | None) -> ChartType:
+def _parameter_panel(row: ParameterRow, name: str, objective: Objective | None) -> Node:
     """Value by one parameter; the first of a row (which has the `objective`) names the values."""
     settings = row.parameters[name]
     rows: Rows = [{"setting": s, "value": _number(v)} for s, v in zip(settings, row.values, strict=True)]
     if all(isinstance(setting, float) for setting in settings):
-        x = alt.X("setting:Q", title=name, scale=alt.Scale(zero=False, nice=False, padding=10))
-        x = x.axis(_few_ticks([float(setting) for setting in settings]))
+        scale = {"zero": False, "nice": False, "padding": 10}
+        axis = _few_ticks([float(setting) for setting in settings])
+        place = x("setting", "quantitative", name, scale=scale, axis=axis)
     else:
-        x = alt.X("setting:N", title=name, axis=alt.Axis(labelAngle=-35))
-    y = values_axis(two_lines(axis_label(objective)) if objective else None)
-    layers = [alt.Chart(data(rows)).mark_point(filled=True, size=25, color=BLUE, opacity=1).encode(x, y)]
+        place = x("setting", "nominal", name, axis={"labelAngle": -35})
+    value = values(two_lines(axis_label(objective)) if objective else None)
+    layers = [layer(rows, dots(25, color=BLUE), place, value)]
     if row.best is not None:
-        best = alt.Chart(data([rows[row.best]]))
-        layers.append(
-            best.mark_point(shape="diamond", filled=True, size=130, color=VERMILION, stroke="white", opacity=1).encode(
-                x, y
-            )
-        )
-    return alt.layer(*layers, width=115, height=110)
+        star = dots(130, shape="diamond", color=VERMILION, stroke="white")
+        layers.append(layer([rows[row.best]], star, place, value))
+    return {"width": 115, "height": 110, "layer": layers}
 
 
-def _few_ticks(numbers: list[float]) -> alt.Axis:
+def _few_ticks(numbers: list[float]) -> Node:
     """Of a small panel: whole numbers have no ticks between them."""
     if not all(number.is_integer() for number in numbers):
-        return alt.Axis(tickCount=3, format="~g", grid=False)
+        return {"tickCount": 3, "format": "~g", "grid": False}
     low, high = min(numbers), max(numbers)
-    return alt.Axis(values=sorted({low, (low + high) // 2, high}), format="d", grid=False)
+    return {"values": sorted({low, (low + high) // 2, high}), "format": "d", "grid": False}
 
 
-def _importances(plot: ImportanceMap) -> ChartType:
+def _importances(plot: ImportanceMap) -> Node:
     names = parameter_names(name for shares in plot.shares.values() for name in shares)
     rows: Rows = [
         {"sweep": sweep, "parameter": name, "share": share}
         for sweep, shares in plot.shares.items()
         for name, share in shares.items()
     ]
-    x = alt.X("parameter:N", sort=names, title=None, axis=alt.Axis(labelAngle=-20))
-    y = alt.Y("sweep:N", sort=list(plot.shares), title=None)
-    shade = alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1])).title("share of importance")
-    base = alt.Chart(data(rows)).encode(x, y)
-    dark = alt.condition("datum.share > 0.55", alt.value("white"), alt.value(BLACK))
-    text = base.mark_text(fontSize=11).encode(text=alt.Text("share:Q", format=".2f"), color=dark)
-    return alt.layer(base.mark_rect().encode(shade), text, width=alt.Step(70), height=alt.Step(24))
+    place = x("parameter", "nominal", None, sort=names, axis={"labelAngle": -20})
+    sweeps = y("sweep", "nominal", None, sort=list(plot.shares))
+    share: Node = {"field": "share", "type": "quantitative"}
+    shade = {**share, "title": "share of importance", "scale": {"scheme": "blues", "domain": [0, 1]}}
+    dark = {"condition": {"test": "datum.share > 0.55", "value": "white"}, "value": BLACK}
+    layers = [
+        layer(rows, "rect", place, sweeps, {"color": shade}),
+        layer(rows, "text", place, sweeps, {"text": {**share, "format": ".2f"}, "color": dark}),
+    ]
+    return {"width": {"step": 70}, "height": {"step": 24}, "layer": layers}
 
 
 def _number(value: float | None) -> float | None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import msgspec
+import vl_convert
 
 from launcher.report.figures.contents import Picture
 from launcher.report.figures.drawing import draw
 from trainer.contract.files import write_text
 
+VEGA_LITE = "6.1"
+"""The version of the language that the descriptions are written in."""
 _ID = re.compile(r'(\bid="|url\(#)([A-Za-z]+_?)(\d+)')
 
 
@@ -35,11 +37,10 @@ def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
 
 def svg(picture: Picture) -> str:
     """The chart as SVG, with its name for screen readers and the digest of what it shows."""
-    out = StringIO()
-    draw(picture.drawing).save(out, format="svg")
+    drawn = vl_convert.vegalite_to_svg(draw(picture.drawing), vl_version=VEGA_LITE)
     name = Path(picture.path).stem
     head = f'<svg role="img" aria-label={quoteattr(name)} data-shows={quoteattr(picture.digest)} '
-    return with_own_ids(out.getvalue(), name).replace("<svg ", head, 1)
+    return with_own_ids(drawn, name).replace("<svg ", head, 1)
 
 
 def with_own_ids(text: str, name: str) -> str:

@@ -6,9 +6,6 @@ import math
 from statistics import median
 from typing import NamedTuple
 
-import altair as alt
-from altair.typing import ChartType
-
 from launcher.report.figures.contents import RankerPlot, ThirdsPanel, ThirdsPlot
 from launcher.report.figures.style import (
     BLACK,
@@ -18,11 +15,16 @@ from launcher.report.figures.style import (
     LINE,
     ORANGE,
     SHAPES,
+    Node,
     Rows,
     axis_label,
-    data,
+    dots,
+    grid,
+    layer,
     told_apart,
-    values_axis,
+    values,
+    x,
+    y,
 )
 from launcher.report.trials import is_model
 from trainer.contract.records.metrics import STACK
@@ -42,55 +44,52 @@ class Clip(NamedTuple):
     left: bool
 
 
-def rankers_chart(plot: RankerPlot) -> ChartType:
+def rankers_chart(plot: RankerPlot) -> Node:
     """A panel an objective, a row a ranker."""
     panels = [_ranker_panel(plot, objective) for objective in Objective]
-    title = f"{plot.title}: models and baselines"
-    return alt.concat(*panels, columns=3, title=title).resolve_scale(color="shared", shape="shared")
+    return grid(panels, 3, title=f"{plot.title}: models and baselines")
 
 
-def _ranker_panel(plot: RankerPlot, objective: Objective) -> ChartType:
+def _ranker_panel(plot: RankerPlot, objective: Objective) -> Node:
     names = list(plot.validation)
-    values = {name: plot.validation[name].of(objective) for name in names}
+    found = {name: plot.validation[name].of(objective) for name in names}
     read = plot.held_out or {}
     held_out = {name: read[name].of(objective) for name in names if name in read}
-    clip = outlier(values, held_out)
-    rows: Rows = [{"ranker": n, "value": v, "series": MODEL if is_model(n) else BASELINE} for n, v in values.items()]
+    clip = outlier(found, held_out)
+    rows: Rows = [{"ranker": n, "value": v, "series": MODEL if is_model(n) else BASELINE} for n, v in found.items()]
     rows += [{"ranker": n, "value": v, "series": HELD_OUT} for n, v in held_out.items()]
     looks = {name: look for name, look in LOOKS.items() if name != HELD_OUT or plot.held_out}
-    color, shape = told_apart(looks, alt.Legend(orient="bottom", columns=4))
-    scale = alt.Scale(zero=False, nice=False, padding=8) if clip is None else alt.Scale(domain=clip.domain, nice=False)
-    x = alt.X("value:Q", title=axis_label(objective), scale=scale, axis=alt.Axis(tickCount=5, format="~g"))
-    y = alt.Y("ranker:N", sort=names, title=None, scale=alt.Scale(domain=names), axis=alt.Axis(grid=True))
-    shown = data([row for row in rows if clip is None or row["ranker"] != clip.ranker])
-    layers = [alt.Chart(shown).mark_point(filled=True, size=55, opacity=1).encode(x, y, color, shape)]
-    if STACK in values:
-        line: Rows = [{"value": values[STACK], "series": LEVEL}]
-        layers.append(alt.Chart(data(line)).mark_rule(strokeDash=[2, 2]).encode(x, color))
+    color, shape = told_apart(looks, {"orient": "bottom", "columns": 4})
+    extent: Node = {"zero": False, "padding": 8} if clip is None else {"domain": list(clip.domain)}
+    axis = {"tickCount": 5, "format": "~g"}
+    value = x("value", "quantitative", axis_label(objective), scale={"nice": False, **extent}, axis=axis)
+    ranker = y("ranker", "nominal", None, sort=names, scale={"domain": names}, axis={"grid": True})
+    shown = [row for row in rows if clip is None or row["ranker"] != clip.ranker]
+    layers = [layer(shown, dots(55), value, ranker, color, shape)]
+    if STACK in found:
+        line: Rows = [{"value": found[STACK], "series": LEVEL}]
+        layers.append(layer(line, {"type": "rule", "strokeDash": [2, 2]}, value, color))
     if clip:
-        layers.append(_written_down(clip, x, y))
-    return alt.layer(*layers, width=210, height=16 * len(names) + 10)
+        place: Rows = [{"ranker": clip.ranker, "value": clip.domain[0 if clip.left else 1], "text": clip.text}]
+        mark = {"type": "text", "align": "left" if clip.left else "right", "dx": 2 if clip.left else -2}
+        layers.append(layer(place, mark, value, ranker, {"text": {"field": "text", "type": "nominal"}}))
+    return {"width": 210, "height": 16 * len(names) + 10, "layer": layers}
 
 
-def _written_down(clip: Clip, x: alt.X, y: alt.Y) -> ChartType:
-    place: Rows = [{"ranker": clip.ranker, "value": clip.domain[0 if clip.left else 1], "text": clip.text}]
-    return alt.Chart(data(place)).mark_text(align="left" if clip.left else "right", dx=2).encode(x, y, text="text:N")
-
-
-def outlier(values: dict[str, float], held_out: dict[str, float]) -> Clip | None:
+def outlier(found: dict[str, float], held_out: dict[str, float]) -> Clip | None:
     """The baseline to write down at the edge, if there is one; a model never is.
 
     Args:
-        values: On the validation seasons, by ranker.
+        found: On the validation seasons, by ranker.
         held_out: On the held-out season, of those that have it.
     """
-    baselines = [name for name in values if not is_model(name)]
-    if not baselines or len(values) < 3:
+    baselines = [name for name in found if not is_model(name)]
+    if not baselines or len(found) < 3:
         return None
-    middle = median(values.values())
-    far = max(baselines, key=lambda name: abs(values[name] - middle))
-    own = [table[far] for table in (values, held_out) if far in table]
-    others = [value for table in (values, held_out) for name, value in table.items() if name != far]
+    middle = median(found.values())
+    far = max(baselines, key=lambda name: abs(found[name] - middle))
+    own = [table[far] for table in (found, held_out) if far in table]
+    others = [value for table in (found, held_out) for name, value in table.items() if name != far]
     low, high = min(others), max(others)
     margin = 0.25 * (high - low)
     left, right = max(own) < low - 3 * margin, min(own) > high + 3 * margin
@@ -100,7 +99,7 @@ def outlier(values: dict[str, float], held_out: dict[str, float]) -> Clip | None
     return Clip(far, (low - margin, high + margin), f"< {said}" if left else f"{said} >", left)
 
 
-def thirds_chart(plot: ThirdsPlot) -> ChartType:
+def thirds_chart(plot: ThirdsPlot) -> Node:
     """A row an objective, a column a run."""
     names = list(dict.fromkeys(name for panel in plot.panels for table in panel.thirds.values() for name in table))
     baselines = [name for name in names if not is_model(name)]
@@ -112,30 +111,26 @@ def thirds_chart(plot: ThirdsPlot) -> ChartType:
         for objective in (Objective.SPEARMAN, Objective.RANK_RMSE)
         for panel in plot.panels
     ]
-    return alt.concat(*panels, columns=len(plot.panels)).resolve_scale(color="shared", shape="shared")
+    return grid(panels, len(plot.panels))
 
 
-def _thirds_panel(panel: ThirdsPanel, objective: Objective, looks: dict[str, tuple[str, str]]) -> ChartType:
-    color, shape = told_apart(looks, alt.Legend(orient="right"))
-    x = alt.X(
-        "third:N", title="third of the season", sort=list(panel.thirds), scale=alt.Scale(domain=list(panel.thirds))
-    )
-    x = x.axis(labelAngle=0)
-    y = values_axis(axis_label(objective))
+def _thirds_panel(panel: ThirdsPanel, objective: Objective, looks: dict[str, tuple[str, str]]) -> Node:
+    color, shape = told_apart(looks, {"orient": "right"})
+    thirds = list(panel.thirds)
+    place = x("third", "nominal", "third of the season", sort=thirds, scale={"domain": thirds}, axis={"labelAngle": 0})
+    value = values(axis_label(objective))
     rows: Rows = [
         {"third": third, "value": table[name].of(objective), "series": name}
         for third, table in panel.thirds.items()
         for name in looks
         if name in table
     ]
-    stack = alt.Chart(data([row for row in rows if row["series"] == STACK]))
-    others = alt.Chart(data([row for row in rows if row["series"] != STACK]))
-    return alt.layer(
-        others.mark_line(strokeDash=DASHES, strokeWidth=1.2).encode(x, y, color),
-        others.mark_point(filled=True, size=35, opacity=1).encode(x, y, color, shape),
-        stack.mark_line(strokeWidth=2.5).encode(x, y, color),
-        stack.mark_point(filled=True, size=60, opacity=1).encode(x, y, color, shape),
-        title=panel.title,
-        width=300,
-        height=190,
-    )
+    stack = [row for row in rows if row["series"] == STACK]
+    others = [row for row in rows if row["series"] != STACK]
+    layers = [
+        layer(others, {"type": "line", "strokeDash": DASHES, "strokeWidth": 1.2}, place, value, color),
+        layer(others, dots(35), place, value, color, shape),
+        layer(stack, {"type": "line", "strokeWidth": 2.5}, place, value, color),
+        layer(stack, dots(60), place, value, color, shape),
+    ]
+    return {"title": panel.title, "width": 300, "height": 190, "layer": layers}

@@ -1,4 +1,4 @@
-"""What all of the report's charts share: colours, shapes, and Vega-Lite's configuration.
+"""What all of the report's charts share: colours, shapes, Vega-Lite's configuration, and parts of its descriptions.
 
 The colours are Okabe and Ito's, which readers with any colour vision can tell apart; shapes and dashes say the same.
 """
@@ -6,8 +6,6 @@ The colours are Okabe and Ito's, which readers with any colour vision can tell a
 from __future__ import annotations
 
 from typing import Any
-
-import altair as alt
 
 from trainer.contract.words import Direction, Objective
 
@@ -39,10 +37,12 @@ CONFIG: dict[str, Any] = {
         "titleLimit": 0,
     },
     "title": {"anchor": "start", "fontSize": 12, "fontWeight": "normal", "limit": 0},
-    "legend": {"title": None, "labelLimit": 0, "symbolSize": 60, "symbolStrokeWidth": 2},
+    "legend": {"labelLimit": 0, "symbolSize": 60, "symbolStrokeWidth": 2},
     "concat": {"spacing": 28},
 }
 
+Node = dict[str, Any]
+"""A part of a Vega-Lite description: https://vega.github.io/vega-lite/docs/."""
 Rows = list[dict[str, float | str | None]]
 
 
@@ -62,18 +62,52 @@ def two_lines(label: str) -> list[str]:
     return [first, f"({rest}"] if bracket else [first]
 
 
-def data(rows: Rows) -> alt.InlineData:
-    """Rows as a chart's own data."""
-    return alt.InlineData(values=rows)
+def layer(rows: Rows, mark: str | Node, *encodings: Node) -> Node:
+    """One mark for each row, at the places that the encodings say."""
+    return {"data": {"values": rows}, "mark": mark, "encoding": {k: v for e in encodings for k, v in e.items()}}
 
 
-def told_apart(looks: dict[str, tuple[str, str]], legend: alt.Legend) -> tuple[alt.Color, alt.Shape]:
-    """The colour and the shape of what the field `series` names, in one legend."""
-    colors = alt.Scale(domain=list(looks), range=[color for color, _ in looks.values()])
-    shapes = alt.Scale(domain=list(looks), range=[shape for _, shape in looks.values()])
-    return alt.Color("series:N", scale=colors, legend=legend), alt.Shape("series:N", scale=shapes, legend=legend)
+def dots(size: int, **more: Any) -> Node:
+    """Filled points."""
+    return {"type": "point", "filled": True, "size": size, "opacity": 1, **more}
 
 
-def values_axis(title: str | list[str] | None) -> alt.Y:
+def x(field: str, kind: str, title: str | list[str] | None, **more: Any) -> Node:
+    """The horizontal axis; `kind` is Vega-Lite's: quantitative or nominal."""
+    return {"x": {"field": field, "type": kind, "title": title, **more}}
+
+
+def y(field: str, kind: str, title: str | list[str] | None, **more: Any) -> Node:
+    """The vertical axis."""
+    return {"y": {"field": field, "type": kind, "title": title, **more}}
+
+
+def values(title: str | list[str] | None) -> Node:
     """The vertical axis of values that are read against each other, not against 0."""
-    return alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(tickCount=5))
+    return y("value", "quantitative", title, scale={"zero": False, "padding": 12}, axis={"tickCount": 5})
+
+
+def told_apart(looks: dict[str, tuple[str, str]], legend: Node) -> tuple[Node, Node]:
+    """The colour and the shape of what the field `series` names, in one legend.
+
+    Args:
+        looks: Colour and shape by name, in the legend's order.
+        legend: Where it stands.
+    """
+    colors, shapes = zip(*looks.values(), strict=True)
+    field = {"field": "series", "type": "nominal", "title": None, "legend": legend}
+    return (
+        {"color": {**field, "scale": {"domain": list(looks), "range": list(colors)}}},
+        {"shape": {**field, "scale": {"domain": list(looks), "range": list(shapes)}}},
+    )
+
+
+def beside(panels: list[Node], **more: Any) -> Node:
+    """Charts next to each other, each with colours and a legend of its own."""
+    return {"hconcat": panels, "resolve": {"scale": {"color": "independent", "shape": "independent"}}, **more}
+
+
+def grid(panels: list[Node], columns: int, **more: Any) -> Node:
+    """Charts in rows, with one legend for all."""
+    shared = {"scale": {"color": "shared", "shape": "shared"}}
+    return {"concat": panels, "columns": columns, "resolve": shared, **more}

@@ -17,7 +17,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Method, Objective, Phase, Target
 
 ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
-SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "altair", "psycopg2", "polars", "rich", "numpy")
+SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "vl_convert", "psycopg2", "polars", "rich", "numpy")
 
 
 @pytest.fixture

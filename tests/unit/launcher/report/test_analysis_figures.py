@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import altair as alt
+import jsonschema
 import msgspec
 import pytest
 
@@ -14,7 +16,6 @@ from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
 from launcher.report.figures.style import axis_label
 from launcher.report.trials import Sweep
-from tests.support.charts import described
 from trainer.contract.words import Objective, Phase, Target
 
 
@@ -33,6 +34,17 @@ def test_there_is_a_plot_for_everything(phase1):
         "trials_phase1_rolling_spearman_playoff_outcome",
         "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances",
     }  # fmt: skip
+
+
+def test_every_description_is_valid_vega_lite(phase1):
+    """The renderer itself passes over what it does not know."""
+    for drawing in dict(figure_data(phase1)).values():
+        alt.Chart.from_dict(draw(drawing))
+
+
+def test_an_unknown_word_would_be_found():
+    with pytest.raises(jsonschema.ValidationError):
+        alt.Chart.from_dict({"mark": "point", "encoding": {"x": {"field": "a", "typo": 1}}})
 
 
 def test_there_is_none_without_trials(build):
@@ -61,12 +73,12 @@ def test_a_rolling_plot_is_told_apart_by_windows(build):
 
 def layers(chart):
     """The rows of each layer of a drawn panel, by the kind of its mark."""
-    return [(layer["mark"]["type"], layer["data"]) for layer in chart["layer"]]
+    return [(layer["mark"]["type"], layer["data"]["values"]) for layer in chart["layer"]]
 
 
 def test_the_drawn_points_are_the_trials(build):
     plot = dict(figure_data(make_pair(build)))["trials_rank_rmse"]
-    [panel] = described(draw(plot))["hconcat"]
+    [panel] = draw(plot)["hconcat"]
     [(line, best), (point, trials), (rule, baseline)] = layers(panel)
     assert (line, point, rule) == ("line", "point", "rule")
     assert [row["value"] for row in trials] == list(plot.panels[0].values)
@@ -78,7 +90,7 @@ def test_the_drawn_points_are_the_trials(build):
 def test_the_drawn_rankers_are_the_runs(build):
     held_out = build.metrics(0.75)
     plot = RankerPlot("run_025, final_rank", build.metrics(0.9).models, held_out.models)
-    panels = described(draw(plot))["concat"]
+    panels = draw(plot)["concat"]
     assert [panel["layer"][0]["encoding"]["x"]["title"] for panel in panels] == list(map(axis_label, Objective))
     for objective, panel in zip(Objective, panels, strict=True):
         shown = {row["ranker"]: row["value"] for row in layers(panel)[0][1] if row["series"] == "held-out season"}
@@ -88,11 +100,11 @@ def test_the_drawn_rankers_are_the_runs(build):
 def test_a_far_off_baseline_is_written_down_and_a_far_off_model_is_drawn(build):
     metrics = build.metrics(0.9)
     everyone = metrics.models | metrics.baselines
-    panel = described(draw(RankerPlot("run_025", everyone, None)))["concat"][0]
+    panel = draw(RankerPlot("run_025", everyone, None))["concat"][0]
     assert [row["text"] for kind, rows in layers(panel) if kind == "text" for row in rows] == ["< 0.550"]
     assert panel["layer"][0]["encoding"]["x"]["scale"]["domain"][0] > 0.55
     assert "last_season_rank" not in [row["ranker"] for row in layers(panel)[0][1]]
-    bad = described(draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None)))["concat"][0]
+    bad = draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None))["concat"][0]
     assert "text" not in dict(layers(bad))
     assert "domain" not in bad["layer"][0]["encoding"]["x"]["scale"]
 
@@ -101,7 +113,7 @@ def test_a_far_off_baseline_is_written_down_and_a_far_off_model_is_drawn(build):
 def test_few_rankers_are_drawn_as_they_are(build, names):
     metrics = build.metrics(0.9)
     chosen = {name: (metrics.models | metrics.baselines)[name] for name in names}
-    panel = described(draw(RankerPlot("run_025", chosen, None)))["concat"][0]
+    panel = draw(RankerPlot("run_025", chosen, None))["concat"][0]
     assert [row["ranker"] for row in layers(panel)[0][1]] == names
     assert "text" not in dict(layers(panel))
 
@@ -162,7 +174,7 @@ def test_values_that_are_missing_leave_a_gap(build, values):
     gaps = msgspec.structs.replace(
         panel, slots=tuple(range(len(values))), values=values, best_so_far=values, baseline_value=None
     )
-    [panel] = described(draw(TrialPlot(Objective.RANK_RMSE, (gaps,))))["hconcat"]
+    [panel] = draw(TrialPlot(Objective.RANK_RMSE, (gaps,)))["hconcat"]
     assert layers(panel)[1][1][0]["value"] is None
 
 
@@ -172,7 +184,7 @@ def test_categories_and_numbers_are_both_axes(build):
     assert "subsample" not in row.parameters
     assert all(isinstance(value, float) for value in row.parameters["max_depth"])
     windows = {"rolling_windows": ("[10]", "[10, 30]"), **row.parameters}
-    chart = draw(ParameterPlot(spec.objective, (msgspec.structs.replace(row, parameters=windows),))).to_dict()
+    chart = draw(ParameterPlot(spec.objective, (msgspec.structs.replace(row, parameters=windows),)))
     axes = [panel["layer"][0]["encoding"]["x"] for panel in chart["vconcat"][0]["hconcat"]]
     assert [axis["title"] for axis in axes] == list(windows)
     assert [axis["type"] for axis in axes][:2] == ["nominal", "quantitative"]

@@ -8,7 +8,6 @@ from launcher.report.figures.reliability import reliability_chart
 from launcher.report.sections.ceiling import ceiling_section, share_closed
 from launcher.report.sections.odds import odds_section
 from launcher.report.trials import best_of_target, comparisons, rankers
-from tests.support.charts import described
 from trainer.contract.words import Objective, Target
 
 
@@ -82,22 +81,22 @@ class TestReliabilityPlot:
         odds = build.odds()
         plot = dict(figure_data(changed(build.phase1(1), holdout=build.metrics(0.7))))["title_odds"]
         assert [panel.validation for panel in plot.panels] == [odds.reliability] * 2
-        layers = described(reliability_chart(plot))["hconcat"][0]["layer"]
+        layers = reliability_chart(plot)["hconcat"][0]["layer"]
         assert layers[0]["encoding"]["color"]["scale"]["domain"] == [
             "perfectly reliable",
             "validation (2 champions)",
             "held-out season",
         ]
-        points = [row for row in layers[2]["data"] if row["series"] == "validation (2 champions)"]
+        points = [row for row in layers[2]["data"]["values"] if row["series"] == "validation (2 champions)"]
         assert [row["predicted"] for row in points] == [one.predicted for one in odds.reliability]
         assert [row["observed"] for row in points] == [one.observed for one in odds.reliability]
-        assert [row["teams"] for row in layers[3]["data"]] == [48, 17, 3]
+        assert [row["teams"] for row in layers[3]["data"]["values"]] == [48, 17, 3]
         assert layers[0]["encoding"]["x"]["axis"]["values"][-1] == 0.5
 
     def test_all_in_one_bin_and_no_held_out_season(self, build):
         panel = ReliabilityPanel("x", build.odds().reliability[:1], (), 1)
-        [chart] = described(reliability_chart(ReliabilityPlot((panel,))))["hconcat"]
-        assert {row["series"] for row in chart["layer"][2]["data"]} == {"validation (1 champion)"}
+        [chart] = reliability_chart(ReliabilityPlot((panel,)))["hconcat"]
+        assert {row["series"] for row in chart["layer"][2]["data"]["values"]} == {"validation (1 champion)"}
 
     def test_there_is_none_without_odds(self, build):
         assert "title_odds" not in dict(figure_data(changed(build.phase1(1), title_odds=None)))
