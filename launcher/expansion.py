@@ -25,9 +25,10 @@ from trainer.contract.league.list_checks import check_lists
 from trainer.contract.league.manifest import Manifest, read_manifest
 from trainer.contract.league.season_checks import usable_split
 from trainer.contract.sweep.axes import TARGET_KEY
+from trainer.contract.sweep.first_points import with_first
 from trainer.contract.sweep.limits import Limits, wrong_goal
 from trainer.contract.sweep.rungs import fidelity
-from trainer.contract.sweep.spec import SweepSpec, wrong_batch_id
+from trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 N_TRIALS = 12
@@ -50,12 +51,14 @@ class Budget:
     sampler: Sampler | None = None
     explain: bool = False
     share_observations: bool = False
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose trials count as prior observations."""
 
 
 class _Made(NamedTuple):
     """What a sweep is made of, complete; the names are those of `Words`."""
 
-    phase: Phase
+    phase: str
     objective: Objective
     listmle_target: Target
     method: Method
@@ -74,7 +77,8 @@ class _Sweep(NamedTuple):
     made: _Made
     keys: dict[str, Any]
     """Dotted keys of the configuration."""
-    after: tuple[str, ...] | None
+    after: tuple[str, ...] | None = None
+    entry: Entry = Entry()
 
 
 def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, str] | None = None) -> Plan:
@@ -102,8 +106,9 @@ def expand_plan(config: Config, name: str, budget: Budget, origin: Mapping[str, 
 def expand_sweep(config: Config, budget: Budget, words: Words, batch_id: str | None = None) -> Plan:
     """A plan of one sweep. Raises like `expand_plan`."""
     made = _made(words, budget, Words(), config)
+    search_space(config, made.phase, f"--phase {made.phase}")
     named = batch_id if batch_id is not None else _named(TEMPLATE, made, {}, "the sweep")
-    return _plan(config, budget, [_Sweep(named, made, {}, None)])
+    return _plan(config, budget, [_Sweep(named, made, {})])
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,13 @@ class _Expansion:
         axes = "".join(f"_{{{axis}}}" for axis in entry.grid or {} if f"{{{axis}}}" not in TEMPLATE)
         template = entry.batch_id if entry.batch_id is not None else TEMPLATE + axes
         fixed = {key: value for key, value in entry.set.items() if key not in self.overridden}
+        said = msgspec.structs.replace(entry, first=None) if "first" in self.overridden else entry
         for cell in found:
             own = {name: value for name, value in cell.items() if name in Words.__struct_fields__}
             made = _made(yaml_files.convert(own, Words, {}, where), self.budget, entry, self.config)
+            search_space(self.config, made.phase, f"{where}: phase {made.phase!r}")
             keys = fixed | {name: value for name, value in cell.items() if name not in own}
-            yield _Sweep(_named(template, made, keys, where), made, keys, after)
+            yield _Sweep(_named(template, made, keys, where), made, keys, after, said)
 
     def _check_names(self, entry: Entry, found: list[Cell], where: str) -> None:
         """Refuse names that nothing has, and those that the command line sets as well."""
@@ -196,7 +203,7 @@ def _after(
 def _made(own: Words, budget: Budget, entry: Words, config: Config) -> _Made:
     """What a sweep is made of: its own words before the command line's, and those before its entry's."""
     return _Made(
-        phase=own.phase or entry.phase or Phase.PHASE1,
+        phase=next(phase for phase in (own.phase, entry.phase, Phase.PHASE1) if phase is not None),
         objective=own.objective or entry.objective or Objective.SPEARMAN,
         listmle_target=own.listmle_target or entry.listmle_target or config.training.listmle_target,
         method=own.method or budget.method or entry.method or Method.OPTUNA,
@@ -232,8 +239,7 @@ def _named(template: str, made: _Made, keys: Mapping[str, Any], where: str) -> s
 
 def _plan(config: Config, budget: Budget, sweeps: list[_Sweep]) -> Plan:
     manifest = None if awaits_demo_league(config) else read_manifest(Path(config.paths.data))
-    plain = msgspec.structs.replace(config, plans={})
-    planned = tuple(_planned(plain, budget, sweep, manifest) for sweep in sweeps)
+    planned = tuple(_planned(config, budget, sweep, manifest) for sweep in sweeps)
     _refuse_now([one.spec for one in planned], manifest)
     return Plan(planned=planned, config=config)
 
@@ -248,11 +254,16 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         method=made.method,
         sampler=made.sampler,
         n_trials=made.n_trials,
-        config=_replaced(config, {**sweep.keys, TARGET_KEY: made.listmle_target}, sweep.batch_id),
+        config=_replaced(
+            msgspec.structs.replace(config, plans={}, first=()),
+            {**sweep.keys, TARGET_KEY: made.listmle_target},
+            sweep.batch_id,
+        ),
         data_fingerprint=manifest.fingerprint if manifest else "",
         explain=budget.explain,
         repeats=made.repeats,
         share_observations=budget.share_observations,
+        prior=budget.prior or sweep.entry.prior,
     )
     searched = spec.searched_keys()
     for key in sweep.keys:
@@ -261,7 +272,8 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
                 f"{sweep.batch_id}: {key}: the phase {spec.phase} searches it ({searched[key]}), so this value would "
                 f"never count: leave it out, or change search_spaces.{spec.phase}"
             )
-    return PlannedSweep(spec, made.n_jobs, sweep.after, _limits(made, sweep.batch_id))
+    first = config.first if sweep.entry.first is None else sweep.entry.first
+    return PlannedSweep(with_first(spec, first), made.n_jobs, sweep.after, _limits(made, sweep.batch_id))
 
 
 def _limits(made: _Made, batch_id: str) -> Limits:

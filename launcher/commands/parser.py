@@ -55,9 +55,9 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="for programs")
     plan.set_defaults(handler=imported_when_called("launcher.commands.run", "print_plan"))
 
+    _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
-    _add_config(report)
-    report.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: paths.outputs)")
+    _add_outputs(report)
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
@@ -68,8 +68,24 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_narrow(commands: Commands) -> None:
+    narrow = commands.add_parser(
+        "narrow",
+        help="write a configuration whose plan searches around the best trials of a sweep",
+        description=(
+            "Writes a configuration whose plan searches around the best quartile of a sweep that has ended. A range "
+            "becomes that of the best trials, a choice keeps their values, and a parameter that mattered little is "
+            "fixed at the best trial's value. The file says why beside each parameter, and how to run it."
+        ),
+    )
+    narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
+    narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
+    _add_outputs(narrow)
+    narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
+
+
 def _add_cell(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--phase", type=one_of(Phase), default=Phase.PHASE1, metavar=_names(Phase), help="search space")
+    to.add_argument("--phase", default=Phase.PHASE1, metavar="PHASE", help="a search space of the config (phase1)")
     to.add_argument("--objective", type=one_of(Objective), default=Objective.SPEARMAN, metavar=_names(Objective))
     to.add_argument(
         "--listmle-target", type=one_of(Target), metavar=_names(Target), help="default: training.listmle_target"
@@ -94,11 +110,20 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         default=False,
         help="trials of sweeps with the same target count as prior observations",
     )
+    to.add_argument(
+        "--prior",
+        type=listed,
+        default=(),
+        metavar="BATCH[,BATCH]",
+        help="so do trials of earlier sweeps, or of a FOLDER/",
+    )
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
     to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
-    to.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
+    to.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
+    )
 
 
 def _add_running(to: argparse.ArgumentParser) -> None:
@@ -231,6 +256,14 @@ def one_of(kind: type[E]) -> Callable[[str], E]:
             raise argparse.ArgumentTypeError(f"{text!r}: {suggest(text, list(kind))}") from None
 
     return convert
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
 
 
 def workers(text: str) -> int:

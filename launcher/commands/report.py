@@ -13,8 +13,8 @@ from launcher.report.analysis import write_analysis
 from launcher.report.reading import registered
 from launcher.report.sweep_files import write_sweep_results
 from trainer.contract.command_line import say
-from trainer.contract.config.settings import load_config
 from trainer.contract.errors import DatabaseError, SweepChangedError, UserError, suggest
+from trainer.contract.ledger import Ledger, roots
 from trainer.contract.paths.outputs import OutputsRoot
 
 
@@ -22,23 +22,22 @@ def report(args: argparse.Namespace) -> None:
     """`launcher report`.
 
     Raises:
-        UserError: when the outputs root has no sweeps, or not the one that was asked for.
+        UserError: when the outputs root has no sweeps, or not the one that was asked for, or which one is not clear.
     """
-    outputs = OutputsRoot(args.outputs or Path(load_config(args.config, args.set).paths.outputs))
+    chosen = OutputsRoot(args.outputs) if args.outputs else None
     try:
-        _report(outputs, args.batch_id)
+        _report(chosen, args.batch_id)
     except DatabaseError as error:
-        raise DatabaseError(f"{error}{_tables(outputs)}") from None
+        raise DatabaseError(f"{error}{_tables(chosen) if chosen else ''}") from None
 
 
-def _report(outputs: OutputsRoot, only: str | None) -> None:
-    with ledger_of(outputs) as ledger:
+def _report(chosen: OutputsRoot | None, only: str | None) -> None:
+    with ledger_of(chosen) as ledger:
         ledger.prepare()
+        outputs = chosen or _known_root(ledger)
         known = registered(ledger, outputs)
         if not known:
-            raise DatabaseError(
-                f"{outputs.root}: the ledger has no sweeps of this outputs root (--set paths.outputs=FOLDER)."
-            )
+            raise DatabaseError(f"{outputs.root}: the ledger has no sweeps of this outputs root (--outputs DIR).")
         if only is not None and only not in known:
             raise UserError(f"--batch-id {only}: no such sweep in {outputs.root}: {suggest(only, known)}")
         for batch_id in [only] if only else known:
@@ -51,6 +50,21 @@ def _report(outputs: OutputsRoot, only: str | None) -> None:
                 continue
             say(str(outputs.sweep(batch_id).folder))
         say(str(write_analysis(ledger, known, outputs, say)))
+
+
+def _known_root(ledger: Ledger) -> OutputsRoot:
+    """The outputs root that a database is of: that of the last plan, or the only one.
+
+    Raises:
+        DatabaseError: none of its sweeps' outputs roots is on this machine.
+        UserError: several are.
+    """
+    here = [Path(known.path) for known in ledger.outputs_roots() if roots.is_root(Path(known.path), known.root_id)]
+    if not here:
+        raise DatabaseError("the ledger knows no outputs root that is here: name its folder with --outputs DIR.")
+    if len(here) > 1:
+        raise UserError(f"this database has sweeps of several outputs roots: --outputs {'|'.join(map(str, here))}")
+    return OutputsRoot(here[0])
 
 
 def _tables(outputs: OutputsRoot) -> str:

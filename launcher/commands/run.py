@@ -17,6 +17,7 @@ import msgspec
 from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
 from launcher.plan import Plan, awaits_demo_league
+from launcher.set_values import searched_no_more
 from launcher.trainer_commands import demo_league, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
@@ -81,7 +82,7 @@ def _load(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
             f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
             "leave it null, or use `python -m trainer run`"
         )
-    return config, origin
+    return searched_no_more(config, origin), origin
 
 
 def _budget(args: argparse.Namespace) -> Budget:
@@ -95,6 +96,7 @@ def _budget(args: argparse.Namespace) -> Budget:
         goal=args.goal,
         explain=args.run_explain,
         share_observations=args.share_observations,
+        prior=args.prior,
     )
 
 

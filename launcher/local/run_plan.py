@@ -21,6 +21,7 @@ from launcher.local.executors import Executor
 from launcher.local.progress import Display, PlanProgress
 from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
 from launcher.plan import Plan, PlannedSweep
+from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
@@ -112,9 +113,11 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
 
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
-        for one in plan.planned:
-            register(ledger, one.spec, plan.outputs, one.limits)
-            seen.see(ledger.progress(one.spec.batch_id))
+        for one, spec in zip(plan.planned, with_prior(ledger, plan.sweeps), strict=True):
+            register(ledger, spec, plan.outputs, one.limits)
+            for sentence in prior_said(spec):
+                display.say(sentence)
+            seen.see(ledger.progress(spec.batch_id))
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
         for i, one in enumerate(plan.planned):

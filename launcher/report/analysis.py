@@ -18,6 +18,7 @@ from launcher.report.sections.headline import headline
 from launcher.report.sections.objectives import objective_section, target_section
 from launcher.report.sections.odds import odds_section
 from launcher.report.sections.parameters import importance_section, rolling_section
+from launcher.report.sections.prior import prior_section
 from launcher.report.sections.slices import slice_section, stack_section
 from launcher.report.sections.terms import TERMS
 from launcher.report.trials import Sweep, comparable
@@ -122,6 +123,7 @@ def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, ou
                 target_section(sweeps),
                 rolling_section(sweeps, figures),
                 importance_section(sweeps, figures),
+                prior_section(sweeps),
                 slice_section(sweeps, figures),
                 stack_section(sweeps),
                 odds_section(sweeps, figures),

@@ -15,7 +15,8 @@ import yaml
 
 from launcher.report.folders import run_folders
 from launcher.report.trials import Importances, KeptRun, Slot, Sweep, Trial, comparable
-from trainer.contract.config.search_space import config_key
+from trainer.contract.config.conditions import gathered, spread
+from trainer.contract.config.search_space import config_key, singles
 from trainer.contract.config.yaml_files import leaves
 from trainer.contract.digests import digest, file_digest
 from trainer.contract.errors import SweepChangedError
@@ -160,7 +161,8 @@ def _read_parameters(path: Path, spec: SweepSpec) -> dict[str, Any]:
         said = dict(leaves(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return {}
-    return {name: said[config_key(name)] for name in spec.space if config_key(name) in said}
+    names = (name for name in singles(spec.space) if config_key(name) in said)
+    return spread(spec.space, gathered(spec.space, {name: said[config_key(name)] for name in names}))
 
 
 def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:

@@ -58,9 +58,10 @@ def importances(study: Study, numbers: Collection[int]) -> Importances:
 
 
 def _varied(trials: Sequence[FrozenTrial]) -> list[str]:
-    """The parameters that had more than one value."""
+    """The parameters that had more than one value, and are there, or not, in more than one trial: else Optuna warns."""
     names = {name for trial in trials for name in trial.params}
-    return sorted(name for name in names if len({trial.params.get(name) for trial in trials}) > 1)
+    values = {name: [trial.params[name] for trial in trials if name in trial.params] for name in names}
+    return sorted(n for n, own in values.items() if len(set(own)) > 1 and len(trials) - len(own) != 1)
 
 
 def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | None:

@@ -17,6 +17,7 @@ import msgspec
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
 from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from trainer.contract.config.search_space import singles
 from trainer.contract.files import write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import EARLY, AttemptState
@@ -41,7 +42,7 @@ def result_columns(sweep: Sweep) -> list[str]:
     return [
         *LEADING,
         *([STANDARD_ERROR] if sweep.spec.repeats > 1 else []),
-        *parameter_names(sweep.spec.space),
+        *parameter_names(singles(sweep.spec.space)),
         *(_column(ranker, o) for ranker, o in _figures(sweep)),
         "seconds",
         "reason",
@@ -58,14 +59,14 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
         figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
-        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         state += _error(sweep, trial.standard_error(sweep.spec.objective))
         yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
         figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
-        settings = [_plain(run.parameters.get(name)) for name in parameter_names(sweep.spec.space)]
+        settings = [_plain(run.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
         error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
         state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]

@@ -22,6 +22,7 @@ from launcher.containers.checks import checked
 from launcher.containers.settings import Container, container, parse_container
 from launcher.database import PROJECT, database_for_jobs
 from launcher.plan import Plan
+from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.slurm import arrays, environment, programs
 from launcher.slurm.arrays import Slurm, Submission
@@ -76,13 +77,15 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
         passed = tuple(entry for entry in profile.container.env if "=" not in entry)
         with exclusively(plan, ledger):
             check(site)
-            for one in plan.planned:
-                register(ledger, one.spec, plan.outputs, one.limits)
+            specs = with_prior(ledger, plan.sweeps)
+            for one, spec in zip(plan.planned, specs, strict=True):
+                register(ledger, spec, plan.outputs, one.limits)
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)
         few = too_few_connections(ledger, site.n_jobs if site.sequential else sum(one.n_jobs for one in site.sweeps))
-    return "\n\n".join([plan.table(), *([few] if few else []), _summary(site, found)])
+    said = [sentence for spec in specs for sentence in prior_said(spec)]
+    return "\n\n".join([plan.table(), *said, *([few] if few else []), _summary(site, found)])
 
 
 def submit_plan(site: Site, ledger: Ledger) -> Placement:

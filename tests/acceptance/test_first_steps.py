@@ -3,6 +3,7 @@
 No database but the embedded one, which the plan starts and stops.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -104,6 +105,22 @@ def test_plots_that_cannot_be_drawn_are_said_once_and_cost_nothing_else(project)
     assert done.stdout.count("could not be drawn") == 1
     assert "could not be drawn" in (figures.parent / "SWEEP_PHASE1_ANALYSIS.md").read_text()
     assert (figures.parent / "phase1_spearman_final_rank" / "sweep_results.csv").read_text().count("complete") == 2
+
+
+def test_the_second_plan_runs_to_its_exact_budget_and_too_little_of_it_is_not_narrowed(project):
+    words = ("--config", str(REPOSITORY / "config" / "phase2.yaml"), "--n-trials", "2", "--n-jobs", "2", "--no-noise")
+    small = ("paths.data=league", "paths.outputs=second", "training.max_lists_oof=20", "training.max_final_batches=20")
+    sets = [word for one in (*small, "training.n_folds=2") for word in ("--set", one)]
+    done = run(project, "launcher", "run", "phase2", *words, *sets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sweep = "phase2_spearman_final_rank"
+    assert re.search(rf"^{sweep} +2/2 +0 .* complete$", done.stdout, re.MULTILINE)
+    found = json.loads((project / "second/sweeps" / sweep / "sweep_config.json").read_text())
+    assert (found["phase"], found["n_trials"]) == ("phase2", 2)
+    more = run(project, "launcher", "narrow", "--from", sweep)
+    assert more.returncode == 2
+    assert f"{sweep}: has 2 complete trials, and a quartile needs at least 8" in more.stderr
+    assert "Traceback" not in more.stderr
 
 
 @pytest.mark.parametrize(

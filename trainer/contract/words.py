@@ -45,7 +45,7 @@ class Target(StrEnum):
 
 
 class Phase(StrEnum):
-    """Which search space of the config a sweep draws from."""
+    """The phases that the program itself speaks of; others are named by the configuration, below `search_spaces`."""
 
     BASELINE = "baseline"
     PHASE1 = "phase1"

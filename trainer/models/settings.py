@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.contract.config.search_space import Choice, Dimension, Fixed, FloatRange, IntRange, SearchSpace, config_key
+from trainer.contract.config.search_space import (
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    SearchSpace,
+    config_key,
+    singles,
+)
 from trainer.contract.config.settings import Config
 
 
@@ -98,7 +107,7 @@ def deepest(space: SearchSpace) -> Depths:
     >>> deepest({"model_a_epochs": IntRange(low=14, high=26), "n_estimators_xgb": IntRange(low=200, high=300)})
     Depths(epochs=26, rounds=300, trees=0)
     """
-    keys = {config_key(name): dimension for name, dimension in space.items()}
+    keys = {config_key(name): dimension for name, dimension in singles(space).items()}
     return Depths(
         epochs=_deepest(keys, "model_a", "epochs"),
         rounds=_deepest(keys, "model_b", "n_estimators"),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trainer.contract.config.conditions import spread
 from trainer.contract.config.search_space import (
     Choice,
     Dimension,
@@ -13,6 +14,8 @@ from trainer.contract.config.search_space import (
     FloatRange,
     IntRange,
     Parameters,
+    Point,
+    Rows,
     SearchSpace,
     decode_choice,
     float_steps,
@@ -20,20 +23,25 @@ from trainer.contract.config.search_space import (
 
 
 def from_unit(space: SearchSpace, point: Sequence[float]) -> Parameters:
-    """The parameters at a point of the unit cube, one coordinate per parameter that is not fixed.
+    """The parameters at a point of the unit cube, one coordinate per key of the space that is not fixed.
 
     >>> from_unit({"depth": IntRange(low=3, high=5), "share": Fixed(value=0.8)}, [0.99])
     {'depth': 5, 'share': 0.8}
     """
+    return spread(space, point_at(space, point))
+
+
+def point_at(space: SearchSpace, point: Sequence[float]) -> Point:
+    """A value for every key of the space: one that is not there has a coordinate, so that no other depends on it."""
     coordinates = iter(point)
     return {
-        name: dimension.value if isinstance(dimension, Fixed) else _at(dimension, next(coordinates))
-        for name, dimension in space.items()
+        label: dimension.value if isinstance(dimension, Fixed) else _at(dimension, next(coordinates))
+        for label, dimension in space.items()
     }
 
 
 def n_free(space: SearchSpace) -> int:
-    """How many parameters vary."""
+    """How many keys of a space vary; rows are one."""
     return sum(not isinstance(dimension, Fixed) for dimension in space.values())
 
 
@@ -43,7 +51,7 @@ def coarsest_first(space: SearchSpace, point: Sequence[float]) -> list[float]:
     In base 2 the first four points hit each of four choices once; in base 17 they may all hit the same.
     """
     free = [dimension for dimension in space.values() if not isinstance(dimension, Fixed)]
-    order = sorted(range(len(free)), key=lambda i: (not isinstance(free[i], Choice), _n_values(free[i]), i))
+    order = sorted(range(len(free)), key=lambda i: (not isinstance(free[i], Choice | Rows), _n_values(free[i]), i))
     dealt = [0.0] * len(free)
     for position, coordinate in zip(order, point, strict=True):
         dealt[position] = coordinate
@@ -51,25 +59,25 @@ def coarsest_first(space: SearchSpace, point: Sequence[float]) -> list[float]:
 
 
 def decode(space: SearchSpace, encoded: Mapping[str, Any]) -> Parameters:
-    """The parameters that `encode` encoded, the fixed ones included."""
-    decoded: Parameters = {}
-    for name, dimension in space.items():
+    """The parameters that a sampler means, the fixed ones included, and without those that are not there."""
+    point: Point = {}
+    for label, dimension in space.items():
         match dimension:
             case Fixed(value=value):
-                decoded[name] = value
-            case Choice():
-                decoded[name] = decode_choice(dimension, encoded[name])
+                point[label] = value
+            case Choice() | Rows():
+                point[label] = decode_choice(dimension, encoded[label])
             case FloatRange(low=low, high=high, step=float(step)):
                 # Optuna counts steps in binary; the nearest decimal is the one that other trials have.
-                decoded[name] = min(float_steps(low, high, step), key=lambda value: abs(value - encoded[name]))
+                point[label] = min(float_steps(low, high, step), key=lambda value: abs(value - encoded[label]))
             case _:
-                decoded[name] = encoded[name]
-    return decoded
+                point[label] = encoded[label]
+    return spread(space, point)
 
 
 def _n_values(dimension: Dimension) -> float:
     match dimension:
-        case Choice(values=values):
+        case Choice(values=values) | Rows(values=values):
             return len(values)
         case IntRange(low=low, high=high, step=step):
             return (high - low) // step + 1
@@ -81,7 +89,7 @@ def _n_values(dimension: Dimension) -> float:
 
 def _at(dimension: Dimension, share: float) -> Any:
     match dimension:
-        case Choice(values=values):
+        case Choice(values=values) | Rows(values=values):
             return values[min(int(share * len(values)), len(values) - 1)]
         case IntRange(low=low, high=high, step=step):
             count = (high - low) // step + 1

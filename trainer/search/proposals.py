@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract.config.search_space import Parameters
+from trainer.contract.config.conditions import spread
+from trainer.contract.config.search_space import Parameters, Point
 from trainer.contract.digests import digest
 from trainer.contract.ledger import Claim, Ledger, Observation
 from trainer.contract.sweep import rungs
+from trainer.contract.sweep.first_points import completed
 from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Method, Sampler
@@ -22,13 +24,16 @@ from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep with TPE or Gaussian processes come from the start design."""
+"""So many slots of an `optuna` sweep with TPE or Gaussian processes, less the trials that it knows from earlier sweeps,
+come from the start design."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
 
 def propose(ledger: Ledger, spec: SweepSpec, claim: Claim) -> Parameters:
     """The parameters of a slot that has none yet."""
+    if claim.slot < len(spec.first):
+        return first_point(spec, claim.slot)
     match spec.method:
         case Method.RANDOM:
             return random_point(spec, claim.slot)
@@ -47,18 +52,31 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
         return random_point(spec, slot)
     if spec.sampler is Sampler.QMC:
         return quasi_random_point(spec, slot)
-    if slot < START_SLOTS:
+    prior = prior_observations(spec)
+    if slot + len(prior) < START_SLOTS:
         return start_point(spec, slot)
-    siblings: Sequence[Observation] = ()
     if spec.share_observations:
-        siblings = ledger.sibling_observations(spec.batch_id, spec.objective)
-    return searched(spec, slot, ledger.observations(spec.batch_id), siblings)
+        prior += ledger.sibling_observations(spec.batch_id, spec.objective)
+    return searched(spec, slot, ledger.observations(spec.batch_id), prior)
+
+
+def prior_observations(spec: SweepSpec) -> list[Observation]:
+    """What the sweep knows from earlier ones; each spares it a trial of the start design."""
+    return [
+        Observation(batch_id=earlier.name, slot=i, parameters=trial.parameters, value=trial.value, rung=0)
+        for earlier in spec.known
+        for i, trial in enumerate(earlier.trials)
+    ]
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:
     """The slot's point of the quasi-random design of (seed, target, phase, search space)."""
-    point = halton_point(slot, dimensions.n_free(spec.space), _seed(spec, "start"))
-    return dimensions.from_unit(spec.space, dimensions.coarsest_first(spec.space, point.tolist()))
+    return spread(spec.space, _start_point(spec, slot))
+
+
+def first_point(spec: SweepSpec, slot: int) -> Parameters:
+    """The slot's point of those that the user wants tried first; what they leave open is that of the start design."""
+    return completed(spec.space, spec.first[slot], _start_point(spec, slot))
 
 
 def random_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -96,21 +114,19 @@ def promoted(spec: SweepSpec, slot: int, below: Sequence[Observation]) -> Parame
     return ranked[position].parameters if position < len(ranked) else start_point(spec, slot)
 
 
-def searched(
-    spec: SweepSpec, slot: int, own: Sequence[Observation], siblings: Sequence[Observation] = ()
-) -> Parameters:
+def searched(spec: SweepSpec, slot: int, own: Sequence[Observation], others: Sequence[Observation] = ()) -> Parameters:
     """The slot's point by the sweep's sampler, TPE or Gaussian processes.
 
     Args:
         spec: the sweep.
         slot: seeds the draw.
         own: the sweep's trials, those that run included.
-        siblings: finished trials of other sweeps, valued by this sweep's objective. A point that the sweep has tried
+        others: finished trials of other sweeps, valued by this sweep's objective. A point that the sweep has tried
             itself is not counted twice.
     """
     known = [o.parameters for o in own]
     prior: list[Observation] = []
-    for observation in siblings:
+    for observation in others:
         if observation.parameters not in known:
             known.append(observation.parameters)
             prior.append(observation)
@@ -118,6 +134,11 @@ def searched(
         return start_point(spec, slot)
     seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
     return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
+
+
+def _start_point(spec: SweepSpec, slot: int) -> Point:
+    point = halton_point(slot, dimensions.n_free(spec.space), _seed(spec, "start"))
+    return dimensions.point_at(spec.space, dimensions.coarsest_first(spec.space, point.tolist()))
 
 
 def _seed(spec: SweepSpec, purpose: str) -> int:

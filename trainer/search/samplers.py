@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.optuna_parameters import distributions, encoded_trial
 from trainer.contract.words import Direction, Sampler
 from trainer.search import dimensions
 
@@ -31,7 +31,8 @@ def sampled_point(
     prior: Sequence[Observation],
 ) -> Parameters:
     """Where a sampler that learns would look next, with trials that run counted, so that workers keep apart."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # It warns of every parameter that is not there in all trials, and is searched by itself (GP: drawn) for that.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=direction.value, sampler=sampler)
     study.add_trials([_trial(space, o, {PRIOR: o.batch_id}) for o in prior] + [_trial(space, o, {}) for o in own])
     trial = study.ask(fixed_distributions=distributions(space))
@@ -65,10 +66,11 @@ def learning_sampler(sampler: Sampler, seed: int) -> BaseSampler:
 
 
 def _trial(space: SearchSpace, observation: Observation, marks: dict[str, str]) -> FrozenTrial:
+    encoded, known = encoded_trial(space, observation.parameters)
     return create_trial(
         state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
         value=observation.value,
-        params=encode(space, observation.parameters),
-        distributions=distributions(space),
+        params=encoded,
+        distributions=known,
         user_attrs=marks,
     )

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.contract import disks
-from trainer.contract.config.search_space import Parameters
+from trainer.contract.config.search_space import Parameters, singles
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
-from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.optuna_parameters import encoded_trial
 from trainer.contract.ledger.study import restore
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
@@ -243,8 +243,7 @@ class _Worker:
         parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = self.ledger.new_run_id(outputs, self.spec.config.inference.run_id_base)
-        encoded = encode(self.spec.space, parameters)
-        started.trial = self.record.start(encoded, distributions(self.spec.space), run_id)
+        started.trial = self.record.start(*encoded_trial(singles(self.spec.space), parameters), run_id)
         self.ledger.begin(claim, parameters, started.trial, run_id)
         started.job = TrialJob(
             spec=self.spec,

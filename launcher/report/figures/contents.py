@@ -18,7 +18,7 @@ from launcher.report.trials import (
     parameter_names,
     rankers,
 )
-from trainer.contract.config.search_space import Fixed
+from trainer.contract.config.search_space import Fixed, singles
 from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
@@ -54,7 +54,8 @@ class ParameterRow(msgspec.Struct, frozen=True):
 
     title: str
     values: tuple[float | None, ...]
-    parameters: dict[str, tuple[float | str, ...]]
+    parameters: dict[str, tuple[float | str | None, ...]]
+    """None for a trial that has not the parameter."""
     best: int | None
 
 
@@ -125,7 +126,7 @@ class Picture(msgspec.Struct, frozen=True):
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     """Name and content of every plot there is data for."""
     begun = [sweep for sweep in sweeps if sweep.ranked]
-    fixed = [sweep for sweep in begun if sweep.spec.phase is not Phase.ROLLING]
+    fixed = [sweep for sweep in begun if sweep.spec.phase != Phase.ROLLING]
     for objective in Objective:
         if own := [sweep for sweep in fixed if sweep.spec.objective is objective]:
             yield f"trials_{objective}", TrialPlot(objective, tuple(_trial_panel(sweep) for sweep in own))
@@ -133,7 +134,7 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
             if any(row.parameters for row in rows):
                 yield f"parameters_{objective}", ParameterPlot(objective, rows)
     for sweep in begun:
-        if sweep.spec.phase is Phase.ROLLING:
+        if sweep.spec.phase == Phase.ROLLING:
             yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep),))
     yield from _best_run_figures(begun)
     shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances and not by_chance(s, begun)}
@@ -160,7 +161,7 @@ def _trial_panel(sweep: Sweep) -> TrialPanel:
     values = [trial.score(objective) for trial in sweep.ranked]
     best = best_trial(sweep.ranked, objective)
     against = compare(rankers(best.metrics), objective) if best and best.metrics else None
-    rolling = sweep.spec.phase is Phase.ROLLING
+    rolling = sweep.spec.phase == Phase.ROLLING
     return TrialPanel(
         title=sweep.spec.batch_id,
         slots=tuple(trial.slot for trial in sweep.ranked),
@@ -180,7 +181,7 @@ def _windows(trial: Trial) -> str:
 def _parameter_row(sweep: Sweep) -> ParameterRow:
     objective = sweep.spec.objective
     best = best_trial(sweep.ranked, objective)
-    space = sweep.spec.space
+    space = singles(sweep.spec.space)
     varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
         title=sweep.spec.batch_id,
@@ -190,8 +191,10 @@ def _parameter_row(sweep: Sweep) -> ParameterRow:
     )
 
 
-def _shown(value: object) -> float | str:
+def _shown(value: object) -> float | str | None:
     """Numbers on a numeric axis, everything else as a category."""
+    if value is None:
+        return None
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else setting(value)
 
 

@@ -111,14 +111,24 @@ def _parameters(plot: ParameterPlot) -> Figure:
 
 
 def _parameter_panel(axes: Axes, row: ParameterRow, name: str) -> None:
-    values, settings = _numbers(row.values), list(row.parameters.get(name, ()))
-    if not settings:
+    found = list(zip(row.parameters.get(name, ()), _numbers(row.values), strict=False))
+    there = [(setting, value) for setting, value in found if setting is not None]
+    if not there:
         axes.set_axis_off()
         return
+    settings, values = zip(*there, strict=True)
     axes.plot(settings, values, linestyle="none", marker="o", markersize=4, color=BLUE)
-    if row.best is not None:
-        best = ([settings[row.best]], [values[row.best]])
-        axes.plot(*best, linestyle="none", marker="*", markersize=11, color=VERMILION, markeredgecolor="white")
+    best = found[row.best][0] if row.best is not None else None
+    if row.best is not None and best is not None:
+        axes.plot(
+            [best],
+            [found[row.best][1]],
+            linestyle="none",
+            marker="*",
+            markersize=11,
+            color=VERMILION,
+            markeredgecolor="white",
+        )
     if all(isinstance(value, float) for value in settings):
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=all(float(v).is_integer() for v in settings)))

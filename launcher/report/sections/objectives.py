@@ -18,13 +18,14 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
+from trainer.contract.config.search_space import singles
 from trainer.contract.records.metrics import LABELS, Scores
 from trainer.contract.words import Objective, Phase, Target
 
 
 def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The sweeps that optimised one objective: the best run's parameters, and its figures beside the baselines'."""
-    own = [s for s in sweeps if s.spec.objective is objective and s.spec.phase is not Phase.ROLLING]
+    own = [s for s in sweeps if s.spec.objective is objective and s.spec.phase != Phase.ROLLING]
     best = {sweep.spec.batch_id: best_trial(sweep.ranked, objective) for sweep in own}
     blocks = [f"## Objective {objective}"]
     if not any(best.values()):
@@ -66,7 +67,7 @@ def scores_table(scores: Mapping[str, Scores]) -> str:
 
 
 def _parameters(own: Sequence[Sweep], best: Mapping[str, Trial | None], objective: Objective) -> str:
-    names = parameter_names(name for sweep in own for name in sweep.spec.space)
+    names = parameter_names(name for sweep in own for name in singles(sweep.spec.space))
     headers = ["best run of the sweep", *(sweep.spec.batch_id for sweep in own)]
     found = [best[sweep.spec.batch_id] for sweep in own]
     rows = [["run", *(trial.run if trial else MISSING for trial in found)]]

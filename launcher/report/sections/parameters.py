@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from launcher.report.chance import by_chance
@@ -13,6 +13,7 @@ from launcher.report.trials import (
     best_trial,
     parameter_names,
 )
+from trainer.contract.config.search_space import Rows
 from trainer.contract.words import Phase
 
 
@@ -32,15 +33,24 @@ def importance_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
             "## Parameter importances",
             intro if known else "",
             table(["sweep", *names, "trials"], rows) if known else "",
+            _together(s for s in sweeps if s.importances in known),
             "Not known for:\n\n" + "\n".join(without) if without else "",
             picture(figures, "importances", "parameter importances by sweep"),
         ]
     )
 
 
+def _together(sweeps: Iterable[Sweep]) -> str:
+    """Which parameters were varied together only; nothing where none were."""
+    spaces = (sweep.spec.space.values() for sweep in sweeps)
+    rows = dict.fromkeys(d.names for space in spaces for d in space if isinstance(d, Rows) and len(d.names) > 1)
+    said = (f"{', '.join(names[:-1])} and {names[-1]} are chosen together" for names in rows)
+    return f"{'; '.join(said)}: what each of them is worth cannot be told apart." if rows else ""
+
+
 def rolling_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The rolling sweeps: value by choice of windows."""
-    rolling = [sweep for sweep in sweeps if sweep.spec.phase is Phase.ROLLING]
+    rolling = [sweep for sweep in sweeps if sweep.spec.phase == Phase.ROLLING]
     blocks = ["## Rolling windows"]
     if not any(sweep.complete for sweep in rolling):
         return section([*blocks, "The rolling sweep has no complete trial yet."])
@@ -77,7 +87,7 @@ def _by_windows(sweep: Sweep) -> list[list[str]]:
 def _fixed_windows(rolling: Sweep, sweeps: Sequence[Sweep]) -> list[Sweep]:
     def alike(sweep: Sweep) -> bool:
         same = (sweep.spec.objective, sweep.spec.target) == (rolling.spec.objective, rolling.spec.target)
-        return same and sweep.spec.phase is not Phase.ROLLING
+        return same and sweep.spec.phase != Phase.ROLLING
 
     return [sweep for sweep in sweeps if alike(sweep)]
 

@@ -206,8 +206,7 @@ def test_a_sweep_of_another_version_does_not_stop_the_report(ledger, outputs, pr
     text = write_analysis(ledger, [BATCH, "phase1_ndcg4_final_rank"], outputs, pytest.fail).read_text()
     assert "another version of this program made them: `phase1_ndcg4_final_rank`" in text
     assert f"| {BATCH} " in text
-    command = [sys.executable, "-m", "launcher", "report", "--config", str(CONFIG)]
-    command += ["--set", f"paths.outputs={outputs.root}"]
+    command = [sys.executable, "-m", "launcher", "report"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=outputs.root.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert "left out: sweep 'phase1_ndcg4_final_rank'" in done.stdout
@@ -238,8 +237,7 @@ def test_lost_run_folders_do_not_stop_the_report(ledger, outputs):
 
 def test_the_report_command_writes_everything_again(ledger, outputs, project_database):
     run_sweep(ledger, make_spec(outputs), outputs)
-    command = [sys.executable, "-m", "launcher", "report", "--config", str(CONFIG)]
-    command += ["--set", f"paths.outputs={outputs.root}"]
+    command = [sys.executable, "-m", "launcher", "report", "--outputs", str(outputs.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=outputs.root.parent)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [str(outputs.sweep(BATCH).folder), str(outputs.analysis)]
@@ -247,11 +245,18 @@ def test_the_report_command_writes_everything_again(ledger, outputs, project_dat
     assert outputs.analysis.is_file()
 
 
-def test_the_report_command_says_what_is_not_there(ledger, outputs, project_database):
-    asked = argparse.Namespace(config=CONFIG, set=[f"paths.outputs={outputs.root}"], outputs=None, batch_id=None)
+def test_the_report_command_says_what_is_not_there(ledger, outputs, tmp_path, project_database):
+    asked = argparse.Namespace(outputs=outputs.root, batch_id=None)
     with pytest.raises(UserError, match="the ledger has no sweeps of this outputs root"):
         report(asked)
+    unnamed = argparse.Namespace(outputs=None, batch_id=None)
+    with pytest.raises(UserError, match="knows no outputs root that is here: name its folder with --outputs"):
+        report(unnamed)
     ledger.register(make_spec(outputs), outputs)
     asked.batch_id = "phase1_rank_rmse_final_rnk"
     with pytest.raises(UserError, match=f"did you mean '{BATCH}'?"):
         report(asked)
+    other = OutputsRoot(tmp_path / "other")
+    ledger.register(make_spec(other, Objective.NDCG4), other)
+    with pytest.raises(UserError, match=f"several outputs roots: --outputs {outputs.root}\\|{other.root}"):
+        report(unnamed)

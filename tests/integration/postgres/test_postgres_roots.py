@@ -21,7 +21,7 @@ from launcher.postgres import server as embedded_postgres
 from launcher.slurm import environment, run_plan
 from launcher.slurm.links import Placement
 from tests.support.leagues import stub_league
-from tests.support.places import CONFIG, REPOSITORY, SUPPORT
+from tests.support.places import REPOSITORY, SUPPORT
 from trainer.contract import command_line
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
@@ -136,6 +136,8 @@ def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered,
     seen = capsys.readouterr().out
     assert seen.startswith(f"outputs: {nba.root}\n")
     assert BATCH in seen
+    assert launcher("report") == 0
+    assert capsys.readouterr().out.splitlines()[0] == str(nba.sweep(BATCH).folder), "of the root that status tells of"
     for words, outputs in (([], nba), (["--outputs", str(demo.root)], demo)):
         assert launcher("db", "url", *words) == 0
         url = capsys.readouterr().out.strip()
@@ -147,7 +149,7 @@ def test_commands_look_at_the_last_root_or_at_the_one_they_are_given(registered,
     for words in (["status"], ["forget", BATCH], ["cancel", BATCH], ["retry", BATCH], ["logs", BATCH], ["db", "url"]):
         assert launcher(*words, "--outputs", str(root("typo").root)) == 2
         assert "typo: the embedded server has no database of this outputs root" in capsys.readouterr().err
-    assert launcher("report", "--config", str(CONFIG), "--set", f"paths.outputs={root('typo').root}") == 2
+    assert launcher("report", "--outputs", str(root("typo").root)) == 2
     assert "no sweep has run in it" in capsys.readouterr().err
     assert not root("typo").root.exists()
     assert set(paths.urls.iterdir()) == known

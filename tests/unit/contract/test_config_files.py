@@ -7,6 +7,7 @@ from tests.support.places import REPOSITORY
 from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
 from trainer.contract.config.settings import Config, load_config
 from trainer.contract.config.yaml_files import read_merged
+from trainer.contract.sweep.grid import grid_values
 from trainer.contract.words import Phase
 
 CONFIG = REPOSITORY / "config"
@@ -14,7 +15,9 @@ FILES = sorted(CONFIG.rglob("*.yaml"))
 
 
 def test_there_are_files():
-    assert {"defaults.yaml", "baseline_max_features.yaml", "outputs4_phase1.yaml"} <= {f.name for f in FILES}
+    assert {"defaults.yaml", "baseline_max_features.yaml", "outputs4_phase1.yaml", "phase2.yaml"} <= {
+        f.name for f in FILES
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -26,7 +29,7 @@ def test_defaults_yaml_says_every_default():
     """The file is documentation: it must hold every key, with the very default of the code."""
     tree, _ = read_merged(CONFIG / "defaults.yaml")
     code = msgspec.to_builtins(Config())
-    del code["search_spaces"], code["sweep"], code["plans"]
+    del code["search_spaces"], code["sweep"], code["first"], code["plans"]
     assert msgspec.convert(tree, Config) == Config()
     assert {s: set(tree[s]) for s in tree} == {s: set(code[s]) for s in code}
 
@@ -68,3 +71,15 @@ ROLLING = PHASE1 | {"rolling_windows": Choice(([10], [10, 30], [15, 30], [20, 30
 )
 def test_search_spaces_are_those_of_the_original_system(phase, space):
     assert load_config(CONFIG / "outputs4_phase1.yaml").search_spaces[phase] == space
+
+
+def test_phase2_searches_a_part_of_phase1_and_names_no_place():
+    config, wide = load_config(CONFIG / "phase2.yaml"), load_config(CONFIG / "outputs4_phase1.yaml")
+    [entry] = config.plans["phase2"]
+    space, before = config.search_spaces["phase2"], wide.search_spaces[Phase.PHASE1]
+    assert entry.phase == "phase2"
+    assert config.paths == Config().paths
+    assert space.keys() == before.keys()
+    values = {name: {str(value) for value in grid_values(dimension)} for name, dimension in space.items()}
+    assert all(values[name] <= {str(value) for value in grid_values(before[name])} for name in space)
+    assert any(len(found) > 1 for found in values.values())

@@ -108,6 +108,13 @@ def test_sweeps_know_nothing_of_the_plans_of_their_file(expand):
     assert expand([{}]).sweeps[0].config.plans == {}
 
 
+def test_a_phase_is_any_search_space_by_its_name(expand):
+    space = "search_spaces.wide={max_depth: {type: int, low: 2, high: 9}}"
+    plan = expand([{"grid": {"phase": ["phase1", "wide"]}}], space)
+    assert plan.batch_ids == ["phase1_spearman_final_rank", "wide_spearman_final_rank"]
+    assert list(plan.sweeps[1].space) == ["max_depth"]
+
+
 def test_without_a_template_the_axes_are_in_the_name(expand):
     axes = {"objective": ["ndcg4"], "training.rolling_windows": [[10], [10, 30]]}
     space = {"max_depth": {"type": "int", "low": 3, "high": 5}}
@@ -243,7 +250,9 @@ SEEDS = list(range(101))
         ({"name": "all"}, "mine[0].name: 'all' is taken"),
         ({"n_trials": 0}, "n_trials: Expected `int` >= 1"),
         ({"n_trials": 100_001}, "100001: 1 to 100000 are possible"),
-        ({"phase": "phase9"}, "phase: 'phase9' is not allowed: did you mean 'phase1'?"),
+        ({"phase": "phase9"}, "phase 'phase9': the config has no search_spaces.phase9: did you mean 'phase1'?"),
+        ({"phase": ""}, "mine[0]: phase '': the config has no search_spaces.: Allowed: baseline, phase1"),
+        ({"grid": {"phase": ["phase1", 2]}}, "mine[0]: phase: Expected `str | null`, got"),
         ({"colour": 1}, "unknown key 'plans.mine[0].colour'"),
     ],
 )

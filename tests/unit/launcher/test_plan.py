@@ -124,7 +124,7 @@ def test_more_folds_than_training_seasons_are_refused(config):
 
 def test_a_phase_that_the_config_does_not_have_is_refused(config):
     bare = msgspec.structs.replace(config, search_spaces={Phase.PHASE1: config.search_spaces[Phase.PHASE1]})
-    with pytest.raises(ConfigError, match="--phase rolling"):
+    with pytest.raises(ConfigError, match=r"plans.phase1\[1\]: phase .rolling.: the config has no"):
         expand_plan(bare, "phase1", Budget())
 
 

@@ -27,13 +27,9 @@ def explain(error: msgspec.ValidationError, tree: Any, kind: Any) -> tuple[str, 
         kind: The type that the tree should have had.
     """
     text, _, where = str(error).partition(" - at ")
-    about_key = where.startswith("`key`")
-    tokens = [a or b for a, b in _TOKEN.findall(where.removeprefix("`key` in ").strip("`").removeprefix("$"))]
+    tokens = [a or b for a, b in _TOKEN.findall(where.strip("`").removeprefix("$"))]
     path, found, kind = _follow(tree, kind, tokens)
     key = "".join(f"[{name}]" if name.isdigit() else f".{name}" for name in path).removeprefix(".")
-    if about_key:
-        wrong = _wrong_key(found, kind)
-        return _join(key, wrong), f"unknown key '{_join(key, wrong)}': {suggest(wrong, _allowed(get_args(kind)[0]))}"
     if unknown := re.search(r"unknown field `(.+?)`", text):
         whole = _join(key, unknown.group(1))
         return whole, f"unknown key '{whole}': {suggest(unknown.group(1), _fields(kind, found))}"
@@ -98,11 +94,6 @@ def _failing_key(tree: Mapping[str, Any], kind: Any) -> str:
     raise AssertionError(tree)
 
 
-def _wrong_key(tree: Mapping[str, Any], kind: Any) -> str:
-    key_kind, _ = get_args(kind)
-    return next(key for key in tree if key not in _allowed(key_kind))
-
-
 def _below(kind: Any, name: str) -> Any:
     """The type of what lies under `name` in a value of type `kind`; a union's tag has the union's own type."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -120,7 +111,8 @@ def _bare(kind: Any) -> Any:
 
 def _options(kind: Any) -> list[Any]:
     kind = _bare(kind)
-    return [_bare(o) for o in get_args(kind)] if get_origin(kind) in {Union, UnionType} else [kind]
+    members = get_args(kind) if get_origin(kind) in {Union, UnionType} else [kind]
+    return [_bare(member) for member in members if member is not msgspec.UnsetType]
 
 
 def _option(kind: Any, value: Any) -> Any:

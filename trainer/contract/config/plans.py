@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
+from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
+First = tuple[Annotated[dict[str, Any], Meta(min_length=1)], ...]
+"""Parameters and their values: points of a search space, each as far as it is said."""
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Meta(gt=0)]
 
@@ -17,8 +19,8 @@ Positive = Annotated[float, Meta(gt=0)]
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a sweep is made of beside its configuration. None: as the entry, the command or the configuration says."""
 
-    phase: Phase | None = None
-    """The search space."""
+    phase: str | None = None
+    """The search space, by its name."""
     objective: Objective | None = None
     listmle_target: Target | None = None
     method: Method | None = None
@@ -52,6 +54,10 @@ class Entry(Words, frozen=True):
     """Dotted keys of the configuration."""
     batch_id: str | None = None
     """A template of the sweeps' names: `{objective}` stands for the cell's value, as does any other name."""
+    first: First | None = None
+    """Points that its sweeps try first. None: those of the configuration."""
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose finished trials its sweeps know: batch ids, or folders of sweeps."""
     after: str | None = None
     """`all`: begins when every sweep of the entries before has ended. `none`: waits for nothing. The name of an earlier
     entry: when its sweeps have ended. None: in the plan's order."""

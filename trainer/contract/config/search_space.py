@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 PARAMETER_KEYS: Mapping[str, str] = {
     "model_a_epochs": "model_a.epochs",
@@ -26,8 +26,15 @@ PARAMETER_KEYS: Mapping[str, str] = {
 }
 
 
-class Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """One parameter of a search space."""
+Condition: TypeAlias = dict[str, Annotated[tuple[Any, ...], Meta(min_length=1)]]
+
+
+class Dimension(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
+    """One parameter of a search space, or several that go together."""
+
+    # Unset and not empty: a space without conditions is the same plain data, and so has the same digest, as ever.
+    when: Condition | UnsetType = UNSET
+    """Parameters, or keys of the configuration -> their values with which this one is there; all of them must hold."""
 
 
 class IntRange(Dimension, frozen=True, tag="int"):
@@ -56,6 +63,16 @@ class Choice(Dimension, frozen=True, tag="choice"):
     values: Annotated[tuple[Any, ...], Meta(min_length=1)]
 
 
+class Rows(Dimension, frozen=True, tag="rows"):
+    """Parameters that go together: one choice among `values`, each of which has a value for every name.
+
+    Its key in the search space is only a label: tables, study and configuration know the single parameters.
+    """
+
+    names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    values: Annotated[tuple[tuple[Any, ...], ...], Meta(min_length=1)]
+
+
 class Fixed(Dimension, frozen=True, tag="fixed"):
     """Always `value`: shown in the tables, never varied."""
 
@@ -63,13 +80,37 @@ class Fixed(Dimension, frozen=True, tag="fixed"):
 
 
 Parameters: TypeAlias = dict[str, Any]
-SearchSpace: TypeAlias = dict[str, IntRange | FloatRange | Choice | Fixed]
+Point: TypeAlias = dict[str, Any]
+"""A key of the search space -> its value: like parameters, but a row is one value."""
+SearchSpace: TypeAlias = dict[str, IntRange | FloatRange | Choice | Rows | Fixed]
 SweepLists: TypeAlias = dict[str, Annotated[tuple[Any, ...], Meta(min_length=1)]]
 
 
 def config_key(name: str) -> str:
     """The dotted configuration key that parameter `name` changes."""
     return PARAMETER_KEYS.get(name, name)
+
+
+def names_of(label: str, dimension: Dimension) -> tuple[str, ...]:
+    """The parameters that stand under a key of the search space."""
+    return dimension.names if isinstance(dimension, Rows) else (label,)
+
+
+def singles(space: SearchSpace) -> SearchSpace:
+    """Every parameter by itself: a column of rows is a choice among its values.
+
+    >>> list(singles({"tree": Rows(names=("a", "b"), values=((1, 2), (1, 3)))}).values())
+    [Choice(values=(1,), when=UNSET), Choice(values=(2, 3), when=UNSET)]
+    """
+    found: SearchSpace = {}
+    for label, dimension in space.items():
+        if isinstance(dimension, Rows):
+            for name, column in zip(dimension.names, zip(*dimension.values, strict=True), strict=True):
+                values = tuple(value for i, value in enumerate(column) if value not in column[:i])
+                found[name] = Choice(values=values, when=dimension.when)
+        else:
+            found[label] = dimension
+    return found
 
 
 def float_steps(low: float, high: float, step: float) -> list[float]:
@@ -82,7 +123,7 @@ def float_steps(low: float, high: float, step: float) -> list[float]:
 
 
 def encode_choice(value: Any) -> str | float | bool | None:
-    """A choice as Optuna stores it: lists become their JSON text, plain values stay.
+    """A choice, or a row, as Optuna stores it: lists become their JSON text, plain values stay.
 
     >>> encode_choice([10, 30])
     '[10, 30]'
@@ -90,6 +131,6 @@ def encode_choice(value: Any) -> str | float | bool | None:
     return json.dumps(list(value)) if isinstance(value, list | tuple) else value
 
 
-def decode_choice(dimension: Choice, encoded: Any) -> Any:
+def decode_choice(dimension: Choice | Rows, encoded: Any) -> Any:
     """The value that `encode_choice` encoded."""
     return next(v for v in dimension.values if encode_choice(v) == encoded)

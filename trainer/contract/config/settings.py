@@ -5,7 +5,9 @@ Every field that can change a result is part of `identity`; where things lie and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,25 +15,17 @@ import msgspec
 from msgspec import Meta
 
 from trainer.contract.config import yaml_files
-from trainer.contract.config.plans import Plans
-from trainer.contract.config.search_space import (
-    PARAMETER_KEYS,
-    Choice,
-    Dimension,
-    Fixed,
-    FloatRange,
-    IntRange,
-    SearchSpace,
-    SweepLists,
-    config_key,
-)
-from trainer.contract.errors import ConfigError, suggest
+from trainer.contract.config.plans import First, Plans
+from trainer.contract.config.search_space import Choice, SearchSpace, SweepLists
+from trainer.contract.config.space_checks import SpaceChecks
+from trainer.contract.errors import ConfigError
 from trainer.contract.paths.user import expanded
 from trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
-MOST_STEPS = 100_000
+PHASE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+"""It is a part of keys, and of the names of sweeps."""
 Positive = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(gt=0, le=1e15)]
 """Of learning; what is above overflows before anything is learnt."""
@@ -152,10 +146,12 @@ class Config(Section, frozen=True):
     model_a: ModelA = ModelA()
     model_b: ModelB = ModelB()
     model_c: ModelC = ModelC()
-    search_spaces: dict[Phase, SearchSpace] = {}
-    """What each phase varies; `full` comes from `sweep`."""
+    search_spaces: dict[str, SearchSpace] = {}
+    """What each phase varies, by the phase's name; `full` comes from `sweep`."""
     sweep: SweepLists = {}
     """Lists of values for `--phase full` and `--method grid`."""
+    first: First = ()
+    """Points that every sweep tries first, unless its entry of a plan says others."""
     plans: Plans = {}
     """What `launcher run NAME` runs."""
 
@@ -178,12 +174,21 @@ def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config,
         raise ConfigError(
             f"{file}: search_spaces.full: the phase `full` is made of the `sweep` lists; write them there"
         )
+    for phase in config.search_spaces:
+        if not PHASE_NAME.fullmatch(phase):
+            raise ConfigError(
+                f"{yaml_files.origin_of('search_spaces', origin, str(path))}: search_spaces: {phase!r}: the name of a "
+                "phase has letters, digits, '_' and '-', up to 40, and begins with a letter"
+            )
     spaces: dict[str, SearchSpace] = {f"search_spaces.{phase}": space for phase, space in config.search_spaces.items()}
     spaces["sweep"] = {name: Choice(values=values) for name, values in config.sweep.items()}
+    checks = SpaceChecks(varied_keys(), fixed_keys(config), partial(replace, config))
     for section, space in spaces.items():
-        for name, dimension in space.items():
-            key = f"{section}.{name}"
-            _check_dimension(config, name, dimension, f"{yaml_files.origin_of(key, origin, str(path))}: {key}")
+
+        def where(label: str, section: str = section) -> str:
+            return f"{yaml_files.origin_of(key := f'{section}.{label}', origin, str(path))}: {key}"
+
+        checks.check(space, where)
     return config, origin
 
 
@@ -197,7 +202,7 @@ def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> 
     return msgspec.structs.replace(config, paths=Paths(**whole))
 
 
-def replace(config: Config, dotted: dict[str, Any]) -> Config:
+def replace(config: Config, dotted: Mapping[str, Any]) -> Config:
     """A copy of `config` with some dotted keys changed, validated like a file.
 
     >>> replace(Config(), {"model_a.epochs": 9}).model_a.epochs
@@ -228,46 +233,6 @@ def identity(config: Config) -> dict[str, Any]:
     return {"training": training, **parts}
 
 
-def _check_dimension(config: Config, name: str, dimension: Dimension, where: str) -> None:
-    """Refuse unknown parameters, empty ranges, and values that the configuration would refuse.
-
-    Raises:
-        ConfigError: naming `where`, the parameter, its value and what is allowed.
-    """
-    key = config_key(name)
-    if key not in varied_keys():
-        raise ConfigError(f"{where}: unknown parameter: {suggest(name, PARAMETER_KEYS)}, or a dotted key")
-    for value in extremes(dimension, where):
-        try:
-            replace(config, {key: value})
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {str(error).removeprefix('parameters: ')}") from None
-
-
-def extremes(dimension: Dimension, where: str) -> list[Any]:
-    """The values of a dimension between which all others lie; `where` begins the message.
-
-    Raises:
-        ConfigError: an empty range, a contradiction, or a value that is there twice.
-    """
-    match dimension:
-        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
-            if low > high:
-                raise ConfigError(f"{where}: low ({low}) is above high ({high})")
-            if isinstance(dimension, FloatRange) and dimension.log and low <= 0:
-                raise ConfigError(f"{where}: log needs low above 0, found {low}")
-            if isinstance(dimension, FloatRange) and dimension.log and dimension.step:
-                raise ConfigError(f"{where}: a range has either log or a step, found both. Leave one of them out")
-            if isinstance(dimension, FloatRange) and dimension.step and (high - low) / dimension.step > MOST_STEPS:
-                raise ConfigError(
-                    f"{where}: step {dimension.step} makes more than {MOST_STEPS} values from {low} to {high}"
-                )
-            return [low, high]
-        case Choice(values=values):
-            twice = [value for i, value in enumerate(values) if value in values[:i]]
-            if twice:
-                raise ConfigError(f"{where}: the value {twice[0]} is written twice")
-            return list(values)
-        case Fixed(value=value):
-            return [value]
-    raise AssertionError(dimension)
+def fixed_keys(config: Config) -> dict[str, Any]:
+    """Each dotted key of `identity` -> its value."""
+    return dict(yaml_files.leaves(identity(config)))

@@ -163,11 +163,16 @@ def read_merged(
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """Lay `above` over `below`, changing neither. A mapping with a `type` key is one value and is replaced whole."""
+    """Lay `above` over `below`, changing neither.
+
+    A mapping with a `type` key (an entry of a search space) is one value: it is replaced whole, and null takes it out.
+    """
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and "type" not in value:
+        if value is None and isinstance(old, dict) and "type" in old:
+            del result[key]
+        elif isinstance(old, dict) and isinstance(value, dict) and "type" not in value:
             result[key] = merge(old, value)
         else:
             result[key] = value

@@ -1,16 +1,21 @@
-"""A search space as Optuna knows it, and parameters as its study stores them."""
+"""A search space as Optuna knows it, and parameters as its study stores them.
+
+A sampler is asked about rows as one choice; the study that people read has the single parameters (`singles`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from trainer.contract.config.conditions import gathered
 from trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,
     FloatRange,
     IntRange,
+    Rows,
     SearchSpace,
     encode_choice,
     float_steps,
@@ -26,12 +31,22 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def encode(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as Optuna stores them: without the fixed ones, lists as text."""
-    free = {name: dimension for name, dimension in space.items() if not isinstance(dimension, Fixed)}
+    """Parameters as Optuna stores them: without the fixed and the absent ones, lists and rows as text."""
+    point = gathered(space, parameters)
+    free = {label: dimension for label, dimension in space.items() if not isinstance(dimension, Fixed)}
     return {
-        name: encode_choice(parameters[name]) if isinstance(dimension, Choice) else parameters[name]
-        for name, dimension in free.items()
+        label: encode_choice(point[label]) if isinstance(dimension, Choice | Rows) else point[label]
+        for label, dimension in free.items()
+        if label in point
     }
+
+
+def encoded_trial(
+    space: SearchSpace, parameters: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """A trial's parameters as Optuna stores them, and the distributions of just these."""
+    encoded, known = encode(space, parameters), distributions(space)
+    return encoded, {label: known[label] for label in encoded}
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
@@ -42,7 +57,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     )
 
     match dimension:
-        case Choice(values=values):
+        case Choice(values=values) | Rows(values=values):
             return CategoricalDistribution([encode_choice(value) for value in values])
         case IntRange(low=low, high=high, step=step):
             return IntDistribution(low, high - (high - low) % step, step=step)

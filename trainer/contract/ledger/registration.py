@@ -25,7 +25,7 @@ from trainer.contract.sweep.limits import Limits
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method
 
-OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations"}
+OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations", "first", "prior"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
 
 

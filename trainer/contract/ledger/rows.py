@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from trainer.contract.sweep.limits import Limit
-from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Target
 
 
 class SlotState(StrEnum):
@@ -125,7 +125,7 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     batch_id: str
     objective: Objective
     target: Target
-    phase: Phase
+    phase: str
     method: Method
     n_trials: int
     pending: int

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from trainer.contract.config.search_space import singles
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, SweepChangedError
 from trainer.contract.ledger.connection import Connection, fetch
-from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.optuna_parameters import encoded_trial
 from trainer.contract.ledger.optuna_storage import OptunaStorage, make_tables, tables_are_there
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.rows import AttemptRow, AttemptState
@@ -161,8 +162,7 @@ def _trial(spec: SweepSpec, attempts: Mapping[int, AttemptRow], number: int) -> 
     from optuna.trial import FrozenTrial  # noqa: PLC0415
 
     attempt = attempts.get(number)
-    parameters = (attempt and attempt.parameters) or {}
-    space = {name: dimension for name, dimension in spec.space.items() if name in parameters}
+    encoded, known = encoded_trial(singles(spec.space), (attempt and attempt.parameters) or {})
     value = attempt.value if attempt and attempt.state is AttemptState.COMPLETE else None
     return FrozenTrial(
         number=number,
@@ -171,8 +171,8 @@ def _trial(spec: SweepSpec, attempts: Mapping[int, AttemptRow], number: int) -> 
         value=value,
         datetime_start=_local(attempt.started_at if attempt else None),
         datetime_complete=_local(attempt.finished_at if attempt else None),
-        params=encode(space, parameters),
-        distributions=distributions(space),
+        params=encoded,
+        distributions=known,
         user_attrs={"run_id": attempt.run_id} if attempt and attempt.run_id is not None else {},
         system_attrs={},
         intermediate_values={},

@@ -10,12 +10,15 @@ from typing import Any
 import msgspec
 
 from trainer.contract.config import settings as configuration
-from trainer.contract.config.search_space import Choice, Parameters, SearchSpace, config_key
-from trainer.contract.config.settings import Config, extremes, identity
+from trainer.contract.config.conditions import condition, reached, resolved, spread
+from trainer.contract.config.search_space import Choice, Parameters, Point, SearchSpace, config_key, singles
+from trainer.contract.config.settings import Config, fixed_keys, identity
+from trainer.contract.config.space_checks import extremes
 from trainer.contract.digests import digest
-from trainer.contract.errors import ConfigError
+from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.paths.outputs import FIGURES
 from trainer.contract.sweep import rungs
+from trainer.contract.sweep.prior import PriorSweep
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 MOST_TRIALS = 100_000
@@ -29,13 +32,35 @@ def wrong_batch_id(batch_id: str) -> str:
     return "the report's plots have this folder; choose another name" if batch_id == FIGURES else ""
 
 
+def search_space(config: Config, phase: str, where: str) -> SearchSpace:
+    """What a phase varies; `where` begins the message.
+
+    Raises:
+        ConfigError: when the config has no search space for it.
+    """
+    if phase == Phase.FULL:
+        if not config.sweep:
+            raise ConfigError(f"{where}: the config has no `sweep` lists")
+        return {name: Choice(values=values) for name, values in config.sweep.items()}
+    if not config.search_spaces.get(phase):
+        known = [*(name for name, space in config.search_spaces.items() if space), Phase.FULL]
+        raise ConfigError(f"{where}: the config has no search_spaces.{phase}: {suggest(phase, known)}")
+    return config.search_spaces[phase]
+
+
+def is_folder(name: str) -> bool:
+    """Whether an earlier sweep is named by its folder, and not by its batch id."""
+    return "/" in name or name.startswith(("~", "$"))
+
+
 class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One objective x one target x one phase, with a budget of `n_trials` slots."""
 
     batch_id: str
     objective: Objective
     target: Target
-    phase: Phase
+    phase: str
+    """The search space of the config, by its name."""
     method: Method
     n_trials: int
     config: Config
@@ -50,6 +75,12 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Seeds of every trial, from `training.seed` on; the mean of their values counts."""
     share_observations: bool = False
     """Finished trials of the sibling sweeps (same target and phase) count as prior observations."""
+    first: tuple[Parameters, ...] = ()
+    """Points of its space that its first slots try; what they leave open comes from the start design."""
+    prior: tuple[str, ...] = ()
+    """Earlier sweeps whose trials it knows: batch ids of its ledger, or folders of sweeps."""
+    known: tuple[PriorSweep, ...] = ()
+    """What it knows from them, as it was when the sweep was registered first."""
 
     def __post_init__(self) -> None:
         """Refuse names that could not be a folder of their own, and impossible budgets."""
@@ -62,47 +93,65 @@ class SweepSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
                 f"--sampler {self.sampler}: goes with --method {Method.OPTUNA}; the sweep has --method {self.method}"
             )
 
+        self._check_prior()
+
+    def _check_prior(self) -> None:
+        for i, name in enumerate(self.prior):
+            if name in self.prior[:i]:
+                raise ConfigError(f"--prior {name}: is written twice")
+            if not is_folder(name) and wrong_batch_id(name):
+                raise ConfigError(f"--prior {name!r}: {wrong_batch_id(name)}; a folder is named with a /")
+        learns = self.method is Method.OPTUNA and self.sampler not in (Sampler.QMC, Sampler.RANDOM)
+        if self.prior and not learns:
+            raise ConfigError(
+                f"--prior {','.join(self.prior)}: goes with --method {Method.OPTUNA} and a sampler that learns from "
+                f"trials; {self.batch_id} has --method {self.method}, --sampler {self.sampler}"
+            )
+
     @property
     def space(self) -> SearchSpace:
-        """What the sweep varies.
+        """What the sweep varies: without parameters that a fixed key of its configuration keeps away.
 
         Raises:
             ConfigError: when the config has no search space for the phase.
         """
-        if self.phase is Phase.FULL:
-            if not self.config.sweep:
-                raise ConfigError("--phase full: the config has no `sweep` lists")
-            return {name: Choice(values=values) for name, values in self.config.sweep.items()}
-        if not self.config.search_spaces.get(self.phase):
-            known = ", ".join([*(name for name, space in self.config.search_spaces.items() if space), Phase.FULL])
-            raise ConfigError(f"--phase {self.phase}: the config has no search_spaces.{self.phase}. It has: {known}")
-        return self.config.search_spaces[self.phase]
+        space = search_space(self.config, self.phase, f"--phase {self.phase}")
+        return resolved(space, fixed_keys(self.config)) if any(map(condition, space.values())) else space
 
     def searched_keys(self) -> dict[str, str]:
         """The dotted keys of the configuration that a trial sets -> the parameters' names."""
-        return {config_key(name): name for name in self.space}
+        return {config_key(name): name for name in singles(self.space)}
 
     def corners(self) -> Iterator[Config]:
         """The configuration with each parameter at its least, and then with each one in turn at its other extremes.
 
+        Rows are taken whole, and a parameter that is only there sometimes with what brings it about.
+
         Raises:
             ConfigError: when the config has no search space for the phase.
         """
-        ends = {config_key(name): extremes(dimension, name) for name, dimension in self.space.items()}
-        least = {key: values[0] for key, values in ends.items()}
-        yield configuration.replace(self.config, least)
-        for key, values in ends.items():
-            for value in values[1:]:
-                yield configuration.replace(self.config, {**least, key: value})
+        space = self.space
+        ends = {label: extremes(dimension, label) for label, dimension in space.items()}
+        least: Point = {label: values[0] for label, values in ends.items()}
+        yield self._at(least)
+        for label, values in ends.items():
+            with_it = least | (reached(space, label) or {})
+            for value in values if condition(space[label]) else values[1:]:
+                yield self._at({**with_it, label: value})
+
+    def _at(self, point: Point) -> Config:
+        parameters = spread(self.space, point)
+        return configuration.replace(self.config, {config_key(name): value for name, value in parameters.items()})
 
     def identity(self) -> dict[str, Any]:
         """What may not change under a `batch_id`. The budget may grow, so it is not part of it."""
-        # What is as it always was is not named: sweeps are older than these choices, and stay what they are.
-        chosen = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
-        repeated = {} if self.repeats == 1 else {"repeats": self.repeats}
+        # What nobody asked for is not named: sweeps are older than these choices, and stay what they are.
+        chosen: dict[str, Any] = {} if self.sampler is Sampler.TPE else {"sampler": self.sampler}
+        chosen |= {} if self.repeats == 1 else {"repeats": self.repeats}
+        chosen |= {"first": self.first} if self.first else {}
+        chosen |= {"prior": self.prior} if self.prior else {}
         return {
             **chosen,
-            **repeated,
             "objective": self.objective,
             "target": self.target,
             "phase": self.phase,

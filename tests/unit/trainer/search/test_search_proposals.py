@@ -8,6 +8,7 @@ import pytest
 from tests.support.places import CONFIG
 from trainer.contract.config import settings as configuration
 from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Observation
 from trainer.contract.sweep.grid import check_budget, grid_point, grid_size
@@ -43,6 +44,13 @@ def observed(sweep, count, batch_id="b", first=0, value=float):
 def test_the_start_design_is_the_same_for_every_objective_and_method():
     starts = [[proposals.start_point(spec(objective=objective), i) for i in range(10)] for objective in Objective]
     assert all(start == starts[0] for start in starts)
+
+
+def test_phase1_begins_with_the_points_that_it_always_had():
+    """Whatever else a search space may hold: sweeps that were begun before go on."""
+    cells = [spec(phase=phase, target=target) for phase in (Phase.PHASE1, Phase.ROLLING) for target in Target]
+    starts = [proposals.start_point(cell, i) for cell in cells for i in range(12)]
+    assert digest(starts) == "a9147a4f0a82b3b9246f339502d5803d1523f28fc00cb96fffff346fd68c9baf"
 
 
 @pytest.mark.parametrize(

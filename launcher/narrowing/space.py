@@ -1,0 +1,156 @@
+"""Narrows the search space of a sweep that has ended to what its best trials had; what mattered little is fixed.
+
+Surprising: where the trials differ by no more than seeds do, nothing can be told of any parameter. Then none is fixed
+for having mattered little, the best trials may have been lucky ones, and what is written says so.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from launcher.report.chance import by_chance
+from launcher.report.trials import Sweep, Trial, best_of_target, parameter_names
+from trainer.contract.config.search_space import (
+    Choice,
+    Dimension,
+    Fixed,
+    FloatRange,
+    IntRange,
+    encode_choice,
+)
+from trainer.contract.errors import UserError
+from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Direction, Method
+
+FEWEST_TRIALS = 8
+"""With fewer complete trials the best quartile would be one, or hardly differ from all."""
+FEWEST_BEST = 3
+LITTLE = 0.5
+"""A parameter mattered little when its share of the importances is below this part of an equal share."""
+
+
+class Parameter(NamedTuple):
+    """One parameter of the narrowed space."""
+
+    dimension: Dimension
+    why: str
+    """In one line."""
+
+
+class Narrowing(NamedTuple):
+    """What came of a sweep."""
+
+    spec: SweepSpec
+    """Of the sweep."""
+    n_trials: int
+    """That could have been among the best."""
+    best: tuple[Trial, ...]
+    """The best quartile, the very best first."""
+    known: str
+    """Sentences on what can be told of the parameters."""
+    space: dict[str, Parameter]
+
+
+def narrowed(sweep: Sweep, alike: Sequence[Sweep]) -> Narrowing:
+    """The search space around a sweep's best trials.
+
+    Args:
+        sweep: One that has ended.
+        alike: It and the sweeps of its outputs root that were measured like it; one of them may know what is chance.
+
+    Raises:
+        UserError: the sweep tried a grid, has too few complete trials, or nothing is left to search.
+    """
+    spec = sweep.spec
+    if spec.method is Method.GRID:
+        raise UserError(
+            f"{spec.batch_id}: has tried the points of a grid: there is nothing between them to narrow. Take the best "
+            "of its table, or make a smaller grid"
+        )
+    ranked = _best_first(sweep)
+    if len(ranked) < FEWEST_TRIALS:
+        last = " of its last rung" if spec.method is Method.HALVING else ""
+        raise UserError(
+            f"{spec.batch_id}: has {len(ranked)} complete trials{last}, and a quartile needs at least {FEWEST_TRIALS}: "
+            "give it a larger budget (the command that started it, with --n-trials), or take another sweep"
+        )
+    best = ranked[: max(FEWEST_BEST, math.ceil(len(ranked) / 4))]
+    shares, known = _importances(sweep, alike)
+    space = {name: _parameter(spec.space[name], name, best, shares) for name in parameter_names(spec.space)}
+    if all(isinstance(parameter.dimension, Fixed) for parameter in space.values()):
+        told = "; ".join(f"{name}: {parameter.why}" for name, parameter in space.items())
+        raise UserError(f"{spec.batch_id}: nothing is left to search, every parameter would be fixed: {told}")
+    return Narrowing(spec, len(ranked), tuple(best), known, space)
+
+
+def _best_first(sweep: Sweep) -> list[Trial]:
+    """The trials that may be called best and have a value."""
+    sign = 1 if sweep.spec.objective.direction is Direction.MINIMIZE else -1
+    scored = [(trial.score(sweep.spec.objective), trial) for trial in sweep.ranked]
+    keys = [(sign * score, trial.run_id or 0, trial) for score, trial in scored if score is not None]
+    return [trial for _, _, trial in sorted(keys, key=lambda key: key[:2])]
+
+
+def _importances(sweep: Sweep, alike: Sequence[Sweep]) -> tuple[Mapping[str, float], str]:
+    """Each parameter's share, as far as it can be told, and what can be told."""
+    if by_chance(sweep, alike):
+        return {}, (
+            "Its trials differ by no more than other seeds of the best configuration do: what the best of them have in "
+            "common may be chance, and no parameter is fixed for having mattered little. Better data or another model "
+            "are likelier to help than this search."
+        )
+    found = sweep.importances
+    if found is None or not found.importances:
+        reason = (found.reason if found else None) or "`python -m launcher report` writes it"
+        return {}, f"Which parameters mattered is not known ({reason}): none is fixed for having mattered little."
+    best = best_of_target(alike, sweep.spec.target)
+    chance = (
+        "Its trials differ by more than other seeds of the best configuration do."
+        if best and best.noise
+        else "How far chance alone moves the value was not measured."
+    )
+    return found.importances, (
+        f"{chance} Shares are importances ({found.evaluator}); a parameter below {LITTLE:g} of an equal share mattered "
+        "little and is fixed at the best trial's value."
+    )
+
+
+def _parameter(dimension: Dimension, name: str, best: Sequence[Trial], shares: Mapping[str, float]) -> Parameter:
+    values = [trial.parameters[name] for trial in best if name in trial.parameters]
+    if isinstance(dimension, Fixed) or not values:
+        return Parameter(dimension, "as before")
+    share = f"share {shares[name]:.2f}; " if name in shares else ""
+    before = f"{share}before: {_shown(dimension)}"
+    if name in shares and shares[name] < LITTLE / len(shares):
+        return Parameter(Fixed(value=values[0]), f"mattered little, {before}")
+    kept = _kept(dimension, values)
+    if kept == dimension:
+        return Parameter(kept, f"{share}as before")
+    return Parameter(kept, f"all of the best have it, {before}" if isinstance(kept, Fixed) else before)
+
+
+def _kept(dimension: Dimension, values: Sequence[Any]) -> Dimension:
+    """The part of a dimension that has these values; fixed when that is a single one."""
+    if len({encode_choice(value) for value in values}) == 1:
+        return Fixed(value=values[0])
+    match dimension:
+        case IntRange() | FloatRange():
+            return replace(dimension, low=max(dimension.low, min(values)), high=min(dimension.high, max(values)))
+        case Choice():
+            had = {encode_choice(value) for value in values}
+            return replace(dimension, values=tuple(value for value in dimension.values if encode_choice(value) in had))
+    raise AssertionError(dimension)
+
+
+def _shown(dimension: Dimension) -> str:
+    match dimension:
+        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
+            return f"{low} to {high}"
+        case Choice(values=values):
+            return ", ".join(json.dumps(value) for value in values)
+    raise AssertionError(dimension)
