@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from trainer.contract.config.search_space import Fixed, SearchSpace, config_key
+from trainer.contract.config.search_space import Fixed, Rows, SearchSpace, config_key
 from trainer.contract.config.settings import Config
 from trainer.contract.config.yaml_files import leaves
 from trainer.contract.errors import ConfigError
@@ -28,14 +28,24 @@ def searched_no_more(config: Config, origin: Mapping[str, str]) -> Config:
     spaces: dict[str, SearchSpace] = {}
     for phase, space in config.search_spaces.items():
         spaces[phase] = dict(space)
-        for name in space:
-            if _is_given(name, f"search_spaces.{phase}.{name}", given, origin):
-                spaces[phase][name] = Fixed(value=values[config_key(name)])
+        for label, dimension in space.items():
+            where = f"search_spaces.{phase}.{label}"
+            if isinstance(dimension, Rows):
+                _refuse_part(dimension, where, given)
+            elif _is_given(label, where, given, origin):
+                spaces[phase][label] = Fixed(value=values[config_key(label)], when=dimension.when)
     lists = {
         name: (values[config_key(name)],) if _is_given(name, f"sweep.{name}", given, origin) else some
         for name, some in config.sweep.items()
     }
     return msgspec.structs.replace(config, search_spaces=spaces, sweep=lists)
+
+
+def _refuse_part(rows: Rows, where: str, given: Mapping[str, str]) -> None:
+    """Nobody can say what one of several parameters is that go together."""
+    for name in rows.names:
+        if source := given.get(config_key(name)):
+            raise ConfigError(f"{source}: {where} searches {name} together with others: leave out one of the two")
 
 
 def _is_given(name: str, where: str, given: Mapping[str, str], origin: Mapping[str, str]) -> bool:

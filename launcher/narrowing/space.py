@@ -15,12 +15,16 @@ from msgspec.structs import replace
 
 from launcher.report.chance import by_chance
 from launcher.report.trials import Sweep, Trial, best_of_target, parameter_names
+from trainer.contract.config.conditions import gathered, reached
 from trainer.contract.config.search_space import (
+    AnyDimension,
     Choice,
-    Dimension,
     Fixed,
     FloatRange,
     IntRange,
+    Point,
+    Rows,
+    SearchSpace,
     encode_choice,
 )
 from trainer.contract.errors import UserError
@@ -37,7 +41,7 @@ LITTLE = 0.5
 class Parameter(NamedTuple):
     """One parameter of the narrowed space."""
 
-    dimension: Dimension
+    dimension: AnyDimension
     why: str
     """In one line."""
 
@@ -81,8 +85,10 @@ def narrowed(sweep: Sweep, alike: Sequence[Sweep]) -> Narrowing:
         )
     best = ranked[: max(FEWEST_BEST, math.ceil(len(ranked) / 4))]
     shares, known = _importances(sweep, alike)
-    space = {name: _parameter(spec.space[name], name, best, shares) for name in parameter_names(spec.space)}
-    if all(isinstance(parameter.dimension, Fixed) for parameter in space.values()):
+    points = [gathered(spec.space, trial.parameters) for trial in best]
+    names = parameter_names(spec.space)
+    space = _still_there({name: _parameter(spec.space[name], name, points, shares) for name in names})
+    if all(_is_fixed(parameter.dimension) for parameter in space.values()):
         told = "; ".join(f"{name}: {parameter.why}" for name, parameter in space.items())
         raise UserError(f"{spec.batch_id}: nothing is left to search, every parameter would be fixed: {told}")
     return Narrowing(spec, len(ranked), tuple(best), known, space)
@@ -120,37 +126,54 @@ def _importances(sweep: Sweep, alike: Sequence[Sweep]) -> tuple[Mapping[str, flo
     )
 
 
-def _parameter(dimension: Dimension, name: str, best: Sequence[Trial], shares: Mapping[str, float]) -> Parameter:
-    values = [trial.parameters[name] for trial in best if name in trial.parameters]
+def _still_there(space: dict[str, Parameter]) -> dict[str, Parameter]:
+    """Without what was only there with values of others that none of the best had."""
+    dimensions: SearchSpace = {name: parameter.dimension for name, parameter in space.items()}
+    return {name: parameter for name, parameter in space.items() if reached(dimensions, name) is not None}
+
+
+def _parameter(dimension: AnyDimension, name: str, best: Sequence[Point], shares: Mapping[str, float]) -> Parameter:
+    values = [point[name] for point in best if name in point]
     if isinstance(dimension, Fixed) or not values:
         return Parameter(dimension, "as before")
     share = f"share {shares[name]:.2f}; " if name in shares else ""
     before = f"{share}before: {_shown(dimension)}"
     if name in shares and shares[name] < LITTLE / len(shares):
-        return Parameter(Fixed(value=values[0]), f"mattered little, {before}")
+        return Parameter(_only(dimension, values[0]), f"mattered little, {before}")
     kept = _kept(dimension, values)
     if kept == dimension:
         return Parameter(kept, f"{share}as before")
-    return Parameter(kept, f"all of the best have it, {before}" if isinstance(kept, Fixed) else before)
+    return Parameter(kept, f"all of the best have it, {before}" if _is_fixed(kept) else before)
 
 
-def _kept(dimension: Dimension, values: Sequence[Any]) -> Dimension:
+def _is_fixed(dimension: AnyDimension) -> bool:
+    return isinstance(dimension, Fixed) or (isinstance(dimension, Rows) and len(dimension.values) == 1)
+
+
+def _only(dimension: AnyDimension, value: Any) -> AnyDimension:
+    """The dimension with this value alone."""
+    if isinstance(dimension, Rows):
+        return replace(dimension, values=(tuple(value),))
+    return Fixed(value=value, when=dimension.when)
+
+
+def _kept(dimension: AnyDimension, values: Sequence[Any]) -> AnyDimension:
     """The part of a dimension that has these values; fixed when that is a single one."""
     if len({encode_choice(value) for value in values}) == 1:
-        return Fixed(value=values[0])
+        return _only(dimension, values[0])
     match dimension:
         case IntRange() | FloatRange():
             return replace(dimension, low=max(dimension.low, min(values)), high=min(dimension.high, max(values)))
-        case Choice():
+        case Choice() | Rows():
             had = {encode_choice(value) for value in values}
             return replace(dimension, values=tuple(value for value in dimension.values if encode_choice(value) in had))
     raise AssertionError(dimension)
 
 
-def _shown(dimension: Dimension) -> str:
+def _shown(dimension: AnyDimension) -> str:
     match dimension:
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             return f"{low} to {high}"
-        case Choice(values=values):
+        case Choice(values=values) | Rows(values=values):
             return ", ".join(json.dumps(value) for value in values)
     raise AssertionError(dimension)

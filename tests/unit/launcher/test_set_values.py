@@ -36,6 +36,26 @@ def test_a_section_that_is_set_sets_its_keys():
     assert space["learning_rate"] == read().search_spaces["phase1"]["learning_rate"]
 
 
+def read_file(folder, space, *overrides):
+    """Like `read`, of a configuration whose phase1 searches this."""
+    file = folder / "config.yaml"
+    file.write_text(f"extends: {CONFIG}\nsearch_spaces: {{phase1: {{{space}}}}}\n")
+    return searched_no_more(*load_with_origin(file, overrides)).search_spaces["phase1"]
+
+
+def test_a_part_of_a_row_cannot_be_set(tmp_path):
+    rows = "max_depth: null, learning_rate: null, "
+    rows += "trees: {type: rows, names: [max_depth, learning_rate], values: [[3, 0.1], [5, 0.06]]}"
+    with pytest.raises(ConfigError, match=r"--set model_b.max_depth=4: search_spaces.phase1.trees searches max_depth"):
+        read_file(tmp_path, rows, "model_b.max_depth=4")
+
+
+def test_a_condition_stays_with_a_value_that_is_set(tmp_path):
+    hidden = "model_a.hidden: {type: choice, values: [8, 16], when: {max_depth: [3]}}"
+    space = read_file(tmp_path, hidden, "model_a.hidden=32")
+    assert space["model_a.hidden"] == Fixed(32, when={"max_depth": (3,)})
+
+
 def test_keys_that_nothing_searches_change_no_space():
     assert read("training.seed=3", "paths.outputs=x").search_spaces == read().search_spaces
 

@@ -13,7 +13,7 @@ from launcher.narrowing.space import narrowed
 from launcher.narrowing.text import configuration, next_phase, run_command
 from launcher.report.trials import Importances, Sweep, Trial
 from tests.support.leagues import stub_league
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows
 from trainer.contract.config.settings import Config, identity, load_config
 from trainer.contract.config.settings import replace as replaced
 from trainer.contract.config.yaml_files import leaves
@@ -32,6 +32,14 @@ SPACE = {
     "learning_rate": FloatRange(0.05, 0.12, step=0.005),
     "rolling_windows": Choice(((10,), (10, 30), (20, 30))),
     "subsample": Fixed(0.8),
+}
+
+
+TOGETHER = {
+    "trees": Rows(names=("max_depth", "learning_rate"), values=((3, 0.1), (5, 0.06), (7, 0.05))),
+    "model_a.hidden": Choice((8, 16, 32), when={"model_b.max_depth": (3,)}),
+    "model_a.dropout": FloatRange(0.0, 0.5, when={"model_b.max_depth": (7,)}),
+    "min_samples_leaf": IntRange(2, 9),
 }
 
 
@@ -294,3 +302,18 @@ def test_whatever_was_searched_what_is_written_loads_and_lies_within(space, data
     assert new.keys() == space.keys()
     assert all(lies_within(new[name], space[name]) for name in space)
     assert n_free(new) <= n_free(space)
+
+
+def test_rows_and_conditions_keep_what_the_best_had(tmp_path):
+    three = [{"max_depth": 3, "learning_rate": 0.1, "model_a.hidden": h, "min_samples_leaf": 4} for h in (8, 16, 8)]
+    five = [{"max_depth": 5, "learning_rate": 0.06, "min_samples_leaf": leaf} for leaf in range(2, 7)]
+    seven = [{"max_depth": 7, "learning_rate": 0.05, "model_a.dropout": 0.1, "min_samples_leaf": 8}] * 4
+    values = [0.9, 0.8, 0.7, 0.75, *[0.5] * 4, *[0.1] * 4]
+    found = narrowed(make_sweep([*three, *five, *seven], values, TOGETHER), [])
+    assert {name: parameter.dimension for name, parameter in found.space.items()} == {
+        "trees": replace(TOGETHER["trees"], values=((3, 0.1), (5, 0.06))),
+        "model_a.hidden": replace(TOGETHER["model_a.hidden"], values=(8, 16)),
+        "min_samples_leaf": replace(TOGETHER["min_samples_leaf"], low=2, high=4),
+    }, "what was there with depth 7 only is not there any more"
+    (tmp_path / "next.yaml").write_text(configuration(found, tmp_path / "next.yaml"))
+    assert load_config(tmp_path / "next.yaml").search_spaces["phase2"].keys() == found.space.keys()
