@@ -12,12 +12,12 @@ import json
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from benchmarks.forks import in_processes
 from benchmarks.peers.null_trial import null_trial
 from benchmarks.sql_count import counted
 from trainer.contract import process
@@ -72,24 +72,7 @@ def main(arguments: Sequence[str]) -> int:
             (args.statements / f"{os.getpid()}.json").write_text(json.dumps(found))
         return 0
 
-    return _in_processes(one, args.processes) if args.processes else one()
-
-
-def _in_processes(task: Callable[[], int], processes: int) -> int:
-    go_r, go_w = os.pipe()
-    for _ in range(processes):
-        if os.fork() == 0:
-            os.close(go_w)
-            os.read(go_r, 1)  # all begin at once
-            code = 1
-            try:
-                code = task()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-    time.sleep(0.1)
-    os.close(go_w)
-    return max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(processes))
+    return in_processes([one] * args.processes) if args.processes else one()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,12 @@ def _add_cell(to: argparse.ArgumentParser) -> None:
 
 def _add_budget(to: argparse.ArgumentParser) -> None:
     to.add_argument("--method", type=one_of(Method), metavar=_names(Method), help="(the plan's, or optuna)")
-    to.add_argument("--sampler", type=one_of(Sampler), metavar=_names(Sampler), help="of method optuna (tpe)")
+    to.add_argument(
+        "--sampler",
+        type=one_of(Sampler),
+        metavar=_names(Sampler),
+        help="of method optuna (tpe): one worker gives the same points again",
+    )
     to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
     to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--repeats", type=repeats, metavar="K", help="seeds of every trial; their mean counts (1)")

@@ -67,5 +67,6 @@ class Sampler(StrEnum):
 
     TPE = "tpe"
     GP = "gp"
+    CMAES = "cmaes"
     QMC = "qmc"
     RANDOM = "random"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.contract.config.conditions import spread
+from trainer.contract.config.conditions import condition, spread
 from trainer.contract.config.search_space import (
     Choice,
     Dimension,
@@ -37,6 +37,25 @@ def point_at(space: SearchSpace, point: Sequence[float]) -> Point:
     return {
         label: dimension.value if isinstance(dimension, Fixed) else _at(dimension, next(coordinates))
         for label, dimension in space.items()
+    }
+
+
+def to_unit(space: SearchSpace, parameters: Mapping[str, Any]) -> list[float]:
+    """Where `from_unit` has parameters from, in a space of ranges: a value of several is the middle of its stretch.
+
+    >>> to_unit({"depth": IntRange(low=3, high=5)}, {"depth": 5})
+    [0.8333333333333334]
+    """
+    return [_share(dimension, parameters[name]) for name, dimension in space.items()]
+
+
+def ranges(space: SearchSpace) -> SearchSpace:
+    """The parameters that have an order and more than one value, in every trial: those that can be followed."""
+    always = {name: dimension for name, dimension in space.items() if not condition(dimension)}
+    return {
+        name: dimension
+        for name, dimension in always.items()
+        if isinstance(dimension, IntRange | FloatRange) and dimension.low < dimension.high and _n_values(dimension) > 1
     }
 
 
@@ -85,6 +104,19 @@ def _n_values(dimension: Dimension) -> float:
             return len(float_steps(low, high, step))
         case _:
             return math.inf
+
+
+def _share(dimension: Dimension, value: Any) -> float:
+    match dimension:
+        case IntRange(low=low, step=step):
+            return float(((value - low) / step + 0.5) / _n_values(dimension))
+        case FloatRange(low=low, step=float(step)):
+            return float((round((value - low) / step) + 0.5) / _n_values(dimension))
+        case FloatRange(low=low, high=high, log=True):
+            return math.log(value / low) / math.log(high / low)
+        case FloatRange(low=low, high=high):
+            return float((value - low) / (high - low))
+    raise AssertionError(dimension)
 
 
 def _at(dimension: Dimension, share: float) -> Any:

@@ -20,12 +20,13 @@ from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Direction, Method, Sampler
 from trainer.search import dimensions
+from trainer.search.evolution import MOST_DRAWS, evolved_point
 from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep with TPE or Gaussian processes, less the trials that it knows from earlier sweeps,
-come from the start design."""
+"""So many slots of an `optuna` sweep with a sampler that learns come from the start design, less the trials that it
+knows from earlier sweeps."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
@@ -57,7 +58,11 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
         return start_point(spec, slot)
     if spec.share_observations:
         prior += ledger.sibling_observations(spec.batch_id, spec.objective)
-    return searched(spec, slot, ledger.observations(spec.batch_id), prior)
+    own = ledger.observations(spec.batch_id)
+    if spec.sampler is Sampler.CMAES:
+        # It follows every trial from the first one on, not the best and the newest.
+        own = [*ledger.rung_observations(spec.batch_id, rung=0), *(o for o in own if o.value is None)]
+    return searched(spec, slot, own, prior)
 
 
 def prior_observations(spec: SweepSpec) -> list[Observation]:
@@ -83,6 +88,22 @@ def random_point(spec: SweepSpec, slot: int) -> Parameters:
     """A uniform draw of the slot's own."""
     rng = np.random.default_rng([_seed(spec, "random"), slot])
     return dimensions.from_unit(spec.space, rng.random(dimensions.n_free(spec.space)).tolist())
+
+
+def untried_point(spec: SweepSpec, slot: int, tried: Sequence[Parameters]) -> Parameters:
+    """A uniform draw that was not tried; in a small space there may be none.
+
+    For a sampler that is so sure that it asks for the same point again, as Gaussian processes do at the end of a long
+    search: the same settings would give the same value.
+    """
+    rng = np.random.default_rng([_seed(spec, "untried"), slot])
+    n_free = dimensions.n_free(spec.space)
+    point: Parameters = {}
+    for _ in range(MOST_DRAWS):
+        point = dimensions.from_unit(spec.space, rng.random(n_free).tolist())
+        if point not in tried:
+            break
+    return point
 
 
 def quasi_random_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -115,12 +136,12 @@ def promoted(spec: SweepSpec, slot: int, below: Sequence[Observation]) -> Parame
 
 
 def searched(spec: SweepSpec, slot: int, own: Sequence[Observation], others: Sequence[Observation] = ()) -> Parameters:
-    """The slot's point by the sweep's sampler, TPE or Gaussian processes.
+    """The slot's point by the sweep's sampler, one that learns.
 
     Args:
         spec: the sweep.
         slot: seeds the draw.
-        own: the sweep's trials, those that run included.
+        own: the sweep's trials by slot, and those that run.
         others: finished trials of other sweeps, valued by this sweep's objective. A point that the sweep has tried
             itself is not counted twice.
     """
@@ -133,7 +154,15 @@ def searched(spec: SweepSpec, slot: int, own: Sequence[Observation], others: Seq
     if sum(o.value is not None for o in (*own, *prior)) < FEWEST_OBSERVATIONS:
         return start_point(spec, slot)
     seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
-    return sampled_point(learning_sampler(spec.sampler, seed), spec.space, spec.objective.direction, own, prior)
+    if spec.sampler is Sampler.CMAES:
+        before = [*prior, *(o for o in own if o.slot < START_SLOTS)]
+        later = [o for o in own if o.slot >= START_SLOTS]
+        point = evolved_point(spec.space, spec.objective.direction, before, later, seed)
+    else:
+        sampler = learning_sampler(spec.sampler, seed)
+        point = sampled_point(sampler, spec.space, spec.objective.direction, own, prior)
+    tried = [o.parameters for o in own]
+    return untried_point(spec, slot, tried) if point in tried else point
 
 
 def _start_point(spec: SweepSpec, slot: int) -> Point:

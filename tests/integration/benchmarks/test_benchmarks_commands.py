@@ -19,7 +19,8 @@ def benchmark(name, *words):
 
 
 @pytest.mark.parametrize(
-    "name", ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral", "chaos"]
+    "name",
+    ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral", "chaos", "samplers"],
 )
 def test_every_command_says_what_it_measures(name):
     said = benchmark(name, "--help")
@@ -60,6 +61,15 @@ def test_orchestration_says_which_peer_is_missing():
     assert "x our wall" in lines["plain Optuna"]
     assert lines["Ray Tune, OptunaSearch"].endswith("left out")
     assert lines["Hydra, submitit + Optuna"].endswith("left out")
+
+
+def test_samplers_stand_beside_random_search_and_plain_optuna():
+    small = ["--trials", "13", "--workers", "2", "--seeds", "1", "--pause-ms", "1"]
+    said = benchmark("samplers", *small, "--functions", "mixed", "--samplers", "cmaes")
+    assert said.returncode == 0, said.stderr
+    rows = {line.split()[0]: line.split() for line in said.stdout.splitlines() if line}
+    assert len(rows["cmaes"]) == len(rows["random"]) == 9
+    assert (rows["random"][5], rows["cmaes"][7]) == ("0.50", "0")
 
 
 @pytest.mark.skipif(choose_precision("off", "auto").device == "cuda", reason="this machine has CUDA")

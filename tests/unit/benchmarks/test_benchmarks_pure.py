@@ -3,9 +3,10 @@
 import doctest
 import struct
 
+import numpy as np
 import pytest
 
-from benchmarks import pace, process_tree, setting, sql_count
+from benchmarks import known_functions, pace, process_tree, samplers, setting, sql_count
 from benchmarks.backtest import seasons_won
 from benchmarks.ledger import Measured, statement_rows
 from benchmarks.phase1 import Run, parts
@@ -14,12 +15,27 @@ from trainer.contract.config.settings import load_config
 from trainer.contract.records.metrics import RunMetrics, Scores
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Target
+from trainer.search.dimensions import from_unit, n_free
 
 
-@pytest.mark.parametrize("module", [pace, process_tree, setting, sql_count])
+@pytest.mark.parametrize("module", [known_functions, pace, process_tree, samplers, setting, sql_count])
 def test_examples_in_docstrings(module):
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 0) == (0, True)
+
+
+@pytest.mark.parametrize("name", known_functions.FUNCTIONS)
+def test_nothing_lies_below_a_known_functions_lowest_value(name):
+    known = known_functions.FUNCTIONS[name]
+    places = np.random.default_rng(1).random((500, n_free(known.space))).tolist()
+    values = [known.above_lowest(from_unit(known.space, place)) for place in places]
+    assert 0 <= min(values) < max(values)
+
+
+def test_a_sampler_is_told_by_pairs_of_searches():
+    best, worst = samplers.Found(0.1, twice=0), samplers.Found(0.3, twice=2)
+    row = samplers.row("tpe", [best, best], [best, worst], [worst, worst])
+    assert row == ["tpe", 0.1, 0.1, pytest.approx(0.2), pytest.approx(0.2), "1.00", "0.75", 0, 1]
 
 
 def test_marks_of_several_processes_are_read_in_order(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
 from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.search.dimensions import coarsest_first, decode, from_unit, n_free
+from trainer.search.dimensions import coarsest_first, decode, from_unit, n_free, ranges, to_unit
 
 SPACE = {
     "depth": IntRange(low=3, high=10, step=3),
@@ -35,6 +35,23 @@ def test_every_point_is_in_the_space_and_survives_optuna(point):
     assert set(encoded) == set(known) == set(SPACE) - {"trees"}
     assert all(known[name]._contains(known[name].to_internal_repr(value)) for name, value in encoded.items())
     assert decode(SPACE, encoded) == parameters
+
+
+@given(st.lists(units, min_size=4, max_size=4))
+def test_ranges_find_their_way_back_to_the_unit_cube(point):
+    space = ranges(SPACE)
+    assert list(space) == ["depth", "rate", "share", "stepped"]
+    parameters = from_unit(space, point)
+    back = to_unit(space, parameters)
+    assert all(0 <= share <= 1 for share in back)
+    assert back[1:3] == pytest.approx(point[1:3], abs=1e-9)
+    assert from_unit(space, back) == pytest.approx(parameters)
+
+
+def test_a_range_of_one_value_is_none_to_follow():
+    single = {"a": IntRange(low=3, high=5, step=3), "b": FloatRange(low=0.1, high=0.1)}
+    assert ranges(single) == {}
+    assert from_unit(single, [0.9, 0.9]) == {"a": 3, "b": pytest.approx(0.1)}
 
 
 @pytest.mark.parametrize(

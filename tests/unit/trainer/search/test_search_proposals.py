@@ -217,13 +217,28 @@ def test_quasi_random_points_are_spread_and_begin_at_no_bound():
     assert 0.001 < points[0]["learning_rate"] < 0.1
 
 
-@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP])
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.CMAES])
 def test_two_workers_that_ask_at_once_keep_apart(sampler):
     sweep = spec(MIXED, sampler=sampler)
     own = observed(sweep, 12)
     first = proposals.searched(sweep, 20, own)
     running = Observation(batch_id="b", slot=20, parameters=first, value=None, rung=0)
     assert proposals.searched(sweep, 21, [*own, running]) != first
+
+
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP, Sampler.CMAES])
+def test_a_sampler_that_learns_repeats_no_point_while_there_are_others(sampler):
+    few = {
+        "max_depth": {"type": "int", "low": 2, "high": 4},
+        "rolling_windows": {"type": "choice", "values": [[5], [10, 30]]},
+    }
+    sweep = spec({"search_spaces": {"phase1": few}}, sampler=sampler)
+    own = []
+    for slot in range(6):
+        point = {"max_depth": 2 + slot, "rolling_windows": [5]} if slot < 3 else proposals.searched(sweep, slot, own)
+        own.append(Observation(batch_id="b", slot=slot, parameters=point, value=1.0 + point["max_depth"], rung=0))
+    assert len({str(o.parameters) for o in own}) == 6
+    assert proposals.searched(sweep, 6, own) in [o.parameters for o in own]
 
 
 def test_tpe_is_not_named_in_what_a_sweep_is_and_the_others_are():

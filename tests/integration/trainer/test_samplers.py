@@ -1,0 +1,99 @@
+"""Each sampler on the real ledger: what one worker may count on, and what several may."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from trainer.contract.ledger import AttemptState
+from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.words import Objective, Sampler
+from trainer.search.proposals import START_SLOTS, propose, quasi_random_point, random_point
+from trainer.worker.drain import TrialOutcome, drain
+from trainer.worker.study_record import StudyRecord
+
+SPACE = {
+    "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
+    "model_a_epochs": {"type": "int", "low": 1, "high": 40},
+    "subsample": {"type": "float", "low": 0.6, "high": 1.0, "step": 0.1},
+    "rolling_windows": {"type": "choice", "values": [[5], [10, 30]]},
+    "min_samples_leaf": {"type": "fixed", "value": 5},
+}
+N_TRIALS = START_SLOTS + 4
+LEARN = (Sampler.TPE, Sampler.GP, Sampler.CMAES)
+
+
+def score(job):
+    """What a null worker finds."""
+    value = job.config.model_b.learning_rate + job.config.model_a.epochs
+    return TrialOutcome(value, dict.fromkeys(Objective, value))
+
+
+@pytest.fixture
+def sweep(ledger, outputs, sweep_spec):
+    """Register a sweep with a sampler."""
+
+    def register(batch_id, sampler, n_trials=N_TRIALS):
+        config = {"search_spaces": {"phase1": SPACE}}
+        ledger.register(sweep_spec(config, batch_id=batch_id, sampler=sampler, n_trials=n_trials), outputs)
+        return batch_id
+
+    return register
+
+
+def points(ledger, batch_id):
+    return [slot.parameters for slot in ledger.slots(batch_id)]
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_one_worker_gives_the_same_points_again_also_when_it_is_killed_and_restarted(ledger, sweep, crew, sampler):
+    workers = crew(ledger.url, sweep("killed", sampler), seconds=0.1)
+    (first,) = workers.start()
+    deadline = time.monotonic() + 300
+    while not any(row.slot is not None and row.slot > START_SLOTS for row in ledger.workers("killed")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(first, signal.SIGKILL)
+    workers.wait()
+    workers.start()
+    workers.wait()
+    states = [attempt.state for attempt in ledger.attempts("killed")]
+    assert (states.count(AttemptState.DEAD), states.count(AttemptState.COMPLETE)) == (1, N_TRIALS)
+    worker = ledger.start_worker(sweep("undisturbed", sampler), "testhost", os.getpid())
+    assert drain(ledger, "undisturbed", worker, score, threading.Event()).done == N_TRIALS
+    assert points(ledger, "killed") == points(ledger, "undisturbed")
+
+
+@pytest.mark.parametrize("sampler", Sampler)
+def test_four_workers_try_no_point_twice(ledger, sweep, crew, sampler):
+    workers = crew(ledger.url, sweep("by_four", sampler), seconds=0.1)
+    workers.start(4)
+    workers.wait()
+    found = points(ledger, "by_four")
+    assert len({str(point) for point in found}) == N_TRIALS
+    if sampler not in LEARN:
+        by_slot = quasi_random_point if sampler is Sampler.QMC else random_point
+        assert found == [by_slot(ledger.spec("by_four"), slot) for slot in range(N_TRIALS)]
+
+
+@pytest.mark.parametrize("sampler", LEARN)
+def test_a_trial_that_runs_changes_what_a_sampler_that_learns_proposes(ledger, sweep, sampler):
+    batch_id = sweep("running", sampler)
+    stop = threading.Event()
+
+    def until_the_design_is_done(job):
+        if job.slot == START_SLOTS:
+            stop.set()
+        return score(job)
+
+    worker = ledger.start_worker(batch_id, "testhost", os.getpid())
+    drain(ledger, batch_id, worker, until_the_design_is_done, stop)
+    spec = ledger.spec(batch_id)
+    runs, asks = (ledger.claim(batch_id, ledger.start_worker(batch_id, "testhost", os.getpid())) for _ in range(2))
+    alone = propose(ledger, spec, asks)
+    assert propose(ledger, spec, asks) == alone
+    trial = StudyRecord(ledger, spec).start(encode(spec.space, alone), distributions(spec.space), 99)
+    ledger.begin(runs, alone, trial, 99)
+    assert propose(ledger, spec, asks) != alone
