@@ -11,17 +11,25 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from launcher.report.chance import by_chance
 from launcher.report.trials import Sweep, Trial, best_of_target, parameter_names
+from trainer.contract.config.conditions import condition, gathered, ordered
+from trainer.contract.config.fitting import fit
 from trainer.contract.config.search_space import (
+    AnyDimension,
     Choice,
-    Dimension,
+    Condition,
     Fixed,
     FloatRange,
     IntRange,
+    Rows,
+    config_key,
     encode_choice,
+    names_of,
+    singles,
 )
 from trainer.contract.errors import UserError
 from trainer.contract.sweep.spec import SweepSpec
@@ -37,7 +45,7 @@ LITTLE = 0.5
 class Parameter(NamedTuple):
     """One parameter of the narrowed space."""
 
-    dimension: Dimension
+    dimension: AnyDimension
     why: str
     """In one line."""
 
@@ -81,7 +89,7 @@ def narrowed(sweep: Sweep, alike: Sequence[Sweep]) -> Narrowing:
         )
     best = ranked[: max(FEWEST_BEST, math.ceil(len(ranked) / 4))]
     shares, known = _importances(sweep, alike)
-    space = {name: _parameter(spec.space[name], name, best, shares) for name in parameter_names(spec.space)}
+    space = _narrowed_space(spec, best, shares)
     if all(isinstance(parameter.dimension, Fixed) for parameter in space.values()):
         told = "; ".join(f"{name}: {parameter.why}" for name, parameter in space.items())
         raise UserError(f"{spec.batch_id}: nothing is left to search, every parameter would be fixed: {told}")
@@ -120,37 +128,73 @@ def _importances(sweep: Sweep, alike: Sequence[Sweep]) -> tuple[Mapping[str, flo
     )
 
 
-def _parameter(dimension: Dimension, name: str, best: Sequence[Trial], shares: Mapping[str, float]) -> Parameter:
-    values = [trial.parameters[name] for trial in best if name in trial.parameters]
-    if isinstance(dimension, Fixed) or not values:
-        return Parameter(dimension, "as before")
-    share = f"share {shares[name]:.2f}; " if name in shares else ""
-    before = f"{share}before: {_shown(dimension)}"
-    if name in shares and shares[name] < LITTLE / len(shares):
-        return Parameter(Fixed(value=values[0]), f"mattered little, {before}")
-    kept = _kept(dimension, values)
-    if kept == dimension:
-        return Parameter(kept, f"{share}as before")
-    return Parameter(kept, f"all of the best have it, {before}" if isinstance(kept, Fixed) else before)
+def _narrowed_space(spec: SweepSpec, best: Sequence[Trial], shares: Mapping[str, float]) -> dict[str, Parameter]:
+    """Every parameter that a best trial had; one whose conditions can hold no more is left out."""
+    space = spec.space
+    points = [gathered(space, trial.parameters) for trial in best]
+    found: dict[str, Parameter] = {}
+    for label in ordered(space):
+        values = [point[label] for point in points if label in point]
+        when = _still_possible(space[label], {name: parameter.dimension for name, parameter in found.items()})
+        if values and when is not None:
+            dimension = replace(space[label], when=when or UNSET)
+            found.update(_narrowed(label, dimension, values, _share(names_of(label, dimension), shares)))
+    return {name: found[name] for name in parameter_names(found)}
 
 
-def _kept(dimension: Dimension, values: Sequence[Any]) -> Dimension:
-    """The part of a dimension that has these values; fixed when that is a single one."""
+def _still_possible(dimension: AnyDimension, known: Mapping[str, AnyDimension]) -> Condition | None:
+    """The part of a parameter's conditions that the narrowed others can meet; None where one cannot be met."""
+    alone = {config_key(name): one for name, one in singles(dict(known)).items()}
+    asked = condition(dimension)
+    if not asked.keys() <= alone.keys():
+        return None
+    left = {key: tuple(v for v in values if fit(alone[key], v) is not UNSET) for key, values in asked.items()}
+    return left if all(left.values()) else None
+
+
+def _share(names: Sequence[str], shares: Mapping[str, float]) -> tuple[float, float] | None:
+    """The importance of parameters that go together, and below which share it would be little; None: not known."""
+    known = [shares[name] for name in names if name in shares]
+    return (sum(known), LITTLE * len(known) / len(shares)) if known else None
+
+
+def _narrowed(
+    label: str, dimension: AnyDimension, values: Sequence[Any], share: tuple[float, float] | None
+) -> dict[str, Parameter]:
+    """A key of the search space, by the values of the best trials; fixed rows are taken apart."""
+    if isinstance(dimension, Fixed):
+        return {label: Parameter(dimension, "as before")}
+    said = f"share {share[0]:.2f}; " if share else ""
+    before = f"{said}before: {_shown(dimension)}"
+    if share and share[0] < share[1]:
+        return _fixed(label, dimension, values[0], f"mattered little, {before}")
     if len({encode_choice(value) for value in values}) == 1:
-        return Fixed(value=values[0])
+        return _fixed(label, dimension, values[0], f"all of the best have it, {before}")
+    kept = _kept(dimension, values)
+    return {label: Parameter(kept, f"{said}as before" if kept == dimension else before)}
+
+
+def _fixed(label: str, dimension: AnyDimension, value: Any, why: str) -> dict[str, Parameter]:
+    row = value if isinstance(dimension, Rows) else [value]
+    names = names_of(label, dimension)
+    return {n: Parameter(Fixed(value=v, when=dimension.when), why) for n, v in zip(names, row, strict=True)}
+
+
+def _kept(dimension: AnyDimension, values: Sequence[Any]) -> AnyDimension:
+    """The part of a dimension that has these values."""
     match dimension:
         case IntRange() | FloatRange():
             return replace(dimension, low=max(dimension.low, min(values)), high=min(dimension.high, max(values)))
-        case Choice():
+        case Choice() | Rows():
             had = {encode_choice(value) for value in values}
             return replace(dimension, values=tuple(value for value in dimension.values if encode_choice(value) in had))
     raise AssertionError(dimension)
 
 
-def _shown(dimension: Dimension) -> str:
+def _shown(dimension: AnyDimension) -> str:
     match dimension:
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             return f"{low} to {high}"
-        case Choice(values=values):
+        case Choice(values=values) | Rows(values=values):
             return ", ".join(json.dumps(value) for value in values)
     raise AssertionError(dimension)

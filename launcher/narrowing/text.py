@@ -58,6 +58,7 @@ def configuration(found: Narrowing, file: Path) -> str:
         "method": spec.method.value,
         **({"sampler": spec.sampler.value} if spec.method is Method.OPTUNA else {}),
         "n_trials": spec.n_trials,
+        **({"repeats": spec.repeats} if spec.repeats > 1 else {}),
         "batch_id": f"{phase}_{{objective}}_{{listmle_target}}",
     }
     parts = [

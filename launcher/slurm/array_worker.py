@@ -30,7 +30,8 @@ def requeue_lines(command: str, max_tries: int) -> Sequence[str]:
     """Run the job's command, and put the job back into the queue when it was told to stop; also after a `set -e`.
 
     Not after `scancel`: that ends the script itself. An array's element is named in full, because the id of the array's
-    last element is that of the array, and requeueing it would start all of them again.
+    last element is that of the array, and requeueing it would start all of them again. A worker that ends well has left
+    no slot to anybody, so elements that still wait leave the queue: whatever follows the array need not wait for them.
     """
     codes = "|".join(str(code) for code in (EXIT_TOLD_TO_STOP, *_KILLED_BY_THE_SIGNAL))
     job = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"
@@ -42,6 +43,9 @@ def requeue_lines(command: str, max_tries: int) -> Sequence[str]:
         f'if [[ "$code" =~ ^({codes})$ && "${{SLURM_RESTART_COUNT:-0}}" -lt {max_tries} && {alive} ]]; then',
         '  echo "told to stop with work left: requeueing $job"',
         '  scontrol requeue "$job"',
+        "fi",
+        'if [[ "$code" = 0 && -n "${SLURM_ARRAY_JOB_ID:-}" ]]; then',
+        '  scancel --state=PENDING "$SLURM_ARRAY_JOB_ID" || true',
         "fi",
         'exit "$code"',
     ]

@@ -21,8 +21,6 @@ from trainer.contract.records.metrics import RunMetrics
 SMALL = "extends: CONFIG\ntraining: {max_lists_oof: 20, max_final_batches: 20, n_folds: 2}\n"
 SPACE = "search_spaces: {phase1: {max_depth: {type: fixed, value: 3}}}\n"
 SETTINGS = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "MPLCONFIGDIR": "/dev/null/none",
     "PYTHONIOENCODING": "latin-1",
     "LAB": "lab",
 }
@@ -30,9 +28,8 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A folder with a space in its name, a small league, and a matplotlibrc that cannot be read."""
+    """A folder with a space in its name and a small league."""
     folder = tmp_path_factory.mktemp("first steps")
-    (folder / "matplotlibrc").write_bytes(b"font.family: fant\xe9sie\n")
     config = SMALL.replace("CONFIG", str(REPOSITORY / "config" / "outputs4_phase1.yaml"))
     (folder / "c.yaml").write_text(config + SPACE)
     done = run(folder, "trainer", "data", "demo", "--into", "league", "--seasons", "5")
@@ -41,7 +38,7 @@ def project(tmp_path_factory):
 
 
 def environment(**more):
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "MPL", "PG"))}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "PG"))}
     return {**plain, "HOME": str(Path.home()), **more}
 
 

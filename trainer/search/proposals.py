@@ -25,8 +25,8 @@ from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep with a sampler that learns, less the trials that it knows from earlier sweeps,
-come from the start design."""
+"""So many slots of an `optuna` sweep with a sampler that learns come from the start design, less the trials that it
+knows from earlier sweeps."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 

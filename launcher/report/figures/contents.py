@@ -23,10 +23,6 @@ from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
 
-DIGEST_KEY = "Description"
-"""Under which a PNG carries the digest of what it shows."""
-DPI = 110
-
 
 class TrialPanel(msgspec.Struct, frozen=True):
     """One sweep's values in the order of its slots."""

@@ -1,6 +1,6 @@
-"""Brings the report's plots up to date, in a process that no setting of the user's reaches. Never raises.
+"""Brings the report's charts up to date, in a process of their own. Never raises.
 
-A PNG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
+An SVG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
 a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
 would soon be drawn again waits.
 """
@@ -8,6 +8,7 @@ would soon be drawn again waits.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,23 +16,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
-from PIL import Image
 
-from launcher.report.figures.contents import DIGEST_KEY, DPI, Drawing, Picture, figure_data
+from launcher.report.figures.contents import Drawing, Picture, figure_data
 from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
-CODE = ("drawing.py", "style.py", "reliability.py", "process.py")
+CODE = ("drawing.py", "rankers.py", "style.py", "reliability.py", "process.py")
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
 """A drawing process that takes longer is stopped."""
-_USERS = ("MPL", "MATPLOTLIB", "PYTHONWARNINGS", "PYTHONSTARTUP", "QT_", "DISPLAY")
-"""Beginnings of variables that the drawing process does not get."""
+_DIGEST = re.compile(rb'<svg [^>]*data-shows="(\w+)"')
 
 
 def draw_figures(
@@ -50,7 +48,7 @@ def draw_figures(
     """
     try:
         drawings = dict(figure_data(sweeps))
-        paths = {name: folder / f"{name}.png" for name in drawings}
+        paths = {name: folder / f"{name}.svg" for name in drawings}
         problems: Mapping[str, str] = {}
         if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
             problems = _drawn(list(_outdated(drawings, paths)))
@@ -68,7 +66,7 @@ def draw_figures(
 
 def _outdated(drawings: Mapping[str, Drawing], paths: Mapping[str, Path]) -> Iterator[Picture]:
     for name, drawing in drawings.items():
-        content = digest([type(drawing).__name__, drawing, DPI, _code()])
+        content = digest([type(drawing).__name__, drawing, _code()])
         if _digest_in(paths[name]) != content:
             yield Picture(str(paths[name].absolute()), content, drawing)
 
@@ -77,19 +75,15 @@ def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
     """Let another process draw. Returns why pictures could not be drawn, by their paths."""
     if not pictures:
         return {}
-    with TemporaryDirectory(prefix="truestrength_figures_", ignore_cleanup_errors=True) as empty:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_USERS)}
-        code = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        own = {"MPLBACKEND": "agg", "MPLCONFIGDIR": empty, "MPL_IGNORE_SYSTEM_FONTS": "1", "PYTHONPATH": code}
-        done = subprocess.run(
-            [sys.executable, "-m", PROCESS],
-            input=msgspec.msgpack.encode(pictures),
-            env=kept | own,
-            cwd=empty,  # a matplotlibrc of the working directory would be read first
-            capture_output=True,
-            timeout=LONGEST_S,
-            check=False,
-        )
+    code = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", PROCESS],
+        input=msgspec.msgpack.encode(pictures),
+        env=os.environ | {"PYTHONPATH": code},
+        capture_output=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no word"])[-1]
         return dict.fromkeys((p.path for p in pictures), f"the process ended with {done.returncode}: {last}")
@@ -107,7 +101,7 @@ def _said(problems: Mapping[str, str]) -> str:
 
 def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
     """When a plot was written last, or if none was, when the first trial began, in seconds since 1970."""
-    if drawn := [path.stat().st_mtime for path in folder.glob("*.png")]:
+    if drawn := [path.stat().st_mtime for path in folder.glob("*.svg")]:
         return max(drawn)
     begun = [trial.started_at for sweep in sweeps for trial in sweep.trials if trial.started_at]
     return min((moment.timestamp() for moment in begun), default=0.0)
@@ -119,8 +113,10 @@ def _code() -> str:
 
 
 def _digest_in(path: Path) -> str | None:
+    """None where there is no chart, or no whole one: it is drawn again."""
     try:
-        with Image.open(path) as image:
-            return str(image.info.get(DIGEST_KEY))
-    except Exception:  # no image, or none any more: it is drawn again
+        content = path.read_bytes()
+    except OSError:
         return None
+    found = _DIGEST.match(content) if content.rstrip().endswith(b"</svg>") else None
+    return found[1].decode() if found else None

@@ -1,21 +1,27 @@
-"""Draws the report's plots in a process of its own (`python -m launcher.report.figures.process`, asked in msgpack).
+"""Draws the report's charts in a process of its own (`python -m launcher.report.figures.process`, asked in msgpack).
 
-Surprising: this is no matter of speed. matplotlib reads a user's backend, settings, styles and fonts while it is being
-imported, so only a process that was started without them is free of them; and nothing that happens to it, not even a
-crash, can stop a plan.
+Surprising: this is no matter of speed. The renderer is a JavaScript engine of 100 MB with threads of its own; nothing
+that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import msgspec
+import vl_convert
 
-from launcher.report.figures.contents import DIGEST_KEY, DPI, Picture
+from launcher.report.figures.contents import Picture
 from launcher.report.figures.drawing import draw
-from trainer.contract.files import replacing
+from trainer.contract.files import write_text
+
+VEGA_LITE = "6.1"
+"""The version of the language that the descriptions are written in."""
+_ID = re.compile(r'(\bid="|url\(#)([A-Za-z]+_?)(\d+)')
 
 
 def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
@@ -23,21 +29,33 @@ def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
     problems = {}
     for picture in pictures:
         try:
-            _write(picture)
+            write_text(Path(picture.path), svg(picture))
         except Exception as error:
             problems[picture.path] = f"{type(error).__name__}: {error}"
     return problems
 
 
-def _write(picture: Picture) -> None:
-    figure = draw(picture.drawing)
-    if (layout := figure.get_layout_engine()) is not None:
-        # Once; matplotlib would draw everything twice to lay it out while it saves.
-        figure.set_dpi(DPI)
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-    with replacing(Path(picture.path)) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None, DIGEST_KEY: picture.digest})
+def svg(picture: Picture) -> str:
+    """The chart as SVG, with its name for screen readers and the digest of what it shows."""
+    drawn = vl_convert.vegalite_to_svg(draw(picture.drawing), vl_version=VEGA_LITE)
+    name = Path(picture.path).stem
+    head = f'<svg role="img" aria-label={quoteattr(name)} data-shows={quoteattr(picture.digest)} '
+    return with_own_ids(drawn, name).replace("<svg ", head, 1)
+
+
+def with_own_ids(text: str, name: str) -> str:
+    """Ids that count from 0 in each chart and begin with its name.
+
+    The renderer's go on counting from chart to chart, so that the same chart would be another file, and two processes
+    give the same ones, which clash in one page.
+    """
+    numbers: dict[str, int] = {}
+
+    def own(match: re.Match[str]) -> str:
+        number = numbers.setdefault(match[2] + match[3], len(numbers))
+        return f"{match[1]}{name}_{match[2]}{number}"
+
+    return _ID.sub(own, text)
 
 
 if __name__ == "__main__":

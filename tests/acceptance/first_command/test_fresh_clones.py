@@ -54,7 +54,6 @@ CASES = {
             "PGHOST": "db.invalid",
             "PGOPTIONS": "-c default_transaction_read_only=on",
             "PGPASSFILE": "/none",
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "LC_ALL": LATIN_1,
             "PYTHONIOENCODING": "latin-1",
         },

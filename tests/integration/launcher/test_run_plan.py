@@ -75,7 +75,7 @@ def test_tables_tell_what_they_were_made_from_whatever_the_clocks_say(ledger, ou
     """Files that were copied, touched or checked out, and a database whose clock is behind or ahead."""
     assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
     then = time.time() + hours * 3600
-    tables = [path for path in outputs.sweeps.rglob("*") if path.is_file() and path.suffix != ".png"]
+    tables = [path for path in outputs.sweeps.rglob("*") if path.is_file() and path.suffix != ".svg"]
     for path in tables:
         os.utime(path, (then, then))
     assert launch(ledger, ["a"], n_trials=2, written=True)[0] == 0
@@ -117,8 +117,8 @@ def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(projec
     reports.sweep("still_open")
     assert not outputs.analysis.exists(), "the last sweep leaves it to the end"
     reports.end(changed=True, complete=False)
-    assert f"{outputs.figures.name}/trials_spearman.png" in outputs.analysis.read_text()
-    assert (outputs.figures / "trials_spearman.png").exists()
+    assert f"{outputs.figures.name}/trials_spearman.svg" in outputs.analysis.read_text()
+    assert (outputs.figures / "trials_spearman.svg").exists()
 
 
 @pytest.mark.parametrize("lost", ["analysis", "held out"])

@@ -36,6 +36,16 @@ def test_a_section_that_is_set_sets_its_keys():
     assert space["learning_rate"] == read().search_spaces["phase1"]["learning_rate"]
 
 
+def test_of_rows_those_are_left_that_have_the_value(tmp_path):
+    rows = "{type: rows, names: [max_depth, subsample], values: [[3, 1.0], [5, 0.5], [3, 0.5]]}"
+    file = tmp_path / "c.yaml"
+    file.write_text(f"search_spaces: {{phase1: {{trees: {rows}}}}}\n")
+    config = searched_no_more(*load_with_origin(file, ["model_b.max_depth=3"]))
+    assert config.search_spaces["phase1"]["trees"].values == ((3, 1.0), (3, 0.5))
+    with pytest.raises(ConfigError, match=r"^--set model_b.max_depth=4: no row of search_spaces.phase1.trees has it"):
+        searched_no_more(*load_with_origin(file, ["model_b.max_depth=4"]))
+
+
 def test_keys_that_nothing_searches_change_no_space():
     assert read("training.seed=3", "paths.outputs=x").search_spaces == read().search_spaces
 

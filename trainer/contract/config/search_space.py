@@ -82,7 +82,8 @@ class Fixed(Dimension, frozen=True, tag="fixed"):
 Parameters: TypeAlias = dict[str, Any]
 Point: TypeAlias = dict[str, Any]
 """A key of the search space -> its value: like parameters, but a row is one value."""
-SearchSpace: TypeAlias = dict[str, IntRange | FloatRange | Choice | Rows | Fixed]
+AnyDimension: TypeAlias = IntRange | FloatRange | Choice | Rows | Fixed
+SearchSpace: TypeAlias = dict[str, AnyDimension]
 SweepLists: TypeAlias = dict[str, Annotated[tuple[Any, ...], Meta(min_length=1)]]
 
 

@@ -13,7 +13,8 @@ from launcher.narrowing.space import narrowed
 from launcher.narrowing.text import configuration, next_phase, run_command
 from launcher.report.trials import Importances, Sweep, Trial
 from tests.support.leagues import stub_league
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.config.fitting import fitted
+from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows, singles
 from trainer.contract.config.settings import Config, identity, load_config
 from trainer.contract.config.settings import replace as replaced
 from trainer.contract.config.yaml_files import leaves
@@ -146,6 +147,43 @@ def test_where_trials_differ_by_chance_nothing_is_fixed_for_having_mattered_litt
     assert "no more than other seeds" in " ".join(configuration(found, Path("x.yaml")).replace("#", "").split())
 
 
+TREES = Rows(names=("max_depth", "learning_rate"), values=((3, 0.1), (4, 0.08), (5, 0.06)))
+
+
+def test_rows_keep_those_of_the_best_and_are_taken_apart_where_one_is_left():
+    space = {"trees": TREES, "subsample": Choice((0.5, 0.8))}
+    points = [{"max_depth": 3 + i % 3, "learning_rate": (0.1, 0.08, 0.06)[i % 3], "subsample": 0.8} for i in range(12)]
+    sweep = make_sweep(
+        points, [0.5 + i % 3 / 10 - i / 100 for i in range(12)], space | {"training.seed": Choice((1, 2))}
+    )
+    with pytest.raises(UserError, match="max_depth: all of the best have it, before: "):
+        narrowed(sweep, [sweep])
+    sweep = make_sweep([point | {"subsample": (0.5, 0.8)[i % 2]} for i, point in enumerate(points)], VALUES, space)
+    assert narrowed(sweep, [sweep]).space["trees"] == (TREES, "as before")
+    sweep = make_sweep(points, [-value for value in VALUES], space, importances=known(max_depth=0.9, learning_rate=0.1))
+    assert narrowed(sweep, [sweep]).space["trees"].why.startswith("share 1.00; as before")
+
+
+def test_a_condition_names_what_is_left_and_what_cannot_be_there_is_left_out(tmp_path):
+    space = {
+        "training.loss": Choice(("listmle", "position_listmle", "spearman")),
+        "model_a.hidden": Choice((4, 8, 16), when={"training.loss": ("listmle", "spearman")}),
+        "model_a.dropout": Choice((0.1, 0.2), when={"model_a.hidden": (16,)}),
+        "max_depth": IntRange(3, 9),
+    }
+    losses = ["spearman"] * 9 + ["position_listmle", "listmle", "listmle"]
+    points = [{"training.loss": loss, "max_depth": 3 + i % 7} for i, loss in enumerate(losses)]
+    points = [point if i == 9 else point | {"model_a.hidden": (4, 8)[i % 2]} for i, point in enumerate(points)]
+    sweep = make_sweep(points, VALUES, space)
+    found = narrowed(sweep, [sweep])
+    assert list(found.space) == ["max_depth", "model_a.hidden", "training.loss"]
+    assert found.space["training.loss"].dimension == Choice(("listmle", "position_listmle"))
+    assert found.space["model_a.hidden"].dimension == Choice((4, 8), when={"training.loss": ("listmle",)})
+    file = tmp_path / "phase2.yaml"
+    file.write_text(configuration(found, file))
+    assert load_config(file).search_spaces["phase2"]["model_a.hidden"].when == {"training.loss": ("listmle",)}
+
+
 def test_why_importances_are_not_known_is_said():
     unknown = Importances(batch_id="wide", n_trials=12, reason="all trials have the same value")
     sweep = make_sweep(POINTS, VALUES, importances=unknown)
@@ -198,12 +236,14 @@ def _hashable(tree):
 
 def test_its_plan_is_the_sweep_again_in_the_narrowed_space(tmp_path):
     sweep = make_sweep(POINTS, VALUES, objective=Objective.NDCG4)
+    sweep = replace(sweep, spec=replace(sweep.spec, repeats=3))
     file = tmp_path / "phase2.yaml"
     file.write_text(configuration(narrowed(sweep, [sweep]), file))
     league = stub_league(tmp_path / "league")
     plan = expand_plan(load_config(file, [f"paths.data={league}"]), "phase2", Budget())
     [spec] = plan.sweeps
     assert (spec.batch_id, spec.n_trials, spec.method) == ("phase2_ndcg4_final_rank", 12, Method.OPTUNA)
+    assert spec.repeats == 3
     assert spec.space["learning_rate"] == FloatRange(0.095, 0.105, step=0.005)
 
 
@@ -252,6 +292,10 @@ spaces = st.fixed_dictionaries(
         "training.amp": choices(["off", "auto", "bf16"]),
         "training.seed": choices([0, 1, 2]),
         "max_depth": st.builds(Fixed, st.integers(1, 9)),
+        "subsample": choices([0.5, 0.8]).map(lambda one: replace(one, when={"training.seed": (0,)})),
+        "forest": st.lists(st.sampled_from([(100, 3), (100, 5), (200, 3), (300, 4)]), min_size=1, unique=True).map(
+            lambda rows: Rows(names=("n_estimators_rf", "min_samples_leaf"), values=tuple(rows))
+        ),
     },
 )
 
@@ -272,11 +316,13 @@ def lies_within(new, old):
 @given(space=spaces, data=st.data())
 def test_whatever_was_searched_what_is_written_loads_and_lies_within(space, data, tmp_path):
     assume(n_free(space))
+    if "subsample" in space:
+        space["training.seed"] = Choice((0, 1, 2))
     n_trials = data.draw(st.integers(8, 13))
     units = st.lists(st.floats(0, 1, exclude_max=True), min_size=n_free(space), max_size=n_free(space))
     points = [from_unit(space, data.draw(units)) for _ in range(n_trials)]
     values = data.draw(st.lists(st.floats(0, 1), min_size=n_trials, max_size=n_trials))
-    shares = data.draw(st.none() | st.fixed_dictionaries(dict.fromkeys(space, st.floats(0, 1))))
+    shares = data.draw(st.none() | st.fixed_dictionaries(dict.fromkeys(singles(space), st.floats(0, 1))))
     objective = data.draw(st.sampled_from(Objective))
     importances = known(**shares) if shares else None
     sweep = make_sweep(points, values, space, objective, importances=importances)
@@ -291,6 +337,9 @@ def test_whatever_was_searched_what_is_written_loads_and_lies_within(space, data
     file = tmp_path / "phase2.yaml"
     file.write_text(configuration(found, file))
     new = load_config(file).search_spaces["phase2"]
-    assert new.keys() == space.keys()
-    assert all(lies_within(new[name], space[name]) for name in space)
-    assert n_free(new) <= n_free(space)
+    before = singles(space)
+    assert all(lies_within(dimension, before[name]) for name, dimension in singles(new).items())
+    assert all(point.keys() >= singles(new).keys() or "subsample" in space for point in points)
+    for trial in found.best:
+        whole = fitted(new, {name: value for name, value in trial.parameters.items() if name in singles(new)})
+        assert whole or any("mattered little" in each.why for each in found.space.values())

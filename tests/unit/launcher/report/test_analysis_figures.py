@@ -3,15 +3,18 @@
 import math
 import os
 from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
 
+import altair as alt
+import jsonschema
 import msgspec
-import numpy as np
 import pytest
-from PIL import Image
 
 from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
-from launcher.report.figures.drawing import axis_label, draw
+from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
+from launcher.report.figures.style import axis_label
 from launcher.report.trials import Sweep
 from trainer.contract.words import Objective, Phase, Target
 
@@ -31,6 +34,17 @@ def test_there_is_a_plot_for_everything(phase1):
         "trials_phase1_rolling_spearman_playoff_outcome",
         "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances",
     }  # fmt: skip
+
+
+def test_every_description_is_valid_vega_lite(phase1):
+    """The renderer itself passes over what it does not know."""
+    for drawing in dict(figure_data(phase1)).values():
+        alt.Chart.from_dict(draw(drawing))
+
+
+def test_an_unknown_word_would_be_found():
+    with pytest.raises(jsonschema.ValidationError):
+        alt.Chart.from_dict({"mark": "point", "encoding": {"x": {"field": "a", "typo": 1}}})
 
 
 def test_there_is_none_without_trials(build):
@@ -57,63 +71,70 @@ def test_a_rolling_plot_is_told_apart_by_windows(build):
     assert all(group.startswith("windows [") for group in panel.groups)
 
 
+def layers(chart):
+    """The rows of each layer of a drawn panel, by the kind of its mark."""
+    return [(layer["mark"]["type"], layer["data"]["values"]) for layer in chart["layer"]]
+
+
 def test_the_drawn_points_are_the_trials(build):
     plot = dict(figure_data(make_pair(build)))["trials_rank_rmse"]
-    [axes] = draw(plot).axes
-    lines = {line.get_label(): line for line in axes.get_lines()}
-    np.testing.assert_array_equal(lines["trial"].get_ydata(), plot.panels[0].values)
-    np.testing.assert_array_equal(lines["best so far"].get_ydata(), plot.panels[0].best_so_far)
-    assert "lower is better" in axes.get_ylabel()
+    [panel] = draw(plot)["hconcat"]
+    [(line, best), (point, trials), (rule, baseline)] = layers(panel)
+    assert (line, point, rule) == ("line", "point", "rule")
+    assert [row["value"] for row in trials] == list(plot.panels[0].values)
+    assert [row["value"] for row in best] == list(plot.panels[0].best_so_far)
+    assert [row["value"] for row in baseline] == [plot.panels[0].baseline_value]
+    assert "(lower is better), validation" in panel["layer"][0]["encoding"]["y"]["title"]
 
 
 def test_the_drawn_rankers_are_the_runs(build):
     held_out = build.metrics(0.75)
     plot = RankerPlot("run_025, final_rank", build.metrics(0.9).models, held_out.models)
-    axes = draw(plot).axes
-    assert [a.get_title(loc="left") for a in axes] == [axis_label(objective) for objective in Objective]
-    for objective, panel in zip(Objective, axes, strict=True):
-        lines = {line.get_label(): line for line in panel.get_lines()}
-        shown = dict(zip(lines["held-out season"].get_ydata(), lines["held-out season"].get_xdata(), strict=True))
-        assert shown[3] == held_out.objectives.of(objective)
+    panels = draw(plot)["concat"]
+    assert [panel["layer"][0]["encoding"]["x"]["title"] for panel in panels] == list(map(axis_label, Objective))
+    for objective, panel in zip(Objective, panels, strict=True):
+        shown = {row["ranker"]: row["value"] for row in layers(panel)[0][1] if row["series"] == "held-out season"}
+        assert shown == {name: scores.of(objective) for name, scores in held_out.models.items()}
 
 
 def test_a_far_off_baseline_is_written_down_and_a_far_off_model_is_drawn(build):
     metrics = build.metrics(0.9)
     everyone = metrics.models | metrics.baselines
-    panel = draw(RankerPlot("run_025", everyone, None)).axes[0]
-    assert [text.get_text() for text in panel.texts] == ["< 0.550"]
-    assert panel.get_xlim()[0] > 0.55
-    bad = draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None)).axes[0]
-    assert list(bad.texts) == []
-    assert bad.get_xlim()[0] < -0.5
+    panel = draw(RankerPlot("run_025", everyone, None))["concat"][0]
+    assert [row["text"] for kind, rows in layers(panel) if kind == "text" for row in rows] == ["< 0.550"]
+    assert panel["layer"][0]["encoding"]["x"]["scale"]["domain"][0] > 0.55
+    assert "last_season_rank" not in [row["ranker"] for row in layers(panel)[0][1]]
+    bad = draw(RankerPlot("run_025", everyone | {"stack": build.scores(-0.5)}, None))["concat"][0]
+    assert "text" not in dict(layers(bad))
+    assert "domain" not in bad["layer"][0]["encoding"]["x"]["scale"]
 
 
 @pytest.mark.parametrize("names", [["stack"], ["stack", "elo"], ["stack", "model_a", "model_b"]])
 def test_few_rankers_are_drawn_as_they_are(build, names):
     metrics = build.metrics(0.9)
     chosen = {name: (metrics.models | metrics.baselines)[name] for name in names}
-    panel = draw(RankerPlot("run_025", chosen, None)).axes[0]
-    assert [label.get_text() for label in panel.get_yticklabels()] == names
-    assert list(panel.texts) == []
+    panel = draw(RankerPlot("run_025", chosen, None))["concat"][0]
+    assert [row["ranker"] for row in layers(panel)[0][1]] == names
+    assert "text" not in dict(layers(panel))
 
 
 def test_files_are_images_and_written_once(build, tmp_path):
     folder = tmp_path / "figures"
     sweeps = [msgspec.structs.replace(make_pair(build)[0], importances=None)]
     paths = draw_figures(sweeps, folder, pytest.fail)
-    assert paths["trials_rank_rmse"] == "figures/trials_rank_rmse.png"
+    assert paths["trials_rank_rmse"] == "figures/trials_rank_rmse.svg"
     assert sorted(f"figures/{path.name}" for path in folder.iterdir()) == sorted(paths.values())
     for path in paths.values():
-        with Image.open(tmp_path / path) as image:
-            image.verify()
-            assert image.format == "PNG"
-            assert min(image.size) > 200
+        image = ElementTree.parse(tmp_path / path).getroot()
+        assert image.tag == "{http://www.w3.org/2000/svg}svg"
+        assert (image.get("role"), image.get("aria-label")) == ("img", Path(path).stem)
+        assert min(float(image.get("width")), float(image.get("height"))) > 100
     before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
-    (folder / "trials_rank_rmse.png").write_bytes(b"torn")
+    (folder / "trials_rank_rmse.svg").write_bytes(b"torn")
     draw_figures(sweeps, folder, pytest.fail)
     after = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     changed = {name for name in before if before[name][0] != after[name][0]}
-    assert changed <= {"trials_rank_rmse.png"}
+    assert changed <= {"trials_rank_rmse.svg"}
     assert {name: content for name, (_, content) in before.items()} == {n: content for n, (_, content) in after.items()}
 
 
@@ -129,7 +150,7 @@ def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, 
     for path in folder.iterdir():
         os.utime(path, (0, 0))
     assert len(draw_figures([better, second], folder, pytest.fail, rest_s=3600)) > len(paths)
-    assert (folder / "trials_rank_rmse.png").stat().st_ino != before["trials_rank_rmse.png"]
+    assert (folder / "trials_rank_rmse.svg").stat().st_ino != before["trials_rank_rmse.svg"]
 
 
 def just_begun(sweep):
@@ -142,7 +163,7 @@ def test_another_value_is_another_file(build, tmp_path):
         spec = build.spec(Objective.RANK_RMSE)
         lost = build.trial(spec, 0, skill, 25, metrics=None)
         draw_figures([Sweep(spec=spec, standing="stopped", trials=(lost,))], tmp_path, pytest.fail)
-        return (tmp_path / "trials_rank_rmse.png").read_bytes()
+        return (tmp_path / "trials_rank_rmse.svg").read_bytes()
 
     assert draw_and_read(0.80) != draw_and_read(0.81)
 
@@ -153,8 +174,8 @@ def test_values_that_are_missing_leave_a_gap(build, values):
     gaps = msgspec.structs.replace(
         panel, slots=tuple(range(len(values))), values=values, best_so_far=values, baseline_value=None
     )
-    [axes] = draw(TrialPlot(Objective.RANK_RMSE, (gaps,))).axes
-    assert np.isnan(axes.get_lines()[1].get_ydata()[0])
+    [panel] = draw(TrialPlot(Objective.RANK_RMSE, (gaps,)))["hconcat"]
+    assert layers(panel)[1][1][0]["value"] is None
 
 
 def test_categories_and_numbers_are_both_axes(build):
@@ -163,5 +184,18 @@ def test_categories_and_numbers_are_both_axes(build):
     assert "subsample" not in row.parameters
     assert all(isinstance(value, float) for value in row.parameters["max_depth"])
     windows = {"rolling_windows": ("[10]", "[10, 30]"), **row.parameters}
-    figure = draw(ParameterPlot(spec.objective, (msgspec.structs.replace(row, parameters=windows),)))
-    assert [axes.get_xlabel() for axes in figure.axes] == list(windows)
+    chart = draw(ParameterPlot(spec.objective, (msgspec.structs.replace(row, parameters=windows),)))
+    axes = [panel["layer"][0]["encoding"]["x"] for panel in chart["vconcat"][0]["hconcat"]]
+    assert [axis["title"] for axis in axes] == list(windows)
+    assert [axis["type"] for axis in axes][:2] == ["nominal", "quantitative"]
+
+
+def test_a_trial_without_a_parameter_is_not_drawn_for_it(build):
+    row = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))["parameters_spearman"].rows[0]
+    parameters = {"max_depth": (3.0, 4.0), "dropout": (0.1, None), "windows": (None, None)}
+    there = msgspec.structs.replace(row, parameters=parameters, best=1)
+    [line] = draw(ParameterPlot(Objective.SPEARMAN, (there,)))["vconcat"]
+    panels = [[rows for _, rows in layers(panel)] for panel in line["hconcat"]]
+    assert [[row["setting"] for row in rows] for rows in panels[0]] == [[3.0, 4.0], [4.0]]
+    assert [[row["setting"] for row in rows] for rows in panels[1]] == [[0.1]]
+    assert len(panels) == 2

@@ -1,11 +1,10 @@
 """Championship odds and the ceiling in the report: what is won and lost, how little it rests on, and the plot."""
 
 import msgspec
-import numpy as np
 import pytest
 
 from launcher.report.figures.contents import ReliabilityPanel, ReliabilityPlot, figure_data
-from launcher.report.figures.reliability import reliability_figure
+from launcher.report.figures.reliability import reliability_chart
 from launcher.report.sections.ceiling import ceiling_section, share_closed
 from launcher.report.sections.odds import odds_section
 from launcher.report.trials import best_of_target, comparisons, rankers
@@ -68,9 +67,9 @@ class TestOdds:
 
     def test_the_held_out_season_follows(self, build):
         held_out = build.metrics(0.7, seasons=("2023-24",))
-        text = odds_section(changed(build.phase1(1), holdout=held_out), {"title_odds": "figures/title_odds.png"})
+        text = odds_section(changed(build.phase1(1), holdout=held_out), {"title_odds": "figures/title_odds.svg"})
         assert text.count("On the held out season (2023-24; 1 champion) the odds") == 2
-        assert text.endswith("![reliability of the championship odds](figures/title_odds.png)")
+        assert text.endswith("![reliability of the championship odds](figures/title_odds.svg)")
 
     def test_without_odds_the_section_says_so(self, build):
         for sweeps in ([], changed(build.phase1(1), title_odds=None)):
@@ -82,19 +81,22 @@ class TestReliabilityPlot:
         odds = build.odds()
         plot = dict(figure_data(changed(build.phase1(1), holdout=build.metrics(0.7))))["title_odds"]
         assert [panel.validation for panel in plot.panels] == [odds.reliability] * 2
-        figure = reliability_figure(plot)
-        lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
-        assert set(lines) == {"perfectly reliable", "validation (2 champions)", "held-out season"}
-        points = lines["validation (2 champions)"]
-        np.testing.assert_allclose(np.square(points.get_xdata()), [one.predicted for one in odds.reliability])
-        np.testing.assert_allclose(np.square(points.get_ydata()), [one.observed for one in odds.reliability])
-        assert [text.get_text() for text in figure.axes[0].texts] == ["48", "17", "3"]
-        assert figure.axes[0].get_xticklabels()[-1].get_text() == "0.5"
+        layers = reliability_chart(plot)["hconcat"][0]["layer"]
+        assert layers[0]["encoding"]["color"]["scale"]["domain"] == [
+            "perfectly reliable",
+            "validation (2 champions)",
+            "held-out season",
+        ]
+        points = [row for row in layers[2]["data"]["values"] if row["series"] == "validation (2 champions)"]
+        assert [row["predicted"] for row in points] == [one.predicted for one in odds.reliability]
+        assert [row["observed"] for row in points] == [one.observed for one in odds.reliability]
+        assert [row["teams"] for row in layers[3]["data"]["values"]] == [48, 17, 3]
+        assert layers[0]["encoding"]["x"]["axis"]["values"][-1] == 0.5
 
     def test_all_in_one_bin_and_no_held_out_season(self, build):
         panel = ReliabilityPanel("x", build.odds().reliability[:1], (), 1)
-        [axes] = reliability_figure(ReliabilityPlot((panel,))).axes
-        assert [line.get_label() for line in axes.get_lines()][1:] == ["validation (1 champion)"]
+        [chart] = reliability_chart(ReliabilityPlot((panel,)))["hconcat"]
+        assert {row["series"] for row in chart["layer"][2]["data"]["values"]} == {"validation (1 champion)"}
 
     def test_there_is_none_without_odds(self, build):
         assert "title_odds" not in dict(figure_data(changed(build.phase1(1), title_odds=None)))

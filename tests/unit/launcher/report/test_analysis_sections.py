@@ -314,9 +314,9 @@ def test_the_command_that_repeats_the_best_run(phase1):
 
 
 def test_pictures_are_shown_where_there_are_some(phase1):
-    figures = {"trials_spearman": "figures/trials_spearman.png", "thirds": "figures/thirds.png"}
+    figures = {"trials_spearman": "figures/trials_spearman.svg", "thirds": "figures/thirds.svg"}
     text = make_report(phase1, figures=figures)
-    assert re.findall(r"!\[.+\]\((.+)\)", text) == ["figures/trials_spearman.png", "figures/thirds.png"]
+    assert re.findall(r"!\[.+\]\((.+)\)", text) == ["figures/trials_spearman.svg", "figures/thirds.svg"]
 
 
 def test_sweeps_of_different_data_are_told_apart(build):

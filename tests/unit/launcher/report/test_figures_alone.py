@@ -1,13 +1,16 @@
-"""Drawing stops nothing, and no setting of the user's reaches it."""
+"""Drawing stops nothing: what cannot be drawn or written is said, and costs itself."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from launcher.report.figures import files as figures
-from launcher.report.figures.contents import Picture, RankerPlot, figure_data
+from launcher.report.figures import process
+from launcher.report.figures.contents import Picture, figure_data
 from launcher.report.figures.files import draw_figures
-from launcher.report.figures.process import draw_all
+from launcher.report.figures.process import draw_all, with_own_ids
 from trainer.contract.words import Objective
 
 
@@ -17,52 +20,63 @@ def sweeps(build):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+    return {path.name: path.read_bytes() for path in folder.glob("*.svg")}
 
 
-def test_no_setting_of_the_user_reaches_the_plots(sweeps, tmp_path, monkeypatch):
+def test_no_setting_of_the_user_reaches_the_charts(sweeps, tmp_path, monkeypatch):
     draw_figures(sweeps, tmp_path / "plain", pytest.fail)
-    config = tmp_path / "config"
-    (config / "stylelib").mkdir(parents=True)
-    (config / "stylelib" / "default.mplstyle").write_text("font.size: 40\n")
-    (config / "matplotlibrc").write_text("backend: webagg\nfont.size: 40\nsavefig.dpi: 7\nsavefig.facecolor: red\n")
-    here = tmp_path / "here"
-    here.mkdir()
-    (here / "matplotlibrc").write_bytes(b"font.family: fant\xe9sie\nfigure.figsize: nonsense\ntext.usetex: True\n")
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    monkeypatch.setenv("MATPLOTLIBRC", str(config))
-    monkeypatch.setenv("MPLCONFIGDIR", str(config))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    monkeypatch.setenv("LC_ALL", "C")
     draw_figures(sweeps, Path("drawn"), pytest.fail)
-    assert len(contents(here / "drawn")) > 2
-    assert contents(here / "drawn") == contents(tmp_path / "plain")
+    assert len(contents(tmp_path / "drawn")) > 2
+    assert contents(tmp_path / "drawn") == contents(tmp_path / "plain")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("MPLBACKEND", "no_such_backend"), ("MPLCONFIGDIR", "/dev/null/none"), ("MATPLOTLIBRC", "/dev/null/none")],
-)
-def test_settings_that_would_keep_matplotlib_from_being_imported(sweeps, tmp_path, monkeypatch, name, value):
-    monkeypatch.setenv(name, value)
-    assert len(draw_figures(sweeps, tmp_path / "figures", pytest.fail)) > 2
-
-
-def test_a_plot_that_cannot_be_drawn_costs_itself_and_is_said(build, tmp_path):
+def test_a_chart_is_the_same_file_whatever_was_drawn_before_it(build, tmp_path):
     drawings = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))
-    odd = RankerPlot("no formula: $\\frac{$", build.metrics(0.9).models, None)
-    wanted = [Picture(str(tmp_path / f"{name}.png"), "0", drawing) for name, drawing in drawings.items()]
-    problems = draw_all([Picture(str(tmp_path / "odd.png"), "0", odd), *wanted])
-    assert list(problems) == [str(tmp_path / "odd.png")]
-    assert problems[str(tmp_path / "odd.png")].startswith("ValueError: ")
-    assert {f"{name}.png" for name in drawings} == set(contents(tmp_path))
+    assert "importances" in drawings, "the one with a gradient, whose id the renderer counts"
+    for folder, names in (("one", ["importances"]), ("two", ["importances", "thirds", "importances"])):
+        for name in names:
+            assert draw_all([Picture(str(tmp_path / folder / f"{name}.svg"), "0", drawings[name])]) == {}
+    assert (tmp_path / "one/importances.svg").read_bytes() == (tmp_path / "two/importances.svg").read_bytes()
+
+
+def test_ids_are_a_charts_own():
+    text = '<g clip-path="url(#{})"/><clipPath id="{}"/><g fill="url(#{})"/><linearGradient id="{}"/>'
+    found = with_own_ids(text.format("clip7", "clip7", "gradient_3", "gradient_3"), "a")
+    assert found == text.format("a_clip0", "a_clip0", "a_gradient_1", "a_gradient_1")
+
+
+def test_a_chart_that_cannot_be_drawn_costs_itself_and_is_said(build, tmp_path, monkeypatch):
+    def draw(drawing):
+        if drawing is odd:
+            raise ValueError("no such scale")
+        return drawn(drawing)
+
+    drawn = process.draw
+    monkeypatch.setattr(process, "draw", draw)
+    drawings = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))
+    odd = drawings["thirds"]
+    problems = draw_all([Picture(str(tmp_path / f"{name}.svg"), "0", drawing) for name, drawing in drawings.items()])
+    assert problems == {str(tmp_path / "thirds.svg"): "ValueError: no such scale"}
+    assert {f"{name}.svg" for name in drawings} == {*contents(tmp_path), "thirds.svg"}
     assert not list(tmp_path.glob(".*")), "nothing half-written is left"
 
 
-def test_a_plot_that_cannot_be_written_is_left_out_and_said_once(sweeps, tmp_path):
+def test_what_stands_in_a_chart_is_text(build, tmp_path):
+    name = '<script>alert("x")</script>&'
+    plot = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))["trials_spearman"]
+    panel = msgspec.structs.replace(plot.panels[0], title=name)
+    path = tmp_path / "trials.svg"
+    assert draw_all([Picture(str(path), "0", msgspec.structs.replace(plot, panels=(panel,)))]) == {}
+    assert any(element.text and name in element.text for element in ElementTree.parse(path).iter())
+
+
+def test_a_chart_that_cannot_be_written_is_left_out_and_said_once(sweeps, tmp_path):
     folder = tmp_path / "figures"
-    (folder / "trials_rank_rmse.png" / "in the way").mkdir(parents=True)
+    (folder / "trials_rank_rmse.svg" / "in the way").mkdir(parents=True)
     said: list[str] = []
     drawn = draw_figures(sweeps, folder, said.append)
     assert "trials_rank_rmse" not in drawn

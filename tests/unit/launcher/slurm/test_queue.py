@@ -134,13 +134,22 @@ def test_an_array_is_let_wait_as_a_whole(command):
 )
 def test_the_batch_script_requeues_who_was_told_to_stop(command, code, restarts, state, requeued):
     command("squeue", state)
-    calls = command("scontrol")
+    calls, cancelled = command("scontrol"), command("scancel", code=1)
     script = "\n".join(["set -e", *requeue_lines(f"(exit {code})", 3)])
     ids = {"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
     variables = {**ids, "SLURM_RESTART_COUNT": str(restarts), "PATH": os.environ["PATH"]}
     done = subprocess.run(["bash", "-c", script], env=variables, capture_output=True, check=False)
     assert done.returncode == code
     assert calls() == (["requeue 12_1"] if requeued else [])
+    assert cancelled() == (["--state=PENDING 12"] if code == 0 else [])
+
+
+def test_a_job_that_is_no_array_leaves_the_queue_as_it_is(command):
+    cancelled = command("scancel")
+    variables = {"PATH": os.environ["PATH"], "SLURM_JOB_ID": "14"}
+    script = "\n".join(requeue_lines("true", 3))
+    assert subprocess.run(["bash", "-c", script], env=variables, check=False).returncode == 0
+    assert cancelled() == []
 
 
 def test_a_job_that_is_no_array_is_requeued_by_its_id(command):
