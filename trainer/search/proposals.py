@@ -58,11 +58,21 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
     prior = prior_observations(spec)
     if spec.share_observations:
         prior += ledger.sibling_observations(spec.batch_id, spec.objective)
+    own = _own_observations(ledger, spec)
+    point = searched(spec, slot, own, prior)
+    begun = any(o.parameters == point for o in ledger.observations(spec.batch_id))
+    if begun and all(o.parameters != point for o in own):
+        # Another worker asked at the same time, and was a little faster.
+        return searched(spec, slot, _own_observations(ledger, spec), prior)
+    return point
+
+
+def _own_observations(ledger: Ledger, spec: SweepSpec) -> list[Observation]:
     own = ledger.observations(spec.batch_id)
     if spec.sampler is Sampler.CMAES:
         # It follows every trial from the first one on, not the best and the newest.
-        own = [*ledger.rung_observations(spec.batch_id, rung=0), *(o for o in own if o.value is None)]
-    return searched(spec, slot, own, prior)
+        return [*ledger.rung_observations(spec.batch_id, rung=0), *(o for o in own if o.value is None)]
+    return own
 
 
 def prior_observations(spec: SweepSpec) -> list[Observation]:

@@ -10,7 +10,8 @@ import pytest
 from trainer.contract.ledger import AttemptState
 from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.words import Objective, Sampler
-from trainer.search.proposals import START_SLOTS, propose, quasi_random_point, random_point
+from trainer.search import proposals
+from trainer.search.proposals import START_SLOTS, propose, quasi_random_point, random_point, searched
 from trainer.worker.drain import TrialOutcome, drain
 from trainer.worker.study_record import StudyRecord
 
@@ -79,22 +80,51 @@ def test_four_workers_try_no_point_twice(ledger, sweep, crew, sampler):
         assert found == [by_slot(ledger.spec("by_four"), slot) for slot in range(N_TRIALS)]
 
 
+@pytest.fixture
+def two_claims(ledger, sweep):
+    """Two slots of a sweep whose start design is done, claimed by two workers."""
+
+    def claim(sampler):
+        batch_id = sweep("running", sampler)
+        stop = threading.Event()
+
+        def until_the_design_is_done(job):
+            if job.slot == START_SLOTS:
+                stop.set()
+            return score(job)
+
+        worker = ledger.start_worker(batch_id, "testhost", os.getpid())
+        drain(ledger, batch_id, worker, until_the_design_is_done, stop)
+        workers = [ledger.start_worker(batch_id, "testhost", os.getpid()) for _ in range(2)]
+        return ledger.spec(batch_id), *(ledger.claim(batch_id, worker) for worker in workers)
+
+    return claim
+
+
+def begin(ledger, spec, claim, parameters):
+    trial = StudyRecord(ledger, spec).start(encode(spec.space, parameters), distributions(spec.space), 99)
+    ledger.begin(claim, parameters, trial, 99)
+
+
 @pytest.mark.parametrize("sampler", LEARN)
-def test_a_trial_that_runs_changes_what_a_sampler_that_learns_proposes(ledger, sweep, sampler):
-    batch_id = sweep("running", sampler)
-    stop = threading.Event()
-
-    def until_the_design_is_done(job):
-        if job.slot == START_SLOTS:
-            stop.set()
-        return score(job)
-
-    worker = ledger.start_worker(batch_id, "testhost", os.getpid())
-    drain(ledger, batch_id, worker, until_the_design_is_done, stop)
-    spec = ledger.spec(batch_id)
-    runs, asks = (ledger.claim(batch_id, ledger.start_worker(batch_id, "testhost", os.getpid())) for _ in range(2))
+def test_a_trial_that_runs_changes_what_a_sampler_that_learns_proposes(ledger, two_claims, sampler):
+    spec, runs, asks = two_claims(sampler)
     alone = propose(ledger, spec, asks)
     assert propose(ledger, spec, asks) == alone
-    trial = StudyRecord(ledger, spec).start(encode(spec.space, alone), distributions(spec.space), 99)
-    ledger.begin(runs, alone, trial, 99)
+    begin(ledger, spec, runs, alone)
     assert propose(ledger, spec, asks) != alone
+
+
+@pytest.mark.parametrize("sampler", LEARN)
+def test_a_trial_that_begins_while_a_sampler_thinks_is_seen(ledger, two_claims, monkeypatch, sampler):
+    spec, runs, asks = two_claims(sampler)
+    found = []
+
+    def slowly(*question):
+        found.append(searched(*question))
+        if len(found) == 1:
+            begin(ledger, spec, runs, found[0])
+        return found[-1]
+
+    monkeypatch.setattr(proposals, "searched", slowly)
+    assert propose(ledger, spec, asks) == found[1] != found[0]
