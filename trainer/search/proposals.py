@@ -25,8 +25,8 @@ from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
 START_SLOTS = 10
-"""So many slots of an `optuna` sweep with a sampler that learns come from the start design, less the trials that it
-knows from earlier sweeps."""
+"""So many slots of an `optuna` sweep with a sampler that learns, less the trials that it knows from earlier sweeps,
+come from the start design."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
@@ -53,9 +53,9 @@ def _by_sampler(ledger: Ledger, spec: SweepSpec, slot: int) -> Parameters:
         return random_point(spec, slot)
     if spec.sampler is Sampler.QMC:
         return quasi_random_point(spec, slot)
-    prior = prior_observations(spec)
-    if slot + len(prior) < START_SLOTS:
+    if slot < start_slots(spec):
         return start_point(spec, slot)
+    prior = prior_observations(spec)
     if spec.share_observations:
         prior += ledger.sibling_observations(spec.batch_id, spec.objective)
     own = ledger.observations(spec.batch_id)
@@ -72,6 +72,11 @@ def prior_observations(spec: SweepSpec) -> list[Observation]:
         for earlier in spec.known
         for i, trial in enumerate(earlier.trials)
     ]
+
+
+def start_slots(spec: SweepSpec) -> int:
+    """How many slots of a sweep with a sampler that learns come from the start design."""
+    return START_SLOTS - sum(len(earlier.trials) for earlier in spec.known)
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:
@@ -155,8 +160,9 @@ def searched(spec: SweepSpec, slot: int, own: Sequence[Observation], others: Seq
         return start_point(spec, slot)
     seed = int(np.random.default_rng([_seed(spec, spec.sampler), slot]).integers(2**31))
     if spec.sampler is Sampler.CMAES:
-        before = [*prior, *(o for o in own if o.slot < START_SLOTS)]
-        later = [o for o in own if o.slot >= START_SLOTS]
+        designed = max(start_slots(spec), len(spec.first))
+        before = [*prior, *(o for o in own if o.slot < designed)]
+        later = [o for o in own if o.slot >= designed]
         point = evolved_point(spec.space, spec.objective.direction, before, later, seed)
     else:
         sampler = learning_sampler(spec.sampler, seed)

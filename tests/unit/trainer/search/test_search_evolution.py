@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows
 from trainer.contract.ledger import Observation
 from trainer.contract.words import Direction
 from trainer.search.evolution import evolved_point
@@ -49,6 +49,20 @@ def test_choices_are_drawn_evenly_whatever_they_are_worth():
     assert min(Counter(trial.parameters["kind"] for trial in trials).values()) > 20
     assert {trial.parameters["trees"] for trial in trials} == {200}
     assert list(trials[0].parameters) == list(SPACE)
+
+
+def test_what_is_only_there_sometimes_and_rows_are_drawn_while_the_ranges_are_followed():
+    space = {
+        "depth": IntRange(low=0, high=100),
+        "training.loss": Choice(values=("listmle", "spearman")),
+        "hidden": IntRange(low=1, high=4, when={"training.loss": ("spearman",)}),
+        "pair": Rows(names=("a", "b"), values=((1, 2), (3, 4))),
+    }
+    trials = search(space, lambda parameters: abs(parameters["depth"] - 20) + parameters.get("hidden", 0), 60)
+    assert all(("hidden" in t.parameters) is (t.parameters["training.loss"] == "spearman") for t in trials)
+    assert set(Counter(t.parameters.get("hidden") for t in trials)) == {None, 1, 2, 3, 4}
+    assert {(t.parameters["a"], t.parameters["b"]) for t in trials} == {(1, 2), (3, 4)}
+    assert sum(abs(t.parameters["depth"] - 20) for t in trials[-20:]) / 20 < 10
 
 
 def test_the_first_cloud_lies_around_the_best_of_the_trials_before():
