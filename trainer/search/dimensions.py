@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.contract.config.conditions import condition, spread
+from trainer.contract.config.conditions import spread
 from trainer.contract.config.search_space import (
     Choice,
     Dimension,
@@ -50,12 +50,14 @@ def to_unit(space: SearchSpace, parameters: Mapping[str, Any]) -> list[float]:
 
 
 def ranges(space: SearchSpace) -> SearchSpace:
-    """The parameters that have an order and more than one value, in every trial: those that can be followed."""
-    always = {name: dimension for name, dimension in space.items() if not condition(dimension)}
+    """The parameters with an order, more than one value and no conditions: a direction can be followed in them."""
     return {
         name: dimension
-        for name, dimension in always.items()
-        if isinstance(dimension, IntRange | FloatRange) and dimension.low < dimension.high and _n_values(dimension) > 1
+        for name, dimension in space.items()
+        if isinstance(dimension, IntRange | FloatRange)
+        and not dimension.when
+        and dimension.low < dimension.high
+        and _n_values(dimension) > 1
     }
 
 

@@ -38,8 +38,8 @@ def evolved_point(
     """A point from the cloud as it is after the finished trials.
 
     Args:
-        space: ranges are followed; choices and rows have no order to follow, and what is only there sometimes has no
-            place in the cloud: they are drawn evenly.
+        space: ranges are followed; choices and rows have no order to follow, and a range with a condition is not always
+            there: they are drawn evenly.
         direction: of the values.
         before: trials that no cloud proposed; the first cloud lies around the best of them.
         own: the later trials, by slot. No point is proposed that runs or that was tried.
