@@ -93,8 +93,10 @@ def test_trials_of_an_earlier_sweep_are_known_and_those_outside_are_counted(ledg
     assert [cell.strip() for cell in row.split("|")[3:-1]] == ["yes", "12", *map(str, (inside, 12 - inside, inside))]
 
 
-def test_what_is_known_spares_the_start_design_and_is_learnt_from(ledger, make, old, outputs):
-    plain, [new] = make("new"), with_prior(ledger, [make("new", prior=("old",))])
+@pytest.mark.parametrize("sampler", [s for s in Sampler if s not in {Sampler.QMC, Sampler.RANDOM}])
+@pytest.mark.usefixtures("old")
+def test_what_is_known_spares_the_start_design_and_is_learnt_from(ledger, make, outputs, sampler):
+    plain, [new] = make("new"), with_prior(ledger, [make("new", prior=("old",), sampler=sampler)])
     claim = Claim(batch_id="new", slot=0, attempt=1, rung=0, worker_id=1, parameters=None, previous_trial=None)
     register(ledger, new, outputs)
     assert proposals.propose(ledger, plain, claim) == proposals.start_point(plain, 0)
