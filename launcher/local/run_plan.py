@@ -218,4 +218,4 @@ def summary(plan: Plan, outcomes: list[Outcome]) -> str:
         rows.append([spec.batch_id, trials, now.failed, value, run, standing])
     table = text_table(["sweep", "trials", "failed", "best", "run", ""], rows)
     folder = plan.outputs.sweep("<sweep>").folder
-    return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}"
+    return f"\n{table}\n\nresults: {folder}\nanalysis: {plan.outputs.analysis}\npage:     {plan.outputs.page}"

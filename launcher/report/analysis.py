@@ -1,6 +1,6 @@
-"""The readable report over a plan's sweeps, written anew as they end, from what is complete so far.
+"""The readable report over a plan's sweeps, as Markdown and as one HTML page, written anew as they end.
 
-It never fails because something is missing: it says what is.
+It tells of what is complete so far, and never fails because something is missing: it says what is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from launcher.report.figures.files import draw_figures
 from launcher.report.folders import run_folders
 from launcher.report.markdown import Figures, bold, section
+from launcher.report.page.contents import page
 from launcher.report.reading import made_from, mark, read_sweeps
 from launcher.report.sections.ceiling import ceiling_section
 from launcher.report.sections.course import failure_section, repeat_section, time_section
@@ -60,7 +61,9 @@ def write_analysis(
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
     end = mark(source) if rest_s <= 0 else ""
-    write_text(outputs.analysis, report(sweeps, planned, figures, outputs, data) + end)
+    text = report(sweeps, planned, figures, outputs, data)
+    write_text(outputs.page, page(text, sweeps, figures, outputs.sweeps))
+    write_text(outputs.analysis, text + end)  # last: its mark says that all is written
     for problem in not_drawn:
         say(problem)
     return outputs.analysis

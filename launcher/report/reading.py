@@ -62,9 +62,10 @@ def made_from(ledger: Ledger, outputs: OutputsRoot) -> str:
 def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
     """Whether the report tells of all that there is to tell of."""
     try:
-        return outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
+        told = outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
     except FileNotFoundError:
         return False
+    return told and outputs.page.exists()
 
 
 def mark(source: str) -> str:

@@ -61,7 +61,7 @@ def _ranker_panel(plot: RankerPlot, objective: Objective) -> Node:
     looks = {name: look for name, look in LOOKS.items() if name != HELD_OUT or plot.held_out}
     color, shape = told_apart(looks, {"orient": "bottom", "columns": 4})
     extent: Node = {"zero": False, "padding": 8} if clip is None else {"domain": list(clip.domain)}
-    axis = {"tickCount": 5, "format": "~g"}
+    axis = {"tickCount": 5, "format": "~g", "labelOverlap": "greedy", "labelSeparation": 8}
     value = x("value", "quantitative", axis_label(objective), scale={"nice": False, **extent}, axis=axis)
     ranker = y("ranker", "nominal", None, sort=names, scale={"domain": names}, axis={"grid": True})
     shown = [row for row in rows if clip is None or row["ranker"] != clip.ranker]

@@ -121,11 +121,11 @@ def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(projec
     assert (outputs.figures / "trials_spearman.svg").exists()
 
 
-@pytest.mark.parametrize("lost", ["analysis", "held out"])
+@pytest.mark.parametrize("lost", ["analysis", "page", "held out"])
 def test_what_was_cut_off_at_the_end_is_written_by_the_same_command(ledger, outputs, lost):
     launch(ledger, ["a", "b"], n_trials=2, written=True)
-    if lost == "analysis":
-        outputs.analysis.unlink()
+    if lost in {"analysis", "page"}:
+        getattr(outputs, lost).unlink()
     else:  # the held-out season was read, and the launcher died before it could tell of it
         [run, *_] = outputs.sweep("a").folder.glob("run_*")
         time.sleep(0.01)
@@ -133,6 +133,7 @@ def test_what_was_cut_off_at_the_end_is_written_by_the_same_command(ledger, outp
     cut_off = time.time()
     assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
     assert outputs.analysis.stat().st_mtime > cut_off
+    assert outputs.page.stat().st_mtime > cut_off
     before = outputs.analysis.stat().st_mtime_ns
     assert launch(ledger, ["a", "b"], n_trials=2, written=True)[0] == 0
     assert outputs.analysis.stat().st_mtime_ns == before

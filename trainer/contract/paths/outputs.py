@@ -207,6 +207,11 @@ class OutputsRoot:
         return self.sweeps / "SWEEP_PHASE1_ANALYSIS.md"
 
     @property
+    def page(self) -> Path:
+        """The same report as one file for a browser."""
+        return self.sweeps / "report.html"
+
+    @property
     def figures(self) -> Path:
         """The report's plots."""
         return self.sweeps / FIGURES

@@ -1,0 +1,1 @@
+"""The report as one HTML file: what stands in it (`contents`), and how it looks (`page.html`)."""
