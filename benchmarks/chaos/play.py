@@ -17,6 +17,7 @@ from benchmarks.chaos.user import User
 from trainer.contract.errors import DatabaseError
 
 ROUND_S = 400.0
+MOST_PLAYS = 3
 ENDING_S = 30.0
 ASKING_S = 3.0
 """A database that is away for so long may be gone with the launcher, which may be done."""
@@ -36,13 +37,29 @@ class Played:
     """What was not as it should be; empty is well."""
     seconds: float
 
+    @property
+    def missed(self) -> list[Strike]:
+        """The faults that found nobody; each is a finding."""
+        return [strike for strike in self.strikes if not strike.victim]
+
 
 def play(round_: Round, reference: Reference, folder: Path) -> Played:
     """Play a round in a new folder, and judge what it leaves.
 
+    A fault that hit nothing does not count: the round is played again, in another folder. The machine may have been so
+    fast, or so slow, that nobody was left to be struck at its moment.
+
     Raises:
         UserError: a disk cannot be mounted, which takes root.
     """
+    for time_played in range(MOST_PLAYS):
+        played = _play(round_, reference, folder.with_name(f"{folder.name}_{time_played}"))
+        if not played.missed or len(played.findings) > len(played.missed):
+            break
+    return played
+
+
+def _play(round_: Round, reference: Reference, folder: Path) -> Played:
     began = time.monotonic()
     with project(folder, reference.league, round_) as place, family(folder, environment()) as processes:
         user = User(place, processes, place.commands(round_))

@@ -151,6 +151,7 @@ def check_phase1(engine, folder: Path) -> None:
     assert len(list(sweeps.glob("*/sweep_results.csv"))) == 13
     assert (sweeps / "SWEEP_PHASE1_ANALYSIS.md").exists()
     assert len(complete(folder)) == 13
-    assert min(complete(folder)) == "run_025"
+    # The very first run may have been cut off by the stop.
+    assert min(path.name for path in sweeps.glob("*/run_*")) == "run_025"
     strangers = [path for path in (folder / "outputs4").rglob("*") if path.lstat().st_uid != engine.stranger[0]]
     assert strangers == []
