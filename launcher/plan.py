@@ -14,6 +14,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.axes import axes
 from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.words import Sampler
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Plan:
         columns: dict[str, list[Any]] = {name: column for name, column in axes(self.sweeps).items() if "." in name}
         columns["trials"] = [spec.n_trials for spec in self.sweeps]
         further: dict[str, list[Any]] = {
+            "sampler": [s.sampler if s.sampler is not Sampler.TPE else None for s in self.sweeps],
+            "points first": [len(spec.first) or None for spec in self.sweeps],
+            "prior": [", ".join(spec.prior) or None for spec in self.sweeps],
             "seeds": [spec.repeats if spec.repeats > 1 else None for spec in self.sweeps],
             "max minutes": [one.limits.max_minutes for one in self.planned],
             "goal": [one.limits.goal for one in self.planned],
@@ -116,6 +120,9 @@ class Plan:
                     "method": spec.method,
                     "n_trials": spec.n_trials,
                     "n_jobs": one.n_jobs,
+                    "sampler": spec.sampler,
+                    "first": spec.first,
+                    "prior": spec.prior,
                     "repeats": spec.repeats,
                     "max_minutes": one.limits.max_minutes,
                     "goal": one.limits.goal,
@@ -128,6 +135,7 @@ class Plan:
                 for spec in [one.spec]
             ],
             "analysis": str(self.outputs.analysis),
+            "page": str(self.outputs.page),
         }
 
 
