@@ -256,18 +256,25 @@ class Project:
         All are stopped at once and only those that hold no slot go on for a moment: no job takes the others' slots.
         """
         pids = {job_id: self.trainer_pid(job_id) for job_id in job_ids}
+        held: dict[str, tuple[int, AttemptRow]] = {}
         for _ in range(100):
-            for pid in pids.values():
-                os.kill(pid, signal.SIGSTOP)
+            # Once each: a second SIGSTOP would wait in a process that is stopped, and look like word from SLURM.
+            for job_id in pids.keys() - held.keys():
+                os.kill(pids[job_id], signal.SIGSTOP)
             time.sleep(0.5)  # what they had sent to the server before still takes effect
-            running = [a for a in self.ledger.attempts(batch_id) if a.state == "running" and a.run_id is not None]
-            held = {a.job_id: (pids[a.job_id], a) for a in running if a.job_id in pids}
+            held |= {a.job_id: (pids[a.job_id], a) for a in self._at_work(batch_id) if a.job_id in pids}
             if held.keys() == pids.keys():
                 return {job_id: held[job_id] for job_id in pids}
             for job_id in pids.keys() - held.keys():
                 os.kill(pids[job_id], signal.SIGCONT)
             time.sleep(0.1)
         raise AssertionError(f"{sorted(pids.keys() - held.keys())} hold no slot")
+
+    def _at_work(self, batch_id: str) -> list[AttemptRow]:
+        """The attempts that run and have a folder."""
+        sweep = self.outputs.sweep(batch_id)
+        running = [a for a in self.ledger.attempts(batch_id) if a.state == "running" and a.run_id is not None]
+        return [attempt for attempt in running if sweep.run(attempt.run_id).provenance.exists()]
 
     def check_budget(self, batch_id: str, n_trials: int) -> None:
         """Exactly the budget: in the ledger, in the study, on disk; nothing is left running."""
