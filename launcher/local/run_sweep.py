@@ -55,13 +55,11 @@ def run_sweep(
             return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
             return Outcome(progress, None, submitted)
-        for worker in workers:
-            if end := crew.end_of(worker):
-                ledger.explain_worker(worker.worker_id, end)
-                if end == OUT_OF_MEMORY:  # its trial will do so again, and may be tried as often as any that fails
-                    ledger.fail_slot_of(worker, end)
+        explain = partial(_explain, ledger, crew, workers)
+        explain()
         try:
-            submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
+            # Once more before others start: they would take the slots of the dead without knowing what those died of.
+            submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later), explain)
         except WorkersFailedError as error:
             return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", submitted)
         except OSError as error:
@@ -72,6 +70,15 @@ def run_sweep(
         pause = SHORTEST_PAUSE_S if now != seen else min(pause * 1.5, LONGEST_PAUSE_S)
         seen = now
         crew.wait(pause)
+
+
+def _explain(ledger: Ledger, crew: Crew, workers: Sequence[WorkerRow]) -> None:
+    """Write down what is known here of workers that ended without a word."""
+    for worker in workers:
+        if end := crew.end_of(worker):
+            ledger.explain_worker(worker.worker_id, end)
+            if end == OUT_OF_MEMORY:  # its trial will do so again, and may be tried as often as any that fails
+                ledger.fail_slot_of(worker, end)
 
 
 def _workers(ledger: Ledger, batch_id: str, later: Sequence[str]) -> list[WorkerRow]:

@@ -125,8 +125,10 @@ def test_a_node_is_lost_and_an_orphan_runs_on_beside_its_copy(project):
     with project.explained():
         project.check_budget(BATCH, 6)
         assert (owned.slot, owned.attempt) not in attempts_of(project, "complete")
-        assert starts_of(project, lost) == 2
-        assert starts_of(project, orphaned) == 2
+        for job_id in workers:
+            # It comes up again, or its array is told that the sweep is done while it still waits for a node.
+            reasons = [str(w.reason) for w in project.ledger.workers(BATCH) if w.job_id == job_id]
+            assert len(reasons) == 2 or "CANCELLED" in reasons[0]
 
 
 def test_cancel_and_continue(project):
