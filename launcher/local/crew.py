@@ -51,7 +51,6 @@ class Crew:
         self.outputs = outputs
         self._here = Place.here()
         self._oom_kills = oom_kills()
-        self._told: set[int] = set()
         self._strangers = 0
         self._batch_id = ""
         self._closed = 0
@@ -78,7 +77,6 @@ class Crew:
         workers: Sequence[WorkerRow],
         later: Sequence[str] = (),
         closed: Callable[[], int] = lambda: 0,
-        before: Callable[[], None] = lambda: None,
     ) -> int:
         """Submit the workers that are missing. Returns how many were submitted.
 
@@ -87,7 +85,6 @@ class Crew:
             workers: The ledger's workers of that sweep and of those `later`.
             later: The sweeps that the same workers go on to.
             closed: Says how many slots of those are done or failed; asked when workers are missing.
-            before: Called when the missing have ended and none of the new has begun.
 
         Raises:
             WorkersFailedError: none is left, and trying again would be in vain.
@@ -100,19 +97,17 @@ class Crew:
         self._notice(progress.batch_id, progress.closed + closed(), moving=there_before > 0)
         if not self._worth_trying(progress.batch_id, at_work, workers):
             return 0
-        before()
         jobs = self.outputs.sweep(progress.batch_id).jobs
         with termination_held():
             self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
 
     def end_of(self, worker: WorkerRow) -> str | None:
-        """What is known here of the end of a worker that could not say it itself, once; None for any other."""
+        """What is known here of the end of a worker that could not say it itself; None for any other."""
         found = (array.killed_by(worker) for array in self.arrays)
         number = next((number for number in found if number is not None), None)
-        if number is None or worker.reason or worker.stopped_at or worker.worker_id in self._told:
+        if number is None or worker.reason or worker.stopped_at:
             return None
-        self._told.add(worker.worker_id)
         if number == signal.SIGKILL and oom_kills() > self._oom_kills:
             self._oom_kills += 1  # one for one: who is killed by a person later has not died of this
             return OUT_OF_MEMORY

@@ -55,11 +55,9 @@ def run_sweep(
             return Outcome(progress, f"{batch_id}: cancelled; the same command, run again, goes on with it", submitted)
         if not progress.open:
             return Outcome(progress, None, submitted)
-        explain = partial(_explain, ledger, crew, workers)
-        explain()
+        _explain(ledger, crew, workers)
         try:
-            # Once more before others start: they would take the slots of the dead without knowing what those died of.
-            submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later), explain)
+            submitted += crew.fill(progress, workers, later, partial(_closed, ledger, later))
         except WorkersFailedError as error:
             return Outcome(progress, f"{error}\nOnce the cause is gone, run the same command again.", submitted)
         except OSError as error:

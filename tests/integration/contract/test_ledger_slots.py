@@ -127,6 +127,19 @@ def test_a_slot_whose_workers_keep_dying_is_failed_in_the_end(ledger, sweep):
     assert (slot.state, slot.deaths) == (SlotState.PENDING, 0)
 
 
+def test_a_death_of_the_trials_fault_counts_as_a_failure_also_when_that_is_known_later(ledger, sweep):
+    for known_later in (True, False, True):
+        worker = ledger.start_worker(BATCH, "testhost", 3)
+        [row] = [row for row in ledger.workers(BATCH) if row.worker_id == worker]
+        assert ledger.claim(BATCH, worker).slot == 0
+        if known_later:
+            ledger.expire(BATCH, [worker])
+        ledger.fail_slot_of(row, "no memory")
+    slot = ledger.slots(BATCH)[0]
+    assert (slot.state, slot.failures, slot.deaths) == (SlotState.FAILED, 3, 0)
+    assert [(a.state, a.reason) for a in ledger.attempts(BATCH)] == [(AttemptState.FAILED, "no memory")] * 3
+
+
 def test_a_slot_that_failed_here_is_left_to_other_workers_first(ledger, sweep):
     other = ledger.start_worker(BATCH, "otherhost", 2)
     assert ledger.claim(BATCH, sweep).slot == 0

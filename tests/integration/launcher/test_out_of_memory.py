@@ -23,10 +23,9 @@ def test_a_trial_that_the_kernel_kills_fails_with_its_reason_and_the_sweep_goes_
     assert code == 1
     assert [slot.state for slot in ledger.slots("a")] == [SlotState.DONE, SlotState.FAILED, *[SlotState.DONE] * 2]
     eaten = [(row.state, row.reason) for row in ledger.attempts("a") if row.slot == 1]
-    assert [reason for state, reason in eaten if state is AttemptState.FAILED] == [OUT_OF_MEMORY] * 3
+    assert set(eaten) == {(AttemptState.FAILED, OUT_OF_MEMORY)}
     # A worker that has just started may take the slot of the dead one before the launcher knows what it died of.
-    assert {state for state, _ in eaten} <= {AttemptState.FAILED, AttemptState.DEAD}
-    assert n_jobs > 1 or len(eaten) == 3
+    assert 3 <= len(eaten) <= 2 + n_jobs
     assert [w.reason for w in ledger.workers("a")].count(OUT_OF_MEMORY) == len(eaten)
     outputs = OutputsRoot(Path("out"))
     assert OUT_OF_MEMORY in outputs.sweep("a").results.read_text()

@@ -209,10 +209,12 @@ class Ledger:
         self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
 
     def fail_slot_of(self, worker: WorkerRow, reason: str) -> None:
-        """End the attempt of a worker that died of its trial, as the trial's fault."""
-        for claim in self._rows("held", Claim, batch_id=worker.batch_id, worker_id=worker.worker_id):
+        """End the attempt of a worker that died of its trial as the trial's fault, also where it was taken for dead."""
+        key = {"batch_id": worker.batch_id, "worker_id": worker.worker_id}
+        for claim in self._rows("held", Claim, **key):
             with suppress(Superseded):
                 self.fail(claim, reason)
+        self._run("blame", **key, reason=_sayable(reason))
 
     def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.

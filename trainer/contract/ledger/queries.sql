@@ -158,6 +158,19 @@ WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
   AND (EXISTS (SELECT FROM mine) OR state = %(outcome)s)
 RETURNING slot;
 
+-- name: blame
+-- A worker was taken for dead, and now it is known that it died of its trial: the death counts as a failure.
+WITH blamed AS (
+    UPDATE truestrength.attempts SET state = 'failed', reason = %(reason)s
+    WHERE batch_id = %(batch_id)s AND worker_id = %(worker_id)s AND state = 'dead'
+    RETURNING batch_id, slot
+)
+UPDATE truestrength.slots
+SET deaths = deaths - 1, failures = failures + 1,
+    state = CASE WHEN slots.state = 'pending' AND failures + 1 >= sweeps.max_attempts THEN 'failed' ELSE slots.state END
+FROM blamed JOIN truestrength.sweeps USING (batch_id)
+WHERE slots.batch_id = blamed.batch_id AND slots.slot = blamed.slot AND slots.deaths > 0;
+
 -- name: supersede
 -- An owner that was taken for dead has spoken: the record says so.
 UPDATE truestrength.attempts SET state = 'superseded'
