@@ -2,7 +2,7 @@
 
 It does what `trainer work` does around its trials. With --processes it forks after its imports, so that 64 workers do
 not pay them 64 times; with --statements each process leaves a JSON file of the SQL that it sent, counted where the
-driver sends it; with --bare it claims, finishes and settles slots without a search and without a study.
+driver sends it; with --bare it claims and finishes slots without a search and without a study.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
 def _drain_bare(ledger: Ledger, batch_id: str, worker: int, marks: Path) -> None:
     while claim := ledger.claim(batch_id, worker):
         ledger.finish(claim, null_trial(0.0, str(marks)), 0.0)
-        ledger.settle(claim)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -32,7 +32,6 @@ from trainer.contract.ledger.rows import (
     Observation,
     OpenSlots,
     Renewal,
-    Reported,
     SlotRow,
     SweepProgress,
     WorkerRow,
@@ -169,16 +168,16 @@ class Ledger:
         statement, parameters = query("renew"), {**_key(claim), "worker_id": claim.worker_id, "lease_s": lease_s}
         return self.connection.rows(statement, parameters, Renewal, patience_s)[0]
 
-    def begin(self, claim: Claim, parameters: dict[str, Any], trial_number: int, run_id: int) -> None:
+    def begin(self, claim: Claim, parameters: dict[str, Any], run_id: int) -> None:
         """Write down what the attempt is about to run.
 
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("begin", claim, parameters=Json(parameters), trial_number=trial_number, run_id=run_id)
+        self._fenced("begin", claim, parameters=Json(parameters), run_id=run_id)
 
     def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
-        """Bring the result to safety. The slot is done after `settle`, when the study knows it too.
+        """Bring the result to safety. The slot is done when the study knows it too.
 
         Args:
             claim: the attempt.
@@ -191,14 +190,6 @@ class Ledger:
         """
         known = {name: found for name, found in (objectives or {}).items() if math.isfinite(found)}
         self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(known))
-
-    def settle(self, result: Claim | Reported) -> None:
-        """The study knows the result: the slot is done. Anybody may say so, and more than once."""
-        self._run("settle", **_key(result))
-
-    def reported(self, batch_id: str) -> list[Reported]:
-        """Results that are safe and not yet settled."""
-        return self._rows("reported", Reported, batch_id=batch_id)
 
     def fail(self, claim: Claim, reason: str, *, final: bool = False) -> None:
         """End the attempt without a result. The slot is tried again, unless `final` or out of attempts.
@@ -365,5 +356,5 @@ def _sayable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def _key(claim: Claim | Reported) -> dict[str, Any]:
+def _key(claim: Claim) -> dict[str, Any]:
     return {"batch_id": claim.batch_id, "slot": claim.slot, "attempt": claim.attempt}
