@@ -8,7 +8,16 @@ import pytest
 
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import AttemptState, Lease, SlotState, Superseded, registration, study
+from trainer.contract.ledger import (
+    AttemptState,
+    Lease,
+    Ledger,
+    SlotState,
+    Superseded,
+    observations,
+    registration,
+    study,
+)
 from trainer.contract.ledger.ledger import MOST_DEATHS
 from trainer.contract.words import Method, Objective, Target
 
@@ -326,6 +335,31 @@ def test_sibling_observations_are_of_the_same_target_and_another_objective(ledge
     assert (found.batch_id, found.value) == ("sibling", 0.7)
     (own,) = ledger.observations("own")
     assert (own.batch_id, own.value) == ("own", 0.1)
+
+
+def test_observations_are_bounded_and_sent_once(ledger, sweep_spec, outputs, monkeypatch):
+    """The best two, the worst two, the newest three and what runs; a process hears the parameters of each one once."""
+    monkeypatch.setattr(observations, "EXTREME", 2)
+    monkeypatch.setattr(observations, "NEWEST", 3)
+    ledger.register(sweep_spec(n_trials=12), outputs)
+    worker = ledger.start_worker(BATCH, "testhost", 1)
+    sent, real = [], observations._observation
+    monkeypatch.setattr(observations, "_observation", lambda *row: sent.append(row[1].slot) or real(*row))
+    for value in (5.0, 9.0, 1.0, 4.0, 8.0, 2.0, 6.0, 3.0, 7.0):
+        claim = ledger.claim(BATCH, worker)
+        ledger.begin(claim, {"max_depth": claim.slot}, 25 + claim.slot)
+        if claim.slot < 8:
+            ledger.finish(claim, value, 1.0)
+        known = ledger.observations(BATCH)
+        assert [o.parameters for o in known] == [{"max_depth": o.slot} for o in known]
+    assert [(o.slot, o.value) for o in known] == [
+        (1, 9.0), (2, 1.0), (4, 8.0), (5, 2.0), (6, 6.0), (7, 3.0), (8, None),
+    ]  # fmt: skip
+    assert sorted(sent) == list(range(9))
+    with Ledger(ledger.url) as another:
+        assert another.observations(BATCH) == known
+    ledger.forget(BATCH)
+    assert ledger.observations(BATCH) == []
 
 
 def test_unknown_batch_names_the_known_ones(ledger, sweep):

@@ -21,6 +21,7 @@ from trainer.contract.errors import DatabaseError, suggest
 from trainer.contract.ledger import registration, roots, run_ids
 from trainer.contract.ledger.building import BuildingLocks
 from trainer.contract.ledger.connection import Connection, fetch, values
+from trainer.contract.ledger.observations import NEWEST, Observations
 from trainer.contract.ledger.preparation import prepare
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.rows import (
@@ -48,8 +49,6 @@ T = TypeVar("T")
 LEASE_S = 60.0
 MOST_DEATHS = 20
 """So many workers may die with the same slot before it is failed: one that kills them all must come to an end."""
-EXTREME_OBSERVATIONS = 25
-NEWEST_OBSERVATIONS = 200
 
 
 class Superseded(Exception):  # noqa: N818 - it is no error: somebody else runs the slot now
@@ -69,6 +68,7 @@ class Ledger:
         self.url = url
         self.connection = Connection(url, patience_s)
         self._building = BuildingLocks(self.connection)
+        self._observations = Observations(self.connection)
 
     def __enter__(self) -> Ledger:
         return self
@@ -290,8 +290,7 @@ class Ledger:
 
     def observations(self, batch_id: str) -> list[Observation]:
         """The sweep's best, worst and newest trials and those that run, by slot; a bounded number."""
-        limits = {"extreme": EXTREME_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
-        return self._rows("observations", Observation, batch_id=batch_id, **limits)
+        return self._observations.of(batch_id)
 
     def rung_observations(self, batch_id: str, rung: int) -> list[Observation]:
         """The finished trials of one rung of successive halving."""
@@ -299,8 +298,7 @@ class Ledger:
 
     def sibling_observations(self, batch_id: str, objective: Objective) -> list[Observation]:
         """Finished trials of sweeps that differ in their objective only, with their value by this `objective`."""
-        most = NEWEST_OBSERVATIONS
-        key = {"batch_id": batch_id, "objective": objective, "most": most}
+        key = {"batch_id": batch_id, "objective": objective, "most": NEWEST}
         return self._rows("sibling_observations", Observation, **key)
 
     def new_run_id(self, outputs: OutputsRoot, base: int) -> int:

@@ -330,22 +330,25 @@ ON CONFLICT (root_id) DO UPDATE SET path = excluded.path;
 
 -- name: observations
 -- What a proposal may know: the trials with the lowest and the highest values, the newest, and what runs now. Bounded
--- and by index, so that a long sweep's trials cost no more than a short one's.
-WITH known AS (
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY value LIMIT %(extreme)s)
-    UNION
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY value DESC LIMIT %(extreme)s)
-    UNION
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY finished_at DESC LIMIT %(newest)s)
+-- and by index, so that a long sweep's trials cost no more than a short one's. The parameters of those that the asker
+-- has heard of (`slots`, `run_ids`) stay here.
+WITH heard AS (
+    SELECT * FROM unnest(%(slots)s::int[], %(run_ids)s::bigint[]) AS t (slot, run_id)
+), known AS (
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY value LIMIT %(extreme)s)
+    UNION ALL
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY value DESC LIMIT %(extreme)s)
+    UNION ALL
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY finished_at DESC LIMIT %(newest)s)
 )
-SELECT batch_id, slot, parameters, value, rung
-FROM truestrength.attempts JOIN known USING (slot)
-WHERE batch_id = %(batch_id)s AND state = 'complete'
+SELECT DISTINCT ON (slot)
+       slot, run_id, CASE WHEN (slot, run_id) IN (SELECT * FROM heard) THEN NULL ELSE parameters END AS parameters, value, rung
+FROM known
 UNION ALL
-SELECT batch_id, slot, parameters, NULL, rung
+SELECT slot, NULL, parameters, NULL, rung
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state = 'running' AND parameters IS NOT NULL
 ORDER BY slot;

@@ -24,3 +24,5 @@ CREATE INDEX attempts_untold ON truestrength.attempts (batch_id) WHERE NOT told 
 
 -- The order in which slots are claimed: no claim sorts all that wait.
 CREATE INDEX slots_pending ON truestrength.slots (batch_id, rung, (deaths >= 3), slot) WHERE state = 'pending';
+
+CREATE INDEX slots_running ON truestrength.slots (batch_id, slot) WHERE state = 'running';
