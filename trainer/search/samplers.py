@@ -6,7 +6,6 @@ and has no place for the trials of sibling sweeps, which must not count as the s
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -14,11 +13,13 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
 from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.optuna_trials import KnownTrial, study_of
 from trainer.contract.words import Direction, Sampler
 from trainer.search import dimensions
 
@@ -36,11 +37,7 @@ def sampled_point(
     """Where a sampler that learns would look next, with trials that run counted, so that workers keep apart."""
     # It warns of every parameter that is not there in all trials, and is searched by itself (GP: drawn) for that.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.InMemoryStorage()
-    study = optuna.create_study(storage=storage, direction=direction.value, sampler=sampler)
-    study_id = storage.get_study_id_from_name(study.study_name)
-    for known in _MADE.trials(space, own, prior):
-        storage.create_new_trial(study_id, template_trial=known)
+    study = study_of(_MADE.trials(space, own, prior), StudyDirection[direction.upper()], sampler)
     trial = study.ask(fixed_distributions=distributions(space))
     return dimensions.decode(space, trial.params)
 
@@ -71,20 +68,13 @@ def learning_sampler(sampler: Sampler, seed: int) -> BaseSampler:
     raise AssertionError(sampler)
 
 
-class _Known(FrozenTrial):
-    """A trial that a study may take in without a copy of its parts, which nobody changes."""
-
-    def __deepcopy__(self, _memo: dict[int, object]) -> _Known:
-        return copy.copy(self)
-
-
 class _Made:
     """Observations as trials, each made once: the next question is about nearly the same ones."""
 
     def __init__(self) -> None:
         self._space: SearchSpace = {}
         self._known: Mapping[str, BaseDistribution] = {}
-        self._trials: dict[tuple[str, int, bool], tuple[Observation, _Known]] = {}
+        self._trials: dict[tuple[str, int, bool], tuple[Observation, KnownTrial]] = {}
 
     def trials(
         self, space: SearchSpace, own: Sequence[Observation], prior: Sequence[Observation]
@@ -101,10 +91,10 @@ class _Made:
             self._trials[key] = (observation, trial)
             yield trial
 
-    def _trial(self, observation: Observation, marks: dict[str, str]) -> _Known:
+    def _trial(self, observation: Observation, marks: dict[str, str]) -> KnownTrial:
         encoded = encode(self._space, observation.parameters)
         now = datetime.now()
-        return _Known(
+        return KnownTrial(
             number=-1,
             trial_id=-1,
             state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,

@@ -1,5 +1,6 @@
 """The study is told in batches: both ways leave the same study, and whoever is cut off leaves nothing untold."""
 
+import math
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ import pytest
 from tests.support.places import SUPPORT
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, SlotState, optuna_storage, study, telling
+from trainer.contract.ledger import Ledger, SlotState, optuna_storage, optuna_trials, study, telling
 from trainer.contract.words import Objective
 from trainer.search.proposals import random_point
 
@@ -86,6 +87,27 @@ def test_what_is_written_directly_is_what_optuna_writes(ledger, sweep, storage, 
     for one, other in zip(times, other_times, strict=True):
         assert [time is None for time in one] == [time is None for time in other]
         assert all(abs(a - b) < timedelta(seconds=60) for a, b in zip(one, other, strict=True) if a)
+
+
+def test_what_is_read_directly_is_what_optuna_reads(ledger, sweep, storage, monkeypatch):
+    """Also what only a person by hand has put into the study."""
+    spec, worker = sweep()
+    every_ending(ledger, spec, worker)
+    by_hand = optuna.load_study(study_name=BATCH, storage=storage)
+    for value in (math.inf, -math.inf, 0.5):
+        trial = by_hand.ask({"depth": optuna.distributions.IntDistribution(1, 5)})
+        trial.set_user_attr("note", ["é", None, 1.5])
+        storage.set_trial_system_attr(trial._trial_id, "of", {"a": 1})
+        for step, between in enumerate((0.25, math.inf, -math.inf)):
+            trial.report(between, step)
+        by_hand.tell(trial, value)
+    whole = study.load_study(ledger.connection, spec).trials
+    assert [trial.values for trial in whole[-3:]] == [[math.inf], [-math.inf], [0.5]]
+    theirs = storage.get_all_trials(by_hand._study_id)
+    assert ledger.connection.work(lambda session: optuna_trials.read_trials(session, by_hand._study_id)) == theirs
+    assert [trial.__dict__ | {"_trial_id": 0} for trial in whole] == [t.__dict__ | {"_trial_id": 0} for t in theirs]
+    monkeypatch.setattr(telling, "WRITTEN_DIRECTLY", "another version")
+    assert study.load_study(ledger.connection, spec).trials == whole
 
 
 def test_times_are_those_of_the_ledger(ledger, sweep, storage):

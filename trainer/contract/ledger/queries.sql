@@ -492,6 +492,23 @@ WHERE study_name = %(batch_id)s AND state = 'RUNNING' AND NOT EXISTS (
     WHERE attempts.batch_id = %(batch_id)s AND attempts.trial_number = trials.number AND NOT told
 );
 
+-- name: study_trials
+-- All trials of a study, with what Optuna keeps of each one in other tables.
+SELECT trial_id, number, state::text, datetime_start, datetime_complete, json_build_array(
+    (SELECT json_agg(json_build_array(value, value_type) ORDER BY objective)
+     FROM trial_values AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(param_name, param_value, distribution_json) ORDER BY param_id)
+     FROM trial_params AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(key, value_json))
+     FROM trial_user_attributes AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(key, value_json))
+     FROM trial_system_attributes AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(step, intermediate_value, intermediate_value_type) ORDER BY step)
+     FROM trial_intermediate_values AS own WHERE own.trial_id = trials.trial_id)
+) AS parts
+FROM trials WHERE study_id = %(study_id)s
+ORDER BY trial_id;
+
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));
 

@@ -16,8 +16,8 @@ from psycopg2 import errors
 from trainer.contract.database.sessions import Session, execute
 from trainer.contract.errors import DatabaseError, SweepChangedError
 from trainer.contract.ledger import telling
-from trainer.contract.ledger.connection import Connection
-from trainer.contract.ledger.optuna_storage import OptunaStorage, make_tables, tables_are_there
+from trainer.contract.ledger.connection import Connection, values
+from trainer.contract.ledger.optuna_storage import TABLES, OptunaStorage, make_tables, tables_are_there
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.telling import StudyMissingError
 from trainer.contract.sweep.spec import SweepSpec
@@ -125,17 +125,24 @@ def _fail_orphans(session: Session, batch_id: str) -> None:
 def load_study(connection: Connection, spec: SweepSpec) -> Study:
     """The study of a registered sweep, read once: a copy in memory, for reports (`trials`, importances)."""
     import optuna  # noqa: PLC0415
+    from optuna.study import StudyDirection  # noqa: PLC0415
 
-    def read(session: Session) -> list[FrozenTrial]:
-        with OptunaStorage().transaction(session) as storage:
-            study_id = storage.get_study_id_from_name(spec.batch_id)
-            return storage.get_all_trials(study_id, deepcopy=False)
+    from trainer.contract.ledger.optuna_trials import study_of  # noqa: PLC0415
 
     restore(connection, spec)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    copy = optuna.create_study(study_name=spec.batch_id, direction=spec.objective.direction.value)
-    copy.add_trials(connection.work(read))
-    return copy
+    trials = connection.work(lambda session: _read(session, spec.batch_id))
+    return study_of(trials, StudyDirection[spec.objective.direction.upper()], name=spec.batch_id)
+
+
+def _read(session: Session, batch_id: str) -> list[FrozenTrial]:
+    from trainer.contract.ledger.optuna_trials import read_trials  # noqa: PLC0415
+
+    if telling.WRITTEN_DIRECTLY == TABLES:
+        (study_id,) = values(session, query("study"), {"batch_id": batch_id})
+        return read_trials(session, study_id)
+    with OptunaStorage().transaction(session) as storage:
+        return storage.get_all_trials(storage.get_study_id_from_name(batch_id), deepcopy=False)
 
 
 def delete_study(connection: Connection, batch_id: str) -> None:
