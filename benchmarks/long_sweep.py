@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     top = command_line.Parser(prog="python -m benchmarks.long_sweep", description=__doc__)
     top.add_argument("--trials", type=int, nargs="+", default=[100, 10_000], metavar="N", help="(100 10000)")
     top.add_argument("--more", type=int, default=100, metavar="N", help="null trials at the end (100)")
-    top.add_argument("--without", nargs="*", default=[], choices=("report",), help="what to leave out")
+    top.add_argument("--without", nargs="*", default=[], choices=("status", "report"), help="what to leave out")
     top.set_defaults(handler=run)
     return top
 

@@ -16,7 +16,7 @@ WITH alive AS (
     SELECT slots.batch_id, slots.slot
     FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
-      AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
+      AND (max_minutes IS NULL AND goal IS NULL OR (SELECT truestrength.reached_limit(%(batch_id)s)) IS NULL)
       AND NOT (%(others)s AND slots.worker_id IS NOT DISTINCT FROM %(worker_id)s)
       AND slots.rung = (
           SELECT lowest.rung FROM truestrength.slots AS lowest
@@ -243,7 +243,7 @@ UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_i
 -- Those that wait are none once a limit of the sweep is reached.
 SELECT count(*) FILTER (
            WHERE state = 'pending'
-             AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
+             AND (SELECT truestrength.reached_limit(%(batch_id)s)) IS NULL
        )::int AS pending,
        count(*) FILTER (WHERE state = 'running')::int AS running,
        count(*) FILTER (WHERE state = 'reported')::int AS reported,

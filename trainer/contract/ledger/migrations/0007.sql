@@ -26,3 +26,7 @@ CREATE INDEX attempts_untold ON truestrength.attempts (batch_id) WHERE NOT told 
 CREATE INDEX slots_pending ON truestrength.slots (batch_id, rung, (deaths >= 3), slot) WHERE state = 'pending';
 
 CREATE INDEX slots_running ON truestrength.slots (batch_id, slot) WHERE state = 'running';
+
+-- The view by one name, for statements that are sent with every trial: they need not plan it where a sweep has no limit.
+CREATE FUNCTION truestrength.reached_limit(name text) RETURNS text LANGUAGE plpgsql STABLE
+    AS 'BEGIN RETURN (SELECT reached FROM truestrength.reached_limits WHERE batch_id = name); END';
