@@ -151,7 +151,6 @@ class _Worker:
     def drain(self, *, wait: bool) -> str:
         waiting_since: float | None = None
         while not self.stop.is_set():
-            self.record.tell_when_due()
             self.ready(self.spec)
             # What failed here comes last: it may be this machine that fails.
             others_first = self.result.failed > 0
@@ -235,6 +234,7 @@ class _Worker:
 
     def _run(self, claim: Claim, lease: Lease, started: _Started) -> None:
         """Run the slot and bring its result to safety."""
+        self.record.tell_when_due(claim)
         parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = self.ledger.new_run_id(outputs, self.spec.config.inference.run_id_base)

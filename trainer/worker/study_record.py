@@ -1,12 +1,11 @@
-"""When a worker tells the study: as it goes on, by whoever has not done so for a while, and all of it at the end."""
+"""When a worker tells the study: as it goes on, if nobody has done so for a while, and all of it at the end."""
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger, study
+from trainer.contract.ledger import Claim, Ledger, study
 from trainer.contract.sweep.spec import SweepSpec
 
 TELL_EVERY_S = 2.0
@@ -17,19 +16,17 @@ class StudyRecord:
     """The study of one sweep, as one process tells it. Its methods may be called from any thread."""
 
     def __init__(self, ledger: Ledger, spec: SweepSpec) -> None:
-        """Nothing is told yet."""
+        """Remember which study."""
         self._ledger = ledger
         self._spec = spec
-        self._told_at = time.monotonic()
 
-    def tell_when_due(self) -> None:
-        """Tell the study what it does not know, unless this process has done so just now, or another one does."""
-        if time.monotonic() >= self._told_at + TELL_EVERY_S:
+    def tell_when_due(self, claim: Claim) -> None:
+        """Tell the study what it does not know, unless somebody has done so just now, or is at it."""
+        if claim.untold_s >= TELL_EVERY_S:
             self.tell()
 
     def tell(self) -> bool:
         """Tell the study what it does not know; False where something may be left, since another process is at it."""
-        self._told_at = time.monotonic()
         return study.tell(self._ledger.connection, self._spec)
 
     def tell_meanwhile(self) -> None:

@@ -121,10 +121,11 @@ def test_times_are_those_of_the_ledger(ledger, sweep, storage):
     ]
 
 
-def test_a_teller_that_is_killed_in_the_middle_leaves_nothing_untold(ledger, sweep, storage):
-    """Between having read what is untold and having written it, and while another one does so."""
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_teller_that_is_hit_in_the_middle_leaves_nothing_untold_and_keeps_nobody(ledger, sweep, storage, blow):
+    """Between having read what is untold and having written it."""
     spec, worker = sweep()
-    killed = subprocess.Popen(
+    teller = subprocess.Popen(
         [sys.executable, SUPPORT / "study_teller.py", BATCH],
         env={**os.environ, "DATABASE_URL": ledger.url},
         stdout=subprocess.PIPE,
@@ -132,17 +133,17 @@ def test_a_teller_that_is_killed_in_the_middle_leaves_nothing_untold(ledger, swe
     )
     claims = every_ending(ledger, spec, worker)
     ledger.finish(claims[5], 0.5, 1.0)
-    assert killed.stdout is not None
-    assert killed.stdin is None
-    assert killed.stdout.readline() == "has read\n"
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    killed.stdout.close()
+    assert teller.stdout is not None
+    assert teller.stdout.readline() == "has read\n"
+    teller.send_signal(blow)
     assert ledger.slots(BATCH)[5].state is SlotState.REPORTED
     assert study.tell(ledger.connection, spec)
     plain, _ = as_it_is(storage)
     assert [trial[2] for trial in plain if trial[2]] == [[0.1 + 0.2], [-1e-300], [12345678.9], [0.5]]
     assert ledger.slots(BATCH)[5].state is SlotState.DONE
+    teller.kill()
+    teller.wait()
+    teller.stdout.close()
 
 
 def test_whoever_has_read_before_another_one_told_writes_nothing(ledger, sweep, storage, monkeypatch):

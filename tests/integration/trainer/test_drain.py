@@ -14,6 +14,7 @@ from trainer.contract.ledger import AttemptState, Ledger, SlotState, study
 from trainer.contract.words import Method, Objective
 from trainer.search.proposals import START_SLOTS
 from trainer.worker import drain as drain_module
+from trainer.worker import study_record
 from trainer.worker.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain
 from trainer.worker.study_record import StudyRecord
 
@@ -282,6 +283,20 @@ def test_the_study_hears_in_time_of_trials_that_begin_and_end(ledger, work, swee
     assert [trial.user_attrs for trial in seen] == [{"run_id": 25}, {"run_id": 26}, {"run_id": 27}]
     ended = optuna.load_study(study_name=BATCH, storage=storage).get_trials()[2]
     assert (ended.state.name, ended.params) == ("COMPLETE", seen[2].params)
+
+
+def test_short_trials_are_told_as_the_next_one_is_claimed(work, sweep_spec, storage, monkeypatch):
+    monkeypatch.setattr(study_record, "TELL_EVERY_S", 0.1)
+    seen = []
+
+    def run(job):
+        time.sleep(0.15)
+        seen.append(len(optuna.load_study(study_name=BATCH, storage=storage).get_trials()))
+        return score(job)
+
+    assert work(sweep_spec(), run).done == 6
+    assert seen == sorted(seen)
+    assert seen[-1] == 5, "all that ended before it"
 
 
 def test_telling_leaves_running_trials_to_their_owner(ledger, outputs, sweep_spec):

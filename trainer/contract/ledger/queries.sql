@@ -37,12 +37,15 @@ WITH alive AS (
     INSERT INTO truestrength.attempts (batch_id, slot, attempt, rung, worker_id, parameters)
     SELECT batch_id, slot, attempt, rung, worker_id, parameters FROM taken
 )
-SELECT batch_id, slot, attempt, rung, parameters, worker_id FROM taken;
+SELECT batch_id, slot, attempt, rung, parameters, worker_id,
+       extract(epoch FROM clock_timestamp() - told_at)::float8 AS untold_s
+FROM taken JOIN truestrength.sweeps USING (batch_id);
 
 -- name: held
 -- The slot that a worker holds: asked when the answer to its claim was lost on the way.
-SELECT batch_id, slot, attempt, rung, parameters, worker_id
-FROM truestrength.slots
+SELECT batch_id, slot, attempt, rung, parameters, worker_id,
+       extract(epoch FROM clock_timestamp() - told_at)::float8 AS untold_s
+FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
 WHERE batch_id = %(batch_id)s AND worker_id = %(worker_id)s AND state = 'running';
 
 -- name: expire
@@ -407,7 +410,7 @@ WITH turn AS (
       AND (SELECT version_num FROM alembic_version) = %(version)s
     FOR NO KEY UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE truestrength.sweeps SET tellings = tellings + 1, next_trial = %(next_trial)s
+    UPDATE truestrength.sweeps SET tellings = tellings + 1, told_at = clock_timestamp(), next_trial = %(next_trial)s
     FROM turn WHERE sweeps.batch_id = turn.batch_id
 ), given AS MATERIALIZED (
     SELECT trial.*
@@ -456,7 +459,7 @@ WITH turn AS (
     WHERE batch_id = %(batch_id)s AND tellings = %(tellings)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE truestrength.sweeps SET tellings = tellings + 1, next_trial = greatest(next_trial, %(next_trial)s)
+UPDATE truestrength.sweeps SET tellings = tellings + 1, told_at = clock_timestamp(), next_trial = greatest(next_trial, %(next_trial)s)
 FROM turn WHERE sweeps.batch_id = turn.batch_id
 RETURNING sweeps.batch_id;
 

@@ -43,6 +43,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: int | None
     parameters: dict[str, Any] | None
     """None: the slot has none yet; the first attempt decides them for all later ones."""
+    untold_s: float = 0.0
+    """Seconds since the sweep's study was told anything: time for whoever claims a slot to tell it."""
 
 
 class Renewal(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ ALTER TABLE truestrength.attempts
 
 ALTER TABLE truestrength.sweeps
     ADD COLUMN tellings integer NOT NULL DEFAULT 0,  -- who tells the study must have seen all that others have told it
+    ADD COLUMN told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ADD COLUMN next_trial integer NOT NULL DEFAULT 0;
 
 UPDATE truestrength.attempts SET told = true
