@@ -177,11 +177,11 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if workers := crew.alive():
-            try:
+        try:
+            if workers := crew.alive():
                 display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
-            finally:
-                crew.stop()
+        finally:
+            crew.stop()
         raise
     crew.leave()
 

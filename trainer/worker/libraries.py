@@ -1,0 +1,44 @@
+"""What the workers of one machine share: the libraries, imported before the fork, in this order and without their use.
+
+Surprising: after nothing but imports all of them work in a child, but a single Polars query, a DMatrix or a large
+product in the parent makes the same hang in every child, without a word (`recipes`: measured). And whichever brings the
+first libgomp is the one whose threads the others use, so PyTorch comes last.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+LIBRARIES = (
+    "numpy",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+    "sklearn.tree",
+    "xgboost",
+    "polars",
+    "psycopg2",
+    "optuna",
+    "torch",
+)
+OWN = ("trainer.worker.work", "trainer.search.samplers", "trainer.models.deep_set_training", "trainer.models.boosting")
+
+
+def load() -> None:
+    """Import all that a worker may need."""
+    for name in (*LIBRARIES, *OWN):
+        import_module(name)
+
+
+def try_out() -> None:
+    """Let each library do something with all its threads: it is here that a child would hang that was forked badly."""
+    import numpy as np  # noqa: PLC0415 - the parent decides when
+    import polars as pl  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+    import xgboost  # noqa: PLC0415
+
+    x = np.arange(64.0 * 64).reshape(64, 64)
+    pl.DataFrame({"x": x[:, 0]}).filter(pl.col("x") > 0).select(pl.col("x").sum())
+    torch.ones(300, 300).matmul(torch.ones(300, 300))
+    xgboost.train({"max_depth": 1}, xgboost.DMatrix(x[:, 1:], x[:, 0]), 1)
+    np.linalg.solve(np.eye(200), np.ones(200))
