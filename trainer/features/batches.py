@@ -118,7 +118,7 @@ class _SeasonArrays:
     games: SeasonGames
     days: Ints
     context: dict[str, Floats]
-    players: Floats
+    players: npt.NDArray[np.float32]
     player_mask: Bools
     ranks: dict[Target, Floats]
 

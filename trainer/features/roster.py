@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer.data.league import BOX
 from trainer.features.players import STATISTICS, PlayerLog
@@ -168,7 +169,9 @@ def player_columns(windows: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-def player_features(log: PlayerLog, roster: Roster, windows: Sequence[int], roster_size: int) -> tuple[Floats, Bools]:
+def player_features(
+    log: PlayerLog, roster: Roster, windows: Sequence[int], roster_size: int
+) -> tuple[npt.NDArray[np.float32], Bools]:
     """[D, T, P, S] `player_columns` of each team's `roster_size` players, those with the most minutes first.
 
     A game missed takes a sixtieth off a player's minutes here, so that a star who is out for a month stays on the
@@ -183,7 +186,7 @@ def player_features(log: PlayerLog, roster: Roster, windows: Sequence[int], rost
     place = np.arange(len(order)) - np.searchsorted(group, group, side="left")
     kept = place < roster_size
     order, group, place = order[kept], group[kept], place[kept]
-    features = np.zeros((roster.n_days * roster.n_teams, roster_size, len(player_columns(windows))))
+    features = np.zeros((roster.n_days * roster.n_teams, roster_size, len(player_columns(windows))), dtype=np.float32)
     features[group, place] = _columns(log, roster, order, windows)
     mask = np.zeros(features.shape[:2], dtype=np.bool_)
     mask[group, place] = True

@@ -13,6 +13,7 @@ from typing import Any
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DataError
 from trainer.contract.league.manifest import read_manifest
+from trainer.contract.process import give_back_memory
 from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.stages import outlook as outlook_stage
@@ -57,7 +58,9 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
         return pack(build_batches(league, training.rolling_windows, training.roster_size, first_day, foresight))
 
     wanted = identity(config, league_folder)
-    return unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
+    found = unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
+    give_back_memory()
+    return found
 
 
 def pack(batches: Batches) -> Contents:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from trainer.contract.records import provenance
+
 LIBRARIES = (
     "numpy",
     "scipy.optimize",
@@ -28,6 +30,9 @@ def load() -> None:
     """Import all that a worker may need."""
     for name in (*LIBRARIES, *OWN):
         import_module(name)
+    # What every run says of the code: remembered, so that no child has to ask Git and the installation again.
+    provenance.git_state()
+    provenance.versions()
 
 
 def try_out() -> None:
