@@ -21,9 +21,23 @@ LIBRARIES = (
     "polars",
     "psycopg2",
     "optuna",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.orm",
+    "alembic.command",
+    "alembic.migration",
+    "optuna.storages._rdb.models",
     "torch",
 )
-OWN = ("trainer.worker.work", "trainer.search.samplers", "trainer.models.deep_set_training", "trainer.models.boosting")
+OWN = (
+    "trainer.worker.work",
+    "trainer.search.samplers",
+    "trainer.run.pipeline",
+    "trainer.run.explanation",
+    "trainer.data.true_strength",
+    "trainer.models.deep_set_training",
+    "trainer.models.boosting",
+    "trainer.models.forest",
+)
 
 
 def load() -> None:
