@@ -7,10 +7,13 @@ first libgomp is the one whose threads the others use, so PyTorch comes last.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from trainer.contract.records import provenance
 
+POLARS_GIVES_BACK = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+"""Polars' allocator gives pages back in a thread of its own, which a forked process has not: let it do so at once."""
 LIBRARIES = (
     "numpy",
     "scipy.optimize",
@@ -42,6 +45,7 @@ OWN = (
 
 def load() -> None:
     """Import all that a worker may need."""
+    os.environ.setdefault(*POLARS_GIVES_BACK)
     for name in (*LIBRARIES, *OWN):
         import_module(name)
     # What every run says of the code: remembered, so that no child has to ask Git and the installation again.
