@@ -18,7 +18,7 @@ from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
 from launcher.plan import Plan, awaits_demo_league
 from launcher.set_values import searched_no_more
-from launcher.trainer_commands import demo_league, precision, work
+from launcher.trainer_commands import demo_league, forking, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import Config, load_with_origin
@@ -146,10 +146,13 @@ def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:
     first, *later = (spec.batch_id for spec in plan.sweeps)
     threads = threads_per_worker(plan.n_jobs)
     words = work(first, threads, later, share=share)
-    command = [sys.executable, *words]
-    if settings.runtime != "none":
-        command = preview(container(settings, plan.config.paths, Path()), words, thread_environment(threads))
-    return f"{plan.table()}\n\neach worker runs: {shlex.join(command)}"
+    python = sys.executable if settings.runtime == "none" else settings.python
+    said = f"{plan.table()}\n\neach worker runs: {shlex.join([python, *words])}"
+    if settings.runtime == "none":
+        return said
+    forks = forking(words, plan.outputs.sweep(first).jobs.absolute() / "SUBMISSION")
+    command = preview(container(settings, plan.config.paths, Path()), forks, thread_environment(threads))
+    return f"{said}\nall in one container: {shlex.join(command)}"
 
 
 def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) -> Executor:

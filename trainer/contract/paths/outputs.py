@@ -153,7 +153,7 @@ class SweepPaths:
 
     def worker_logs(self) -> list[Path]:
         """What the workers submitted for this sweep said, the newest submission last. The names are as submitit's."""
-        return sorted(self.jobs.glob("*/*_log.*"))
+        return [path for submission in sorted(self.jobs.glob("*/")) for path in worker_logs(submission)]
 
     def newest_array(self) -> Path | None:
         """The folder of the newest submission, if that was one to SLURM."""
@@ -291,8 +291,10 @@ def submission_folder(jobs: Path) -> Path:
 
 
 def worker_logs(submission: Path) -> list[Path]:
-    """What the workers of one submission said."""
-    return sorted(submission.glob("*_log.*"))
+    """What the workers of one submission said; of a job that forks them its own log only where none has one."""
+    found = sorted(submission.glob("*_log.*"))
+    jobs = {path: path.name.partition("_0_log.")[0] for path in found}
+    return [p for p in found if not any(q is not p and q.name.startswith(f"{jobs[p]}_") for q in found)]
 
 
 def submission_script(folder: Path) -> Path:
