@@ -25,10 +25,10 @@ from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
-from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress, in_words
 from trainer.contract.paths.outputs import OutputsRoot, run_name
+from trainer.contract.text_table import text_table
 
 EXIT_INCOMPLETE = 1
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."

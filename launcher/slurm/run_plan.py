@@ -32,11 +32,11 @@ from launcher.slurm.names import JobName, plan_name, token_of
 from launcher.slurm.profile import ClusterProfile, load_profile
 from launcher.slurm.programs import LimitReachedError, SlurmAwayError, SlurmError
 from launcher.slurm.site import Site, Sweep, save
-from launcher.text_table import text_table
 from trainer.contract import outputs_root
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot, submission_script
+from trainer.contract.text_table import text_table
 
 
 @dataclass(frozen=True)

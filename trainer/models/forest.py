@@ -23,6 +23,9 @@ from trainer.models.team_rows import as_lists, context_rows, expected_rows, rele
 
 Array = npt.NDArray[Any]
 
+NODES = ("feature", "threshold", "left", "right", "value")
+"""The arrays that have an entry for each node."""
+
 _BLOCK = 25
 _SAMPLE = 0.2
 """Share of the rows that a tree is grown on. With all of them every tree has seen every team's season."""
@@ -70,7 +73,7 @@ def prefix(forest: Mapping[str, Array], trees: int) -> dict[str, Array]:
     end = int(forest["n_nodes"][:trees].sum())
     return {
         "n_nodes": forest["n_nodes"][:trees],
-        **{name: forest[name][:end] for name in ("feature", "threshold", "left", "right", "value")},
+        **{name: forest[name][:end] for name in NODES},
     }
 
 

@@ -1,0 +1,96 @@
+"""`python -m trainer predict|explain|compare`: what a finished run is asked.
+
+As in `trainer.commands.run`, threads are set before anything numeric is imported.
+"""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from trainer.contract.command_line import say
+from trainer.contract.process import use_threads
+
+if TYPE_CHECKING:
+    from trainer.use.forecast import SeasonForecast
+
+
+def predict(args: argparse.Namespace) -> None:
+    """`trainer predict`."""
+    use_threads(1)
+    from trainer.contract.files import as_json
+    from trainer.use.forecast import predict as forecast
+    from trainer.use.saved_run import find_run
+
+    found = forecast(find_run(args.run, args.outputs), args.data, args.as_of)
+    if args.json:
+        say(as_json(found).decode().rstrip())
+    elif args.csv:
+        say(_csv(found))
+    else:
+        say(_table(found))
+
+
+def _csv(found: SeasonForecast) -> str:
+    import msgspec
+    import polars as pl
+
+    return pl.DataFrame(msgspec.to_builtins(found.teams)).write_csv().rstrip()
+
+
+def _table(found: SeasonForecast) -> str:
+    from trainer.contract.text_table import text_table
+
+    header = ["", "team", "", "conference", "won", "lost", "strength", "final rank", "playoffs", "title"]
+    rows = [
+        [
+            *(team.rank, team.team, team.name, f"{team.conference} {team.conference_rank}", team.won, team.lost),
+            *(
+                f"{team.strength:+.1f}",
+                f"{team.expected_final_rank:.1f}",
+                _percent(team.playoffs),
+                _percent(team.title),
+            ),
+        ]
+        for team in found.teams
+    ]
+    return "\n".join([f"{_heading(found)}\n", text_table(header, rows), f"\n{_LEGEND}", *_notes(found)])
+
+
+_LEGEND = (
+    "strength: points a game by which a team beats an average one. final rank: expected, over the league.\n"
+    "playoffs: to be one of the first eight of its conference by record. title: to win it. All of it by simulation of "
+    "what is left."
+)
+
+
+def _heading(found: SeasonForecast) -> str:
+    return f"{found.season} as of {found.as_of}, by {found.run} ({found.target})"
+
+
+def _notes(found: SeasonForecast) -> list[str]:
+    notes = []
+    if found.next_games != found.as_of:
+        notes.append(f"There are no games on {found.as_of}: this is before those of {found.next_games}.")
+    if found.assumed_games:
+        notes.append(
+            f"The logs end before the season does: {found.assumed_games} more games are assumed, by last season's "
+            "schedule."
+        )
+    if found.familiarity != "new to the run":
+        notes.append(
+            f"The run was {found.familiarity} {found.season}: this is no forecast that could be held against it."
+        )
+    return notes
+
+
+def _percent(share: float) -> str:
+    """A probability, never 0 % or 100 % for what is only almost certain.
+
+    >>> _percent(0.0), _percent(0.0004), _percent(0.25), _percent(0.9999), _percent(1.0)
+    ('0%', '<1%', '25%', '>99%', '100%')
+    """
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
