@@ -82,6 +82,27 @@ def _add_use(commands: Commands) -> None:
     form.add_argument("--csv", action="store_true", help="the table of the teams")
     predict.set_defaults(handler=imported_when_called("trainer.commands.use", "predict"))
 
+    explain = commands.add_parser(
+        "explain",
+        help="say what carried each team on a date, by a finished run's models, or one team by name",
+        description=(
+            "Takes every team's strength on a date apart: the expected rank, the columns of its context and, by name, "
+            "its players. The parts add up to the strength."
+        ),
+    )
+    explain.add_argument("run", metavar="RUN", help="its id (run_034, or 34) or its folder")
+    explain.add_argument("--team", metavar="ABC", help="one team, by its abbreviation (default: all, in short)")
+    explain.add_argument(
+        "--as-of",
+        type=day,
+        metavar="DATE",
+        help="2024-03-01 (default: the middle of the last season that the run was validated on)",
+    )
+    _add_where(explain)
+    explain.add_argument("--chart", type=path, metavar="FILE", help="also draw it, as an SVG file")
+    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.set_defaults(handler=imported_when_called("trainer.commands.use", "explain"))
+
 
 def _add_where(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")

@@ -10,9 +10,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from trainer.contract.command_line import say
+from trainer.contract.errors import UserError
 from trainer.contract.process import use_threads
 
 if TYPE_CHECKING:
+    from trainer.use.contributions import Explanation
     from trainer.use.forecast import SeasonForecast
 
 
@@ -30,6 +32,76 @@ def predict(args: argparse.Namespace) -> None:
         say(_csv(found))
     else:
         say(_table(found))
+
+
+def explain(args: argparse.Namespace) -> None:
+    """`trainer explain`."""
+    use_threads(1)
+    from trainer.contract.files import as_json
+    from trainer.use import contributions
+    from trainer.use.saved_run import find_run
+
+    if args.chart is not None and args.chart.suffix != ".svg":
+        raise UserError(f"--chart {args.chart}: the chart is an SVG file: name it {args.chart.stem}.svg")
+    found = contributions.explain(find_run(args.run, args.outputs), args.data, args.as_of)
+    if args.team is not None:
+        found = contributions.of_team(found, args.team)
+    if args.chart is not None:
+        from trainer.use.chart import write_chart
+
+        write_chart(args.chart, found)
+    if args.json:
+        say(as_json(found).decode().rstrip())
+    else:
+        say(_team_parts(found) if args.team is not None else _league_parts(found))
+
+
+def _team_parts(found: Explanation) -> str:
+    """What carried one team, by name."""
+    from trainer.contract.text_table import text_table
+    from trainer.use.contributions import by_name
+
+    (team,) = found.teams
+    models = list(found.stack_weights)
+    rows = [
+        [
+            row.name,
+            row.kind,
+            None if row.value is None else f"{row.value:.3g}",
+            None if row.attention is None else f"{100 * row.attention:.0f}%",
+            *(f"{row.points[model]:+.2f}" if model in row.points else None for model in models),
+            f"{row.total:+.2f}",
+        ]
+        for row in by_name(team)
+    ]
+    sums = [sum(part.points for part in team.parts if part.model == model) for model in models]
+    rows.append(["all", None, None, None, *(f"{points:+.2f}" for points in sums), f"{team.strength:+.2f}"])
+    header = ["what", "kind", "value", "attention", *models, "points"]
+    title = f"{team.name} ({team.team}), rank {team.rank}: {_heading(found)}"
+    weights = ", ".join(f"{name} {weight:.2f}" for name, weight in found.stack_weights.items())
+    return "\n".join([f"{title}\n", text_table(header, rows), f"\n{_PARTS}", f"The stack's weights: {weights}."])
+
+
+def _league_parts(found: Explanation) -> str:
+    """What carried each team, by kind."""
+    from trainer.contract.text_table import text_table
+
+    rows = [
+        [
+            *(team.rank, team.team, team.name, f"{team.strength:+.2f}"),
+            *(f"{points:+.2f}" for points in (team.points("expected"), team.points("context"), team.points("player"))),
+        ]
+        for team in found.teams
+    ]
+    header = ["", "team", "", "strength", "expected rank", "context", "players"]
+    return "\n".join([f"{_heading(found)}\n", text_table(header, rows), f"\n{_PARTS}", "--team ABC shows one by name."])
+
+
+_PARTS = (
+    "Points a game, against the league's average on the date. expected: the simulated season's rank, with which every "
+    "model\nbegins. context: the team's columns (Shapley values of model B, paths of model C, integrated gradients of "
+    "model A).\nplayer: model A's, against an average one; attention: his share of his team in it."
+)
 
 
 def _csv(found: SeasonForecast) -> str:
@@ -65,7 +137,7 @@ _LEGEND = (
 )
 
 
-def _heading(found: SeasonForecast) -> str:
+def _heading(found: SeasonForecast | Explanation) -> str:
     return f"{found.season} as of {found.as_of}, by {found.run} ({found.target})"
 
 
