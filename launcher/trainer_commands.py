@@ -29,6 +29,11 @@ def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
     return ["-m", "trainer", "noise", *(word for run in runs for word in ("--run", str(run))), "--seeds", str(n_seeds)]
 
 
+def explain(runs: Sequence[Path]) -> list[str]:
+    """What carried each team in finished runs, into their folders."""
+    return ["-m", "trainer", "explain", *map(str, runs), "--save"]
+
+
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
     return ["-m", "trainer", "data", "demo", "--into", into]

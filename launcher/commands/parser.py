@@ -108,7 +108,11 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
     )
     to.add_argument("--goal", type=positive, metavar="VALUE", help="end a sweep when a trial is as good (none)")
-    to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
+    to.add_argument(
+        "--run-explain",
+        action=argparse.BooleanOptionalAction,
+        help="every run's importances; --no-run-explain: not even what carried the teams in a sweep's best run (that)",
+    )
     to.add_argument(
         "--share-observations",
         action=argparse.BooleanOptionalAction,

@@ -60,6 +60,8 @@ class WrittenReports:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless the end of the plan is next, the analysis."""
@@ -81,6 +83,7 @@ class WrittenReports:
             changed=changed,
             held_out=self.whole and complete,
             noise=self.noise and complete,
+            explained=self.explained and complete,
             container=self.container,
             say=self.say,
         )

@@ -55,6 +55,8 @@ class Options:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -204,6 +206,7 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         share=options.share,
         whole=options.whole,
         noise=options.noise,
+        explained=options.explained,
     )
 
 

@@ -90,7 +90,7 @@ def _add_use(commands: Commands) -> None:
             "its players. The parts add up to the strength."
         ),
     )
-    explain.add_argument("run", metavar="RUN", help="its id (run_034, or 34) or its folder")
+    explain.add_argument("run", nargs="+", metavar="RUN", help="its id (run_034, or 34) or its folder")
     explain.add_argument("--team", metavar="ABC", help="one team, by its abbreviation (default: all, in short)")
     explain.add_argument(
         "--as-of",
@@ -101,6 +101,11 @@ def _add_use(commands: Commands) -> None:
     _add_where(explain)
     explain.add_argument("--chart", type=path, metavar="FILE", help="also draw it, as an SVG file")
     explain.add_argument("--json", action="store_true", help="for programs")
+    explain.add_argument(
+        "--save",
+        action="store_true",
+        help="leave all teams' parts and the chart in the run's folder; several runs, too",
+    )
     explain.set_defaults(handler=imported_when_called("trainer.commands.use", "explain"))
 
 

@@ -41,9 +41,14 @@ def explain(args: argparse.Namespace) -> None:
     from trainer.use import contributions
     from trainer.use.saved_run import find_run
 
+    if args.save:
+        _save_explanations(args)
+        return
+    if len(args.run) > 1:
+        raise UserError(f"{len(args.run)} runs: one is explained at a time, or several with --save")
     if args.chart is not None and args.chart.suffix != ".svg":
         raise UserError(f"--chart {args.chart}: the chart is an SVG file: name it {args.chart.stem}.svg")
-    found = contributions.explain(find_run(args.run, args.outputs), args.data, args.as_of)
+    found = contributions.explain(find_run(args.run[0], args.outputs), args.data, args.as_of)
     if args.team is not None:
         found = contributions.of_team(found, args.team)
     if args.chart is not None:
@@ -54,6 +59,26 @@ def explain(args: argparse.Namespace) -> None:
         say(as_json(found).decode().rstrip())
     else:
         say(_team_parts(found) if args.team is not None else _league_parts(found))
+
+
+def _save_explanations(args: argparse.Namespace) -> None:
+    """Leave the files in the runs' folders; a run that cannot be explained does not stop the others."""
+    from trainer.use.saved_explanation import save
+    from trainer.use.saved_run import find_run
+
+    if given := [flag for flag in ("team", "as_of", "data", "chart", "json") if getattr(args, flag)]:
+        raise UserError(
+            "--save: explains all teams in the middle of a validation season: no "
+            f"--{given[0].replace('_', '-')} with it"
+        )
+    problems = []
+    for said in args.run:
+        try:
+            say(str(save(find_run(said, args.outputs))))
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def _team_parts(found: Explanation) -> str:

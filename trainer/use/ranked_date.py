@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.contract.errors import DataError
+from trainer.contract.league.manifest import read_manifest
 from trainer.contract.records.metrics import BASE_MODELS
 from trainer.data.league import League, load_league
 from trainer.features.batches import Batches, build_batches
@@ -84,19 +86,43 @@ def rank_date(run: SavedRun, data: Path | None = None, on: date | None = None) -
     Raises:
         DataError: when the league is another one, or the date cannot be ranked.
     """
-    league = load_league(data or Path(run.config.paths.data))
-    _check_league(run, league)
-    evaluation, training = run.config.evaluation, run.config.training
-    known = as_of(league, on or last_date(league), evaluation.first_day)
-    batches = build_batches(
-        known.league, training.rolling_windows, training.roster_size, evaluation.first_day, only=known.season
+    folder = data or Path(run.config.paths.data)
+    fingerprint = read_manifest(folder).fingerprint
+    _check_league(run, _league(folder, fingerprint))
+    training, first_day = run.config.training, run.config.evaluation.first_day
+    known, games, batches = _read(
+        folder,
+        fingerprint,
+        on,
+        windows=tuple(training.rolling_windows),
+        roster_size=training.roster_size,
+        first_day=first_day,
     )
     lists = np.flatnonzero(batches.date == (known.day - date(1970, 1, 1)).days).astype(np.int64)
     mask = batches.team_mask[lists]
     scores = {name: found[mask].astype(np.float64) for name, found in run.models.scores(batches, lists).items()}
     stack = run.models.stack.score(scores, date_rows(batches, lists))
-    (games,) = (games for games in season_games(known.league) if games.season == known.season)
     return RankedDate(run, known, games, batches, lists, {name: scores[name] for name in BASE_MODELS}, stack)
+
+
+@lru_cache(maxsize=2)
+def _league(
+    folder: Path,
+    fingerprint: str,  # noqa: ARG001 - part of the key
+) -> League:
+    return load_league(folder)
+
+
+@lru_cache(maxsize=2)
+def _read(
+    folder: Path, fingerprint: str, on: date | None, *, windows: tuple[int, ...], roster_size: int, first_day: int
+) -> tuple[AsOf, SeasonGames, Batches]:
+    """What is known on a date, and its season's games and lists: the same for all runs that read the same."""
+    league = _league(folder, fingerprint)
+    known = as_of(league, on or last_date(league), first_day)
+    batches = build_batches(known.league, windows, roster_size, first_day, only=known.season)
+    (games,) = (games for games in season_games(known.league) if games.season == known.season)
+    return known, games, batches
 
 
 def _check_league(run: SavedRun, league: League) -> None:

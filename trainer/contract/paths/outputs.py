@@ -63,6 +63,16 @@ class RunPaths:
         return self.folder / "explanation.csv"
 
     @property
+    def contributions(self) -> Path:
+        """What each column and player adds to each team's strength on one date; of a sweep's best run."""
+        return self.folder / "contributions.csv"
+
+    @property
+    def contributions_chart(self) -> Path:
+        """The same, drawn."""
+        return self.folder / "contributions.svg"
+
+    @property
     def predictions(self) -> Path:
         """One row per season, date and team of the validation seasons."""
         return self.folder / "predictions.parquet"

@@ -165,3 +165,24 @@ def test_a_mistake_is_said(
     found = capsys.readouterr()
     assert not found.out
     assert re.search(said, found.err), found.err
+
+
+def test_saved_explanations_stay_and_one_that_fails_stops_none(
+    make_run: Callable[..., SavedRun], demo_league: Path, outputs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(demo_league, **{"training.seed": 11})
+    assert command("explain", "999", run.name, "--save", "--outputs", str(outputs_root)) == 2
+    found = capsys.readouterr()
+    assert found.out == f"{run.paths.contributions}\n"
+    assert "999: no such run" in found.err
+    assert run.paths.contributions_chart.read_text().startswith("<svg role=")
+    before = run.paths.contributions.stat().st_mtime_ns
+    assert command("explain", run.name, "--save", "--outputs", str(outputs_root)) == 0
+    assert run.paths.contributions.stat().st_mtime_ns == before
+
+
+def test_flags_that_do_not_go_together_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("explain", "25", "26") == 2
+    assert "2 runs: one is explained at a time, or several with --save" in capsys.readouterr().err
+    assert command("explain", "25", "--save", "--as-of", "2024-01-01") == 2
+    assert "no --as-of with it" in capsys.readouterr().err
