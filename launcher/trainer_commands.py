@@ -34,6 +34,13 @@ def explain(runs: Sequence[Path]) -> list[str]:
     return ["-m", "trainer", "explain", *map(str, runs), "--save"]
 
 
+def compare(runs: Sequence[str], outputs: Path, data: Path | None, *, json: bool) -> list[str]:
+    """Finished runs side by side."""
+    league = [] if data is None else ["--data", str(data)]
+    form = ["--json"] if json else []
+    return ["-m", "trainer", "compare", *runs, "--outputs", str(outputs), *league, *form]
+
+
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
     return ["-m", "trainer", "data", "demo", "--into", into]

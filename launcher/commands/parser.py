@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, count, imported_when_called, positive
+from trainer.contract.config.settings import Paths
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
+OUTPUTS = Path(Paths().outputs)
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -60,6 +62,19 @@ def parser() -> argparse.ArgumentParser:
     _add_outputs(report)
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
+
+    compare = commands.add_parser(
+        "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
+    )
+    compare.add_argument(
+        "run", nargs="+", metavar="RUN", help="ids (run_034, or 34) or folders; held against the first"
+    )
+    compare.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the first run)")
+    compare.add_argument(
+        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+    )
+    compare.add_argument("--json", action="store_true", help="for programs")
+    compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
 
     _add_watching(commands)
     _add_roots(commands)

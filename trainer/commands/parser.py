@@ -108,6 +108,16 @@ def _add_use(commands: Commands) -> None:
     )
     explain.set_defaults(handler=imported_when_called("trainer.commands.use", "explain"))
 
+    compare = commands.add_parser(
+        "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
+    )
+    compare.add_argument(
+        "run", nargs="+", metavar="RUN", help="ids (run_034, or 34) or folders; held against the first"
+    )
+    _add_where(compare)
+    compare.add_argument("--json", action="store_true", help="for programs")
+    compare.set_defaults(handler=imported_when_called("trainer.commands.use", "compare"))
+
 
 def _add_where(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")

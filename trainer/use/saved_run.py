@@ -53,6 +53,15 @@ class SavedRun:
             raise DataError(f"{self.paths.predictions}: cannot be read: {_one_line(error)}. {_WHOLE}") from None
 
     @cached_property
+    def holdout(self) -> RunMetrics | None:
+        """The figures on the held-out season; None for a run for which it was not read.
+
+        Raises:
+            DataError: when the file cannot be read.
+        """
+        return _read(self.paths.holdout, RunMetrics) if self.paths.holdout.exists() else None
+
+    @cached_property
     def models(self) -> FittedModels:
         """The final fits.
 
