@@ -139,7 +139,7 @@ def test_the_launcher_has_the_same_command(run: SavedRun, other: SavedRun, outpu
     words = [run.name, other.name, "--outputs", str(outputs_root), "--json"]
     done = subprocess.run([*launcher, *words], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["parameters"]["training.seed"] == [7, 8]
-    done = subprocess.run([*launcher, *words, "999"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*launcher, "999", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "999: no such run" in done.stderr
 
