@@ -76,6 +76,11 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
 
+    dashboard = commands.add_parser("dashboard", help="optuna-dashboard on the studies, on this machine, read-only")
+    dashboard.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free (%(default)s)")
+    _add_outputs(dashboard)
+    dashboard.set_defaults(handler=imported_when_called("launcher.commands.dashboard", "dashboard"))
+
     _add_watching(commands)
     _add_roots(commands)
     _add_database(commands)

@@ -152,6 +152,11 @@ class SweepPaths:
         return self.folder / "optuna_study.json"
 
     @property
+    def study_file(self) -> Path:
+        """The Optuna study as an SQLite file."""
+        return self.folder / "study.sqlite3"
+
+    @property
     def importances(self) -> Path:
         """Parameter importances."""
         return self.folder / "optuna_importances.json"
