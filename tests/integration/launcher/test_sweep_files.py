@@ -37,6 +37,7 @@ FILES = (
     "best_config_by_objective.json",
     "optuna_study.json",
     "optuna_importances.json",
+    "study.sqlite3",
 )
 
 
