@@ -1,17 +1,18 @@
-"""The readable report over a plan's sweeps, as Markdown and as one HTML page, written anew as they end.
+"""The readable report over a plan's sweeps, as Markdown and as HTML pages, written anew as they end.
 
 It tells of what is complete so far, and never fails because something is missing: it says what is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from launcher.report.figures.files import draw_figures
 from launcher.report.folders import run_folders
 from launcher.report.markdown import Figures, bold, section
 from launcher.report.page.contents import page
+from launcher.report.page.facts import Facts
 from launcher.report.reading import made_from, mark, read_sweeps
 from launcher.report.sections.ceiling import ceiling_section
 from launcher.report.sections.course import failure_section, repeat_section, time_section
@@ -38,7 +39,7 @@ def write_analysis(
     say: Callable[[str], object],
     rest_s: float = 0.0,
 ) -> Path:
-    """Draw the plots and write the report.
+    """Draw the plots and write the report: pages for the plan and for each sweep, and last the Markdown.
 
     Args:
         ledger: Where the sweeps are registered; those that are not yet are reported as missing.
@@ -56,17 +57,37 @@ def write_analysis(
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     not_drawn: list[str] = []
-    figures = draw_figures(sweeps, outputs.figures, not_drawn.append, rest_s)
+    drawn = draw_figures(_wanted(sweeps, outputs), not_drawn.append, rest_s)
     folders = map(bold, run_folders(ledger, outputs).sentences())
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
     end = mark(source) if rest_s <= 0 else ""
-    text = report(sweeps, planned, figures, outputs, data)
-    write_text(outputs.page, page(text, sweeps, figures, outputs.sweeps))
+    for sweep in sweeps:
+        _write_sweep_page(sweep, drawn, outputs)
+    charts = _read(drawn[outputs.figures], outputs.sweeps)
+    write_text(outputs.page, page(Facts(sweeps, planned, None, charts, data, outputs, outputs.sweeps)))
+    text = report(sweeps, planned, drawn[outputs.figures], outputs, data)
     write_text(outputs.analysis, text + end)  # last: its mark says that all is written
     for problem in not_drawn:
         say(problem)
     return outputs.analysis
+
+
+def _wanted(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> dict[Path, Sequence[Sweep]]:
+    """Whose plots lie where."""
+    own: dict[Path, Sequence[Sweep]] = {outputs.sweep(sweep.spec.batch_id).figures: [sweep] for sweep in sweeps}
+    return {outputs.figures: sweeps} | own
+
+
+def _write_sweep_page(sweep: Sweep, drawn: Mapping[Path, Figures], outputs: OutputsRoot) -> None:
+    paths = outputs.sweep(sweep.spec.batch_id)
+    charts = _read(drawn[paths.figures], paths.folder)
+    about = about_data([sweep])
+    write_text(paths.page, page(Facts([sweep], [sweep.spec.batch_id], sweep, charts, about, outputs, paths.folder)))
+
+
+def _read(figures: Figures, folder: Path) -> dict[str, str]:
+    return {name: (folder / path).read_text(encoding="utf-8") for name, path in figures.items()}
 
 
 def about_data(sweeps: Sequence[Sweep]) -> str:

@@ -65,7 +65,8 @@ def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
         told = outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
     except FileNotFoundError:
         return False
-    return told and outputs.page.exists()
+    pages = [outputs.page, *(outputs.sweep(batch_id).page for batch_id in registered(ledger, outputs))]
+    return told and all(page.exists() for page in pages)
 
 
 def mark(source: str) -> str:

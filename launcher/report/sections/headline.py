@@ -36,8 +36,8 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         figures: Plots by name, as paths relative to the report.
         data: Which league the sweeps were run on.
     """
-    targets = (_target(sweeps, target, figures) for target in Target)
-    return section(["# What the sweeps found", data, *targets, _there(sweeps, planned)])
+    targets = (best_section(sweeps, target, figures) for target in Target)
+    return section(["# What the sweeps found", data, *targets, standing_section(sweeps, planned)])
 
 
 def verdict(found: Sequence[Comparison]) -> str:
@@ -53,7 +53,8 @@ def verdict(found: Sequence[Comparison]) -> str:
     return f"beats every baseline on {len(found) - len(losses)} of {len(found)} objectives and LOSES on {lost}"
 
 
-def _target(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
+def best_section(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> str:
+    """The best run of a target: its verdict, and a table of its figures beside the best baselines."""
     best = best_of_target(sweeps, target)
     n_trials = sum(1 for _ in trials_of_target(sweeps, target))
     if best is None or best.metrics is None:
@@ -158,7 +159,8 @@ def _objective(objective: Objective) -> str:
     return f"{objective} (lower is better)" if objective is Objective.RANK_RMSE else objective.value
 
 
-def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
+def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
+    """How much of the plan is there, and a row per sweep."""
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
     complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
     whole = {name for name, sweep in begun.items() if sweep.standing in COMPLETE and not sweep.missing}

@@ -150,12 +150,16 @@ def test_writing_again_changes_no_byte_and_leaves_nothing_else(ledger, outputs):
     run_sweep(ledger, make_spec(outputs), outputs)
     write_sweep_results(ledger, BATCH, outputs)
     first, text = contents(outputs), write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes()
+    pages = outputs.page.read_bytes(), outputs.sweep(BATCH).page.read_bytes()
     (outputs.sweep(BATCH).folder / "sweep_results.csv").unlink()
     write_sweep_results(ledger, BATCH, outputs)
     assert write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes() == text
     assert contents(outputs) == first
+    assert (outputs.page.read_bytes(), outputs.sweep(BATCH).page.read_bytes()) == pages
     folders = {run_name(attempt.run_id) for attempt in ledger.attempts(BATCH) if attempt.state == "complete"}
-    assert {entry.name for entry in outputs.sweep(BATCH).folder.iterdir()} == {*FILES, *folders}
+    assert {entry.name for entry in outputs.sweep(BATCH).folder.iterdir()} == {
+        *FILES, "report.html", "figures", *folders
+    }  # fmt: skip
 
 
 def test_a_sweep_without_trials_has_files_too(ledger, outputs):

@@ -121,7 +121,7 @@ def test_few_rankers_are_drawn_as_they_are(build, names):
 def test_files_are_images_and_written_once(build, tmp_path):
     folder = tmp_path / "figures"
     sweeps = [msgspec.structs.replace(make_pair(build)[0], importances=None)]
-    paths = draw_figures(sweeps, folder, pytest.fail)
+    paths = draw_figures({folder: sweeps}, pytest.fail)[folder]
     assert paths["trials_rank_rmse"] == "figures/trials_rank_rmse.svg"
     assert sorted(f"figures/{path.name}" for path in folder.iterdir()) == sorted(paths.values())
     for path in paths.values():
@@ -131,7 +131,7 @@ def test_files_are_images_and_written_once(build, tmp_path):
         assert min(float(image.get("width")), float(image.get("height"))) > 100
     before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     (folder / "trials_rank_rmse.svg").write_bytes(b"torn")
-    draw_figures(sweeps, folder, pytest.fail)
+    draw_figures({folder: sweeps}, pytest.fail)
     after = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     changed = {name for name in before if before[name][0] != after[name][0]}
     assert changed <= {"trials_rank_rmse.svg"}
@@ -141,15 +141,15 @@ def test_files_are_images_and_written_once(build, tmp_path):
 def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, tmp_path):
     folder = tmp_path / "figures"
     first, second = make_pair(build)
-    assert draw_figures([just_begun(first)], folder, pytest.fail, rest_s=3600) == {}
-    paths = draw_figures([first], folder, pytest.fail)
+    assert draw_figures({folder: [just_begun(first)]}, pytest.fail, rest_s=3600)[folder] == {}
+    paths = draw_figures({folder: [first]}, pytest.fail)[folder]
     before = {path.name: path.stat().st_ino for path in folder.iterdir()}
     better = build.sweep(first.spec, [0.80, 0.85, 0.99])
-    assert draw_figures([better, second], folder, pytest.fail, rest_s=3600) == paths
+    assert draw_figures({folder: [better, second]}, pytest.fail, rest_s=3600)[folder] == paths
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
     for path in folder.iterdir():
         os.utime(path, (0, 0))
-    assert len(draw_figures([better, second], folder, pytest.fail, rest_s=3600)) > len(paths)
+    assert len(draw_figures({folder: [better, second]}, pytest.fail, rest_s=3600)[folder]) > len(paths)
     assert (folder / "trials_rank_rmse.svg").stat().st_ino != before["trials_rank_rmse.svg"]
 
 
@@ -162,7 +162,7 @@ def test_another_value_is_another_file(build, tmp_path):
     def draw_and_read(skill):
         spec = build.spec(Objective.RANK_RMSE)
         lost = build.trial(spec, 0, skill, 25, metrics=None)
-        draw_figures([Sweep(spec=spec, standing="stopped", trials=(lost,))], tmp_path, pytest.fail)
+        draw_figures({tmp_path: [Sweep(spec=spec, standing="stopped", trials=(lost,))]}, pytest.fail)
         return (tmp_path / "trials_rank_rmse.svg").read_bytes()
 
     assert draw_and_read(0.80) != draw_and_read(0.81)
