@@ -16,6 +16,7 @@ from launcher.report.page.facts import Facts
 from launcher.report.reading import made_from, mark, read_sweeps
 from launcher.report.sections.ceiling import ceiling_section
 from launcher.report.sections.course import failure_section, repeat_section, time_section
+from launcher.report.sections.first_sentence import plain
 from launcher.report.sections.headline import headline
 from launcher.report.sections.objectives import objective_section, target_section
 from launcher.report.sections.odds import odds_section
@@ -71,6 +72,12 @@ def write_analysis(
     for problem in not_drawn:
         say(problem)
     return outputs.analysis
+
+
+def verdict_of(outputs: OutputsRoot) -> str:
+    """The sentence that stands first in the report, as a terminal shows it."""
+    _, sentence, *_ = outputs.analysis.read_text(encoding="utf-8").split("\n\n")
+    return plain(sentence)
 
 
 def _wanted(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> dict[Path, Sequence[Sweep]]:

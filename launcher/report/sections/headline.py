@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
+from launcher.report.sections.first_sentence import said_first
 from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
@@ -37,7 +38,9 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         data: Which league the sweeps were run on.
     """
     targets = (best_section(sweeps, target, figures) for target in Target)
-    return section(["# What the sweeps found", data, *targets, standing_section(sweeps, planned)])
+    return section(
+        ["# What the sweeps found", said_first(sweeps, planned), data, *targets, standing_section(sweeps, planned)]
+    )
 
 
 def verdict(found: Sequence[Comparison]) -> str:

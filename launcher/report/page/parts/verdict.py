@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from launcher.report.page.facts import Facts, Part
+from launcher.report.sections.first_sentence import said_first
 from launcher.report.sections.headline import best_section
 from trainer.contract.words import Target
 
@@ -11,7 +12,9 @@ def part(facts: Facts) -> Part:
     """The best run of each target, and the data."""
     pictures = {name: name for name in facts.charts}
     best = [best_section(facts.sweeps, target, pictures) for target in _targets(facts)]
-    return Part("verdict", "What won", {"about": facts.about, "best": best})
+    return Part(
+        "verdict", "What won", {"verdict": said_first(facts.sweeps, facts.planned), "about": facts.about, "best": best}
+    )
 
 
 def _targets(facts: Facts) -> list[Target]:
