@@ -120,6 +120,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     spec: SweepSpec
     standing: Standing
     """When the ledger was read."""
+    command: str = ""
+    """That asked for it last; empty where nobody kept it."""
     running: int = 0
     """Slots that a worker has."""
     given_up: int = 0
@@ -177,7 +179,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     @property
     def beats(self) -> bool:
-        """Whether the stack is strictly better than every baseline."""
+        """Whether the stack is strictly better."""
         return self.objective.better(self.stack, self.baseline_value)
 
 

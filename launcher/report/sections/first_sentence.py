@@ -89,7 +89,7 @@ def _stands(metrics: RunMetrics, objective: Objective) -> Iterator[str]:
     if best is None:
         yield "with no baseline to compare with"
         return
-    yield _against(f"the best baseline ({_named(best.baseline)})", best, metrics)
+    yield _against(f"the best baseline ({_named(best.baseline)})", best, metrics).replace("; ", "; 95 % interval ")
     untrained = against(scores, EXPECTED, objective)
     if untrained and best.baseline != EXPECTED:
         yield _against(_named(EXPECTED), untrained, metrics)
@@ -106,7 +106,7 @@ def _against(whom: str, found: Comparison, metrics: RunMetrics) -> str:
         return f"{bold('as good as')} {whom}"
     if gain is None:
         return f"{bold('better' if found.beats else 'WORSE')} than {whom} by {number(abs(found.gain), 4)}"
-    interval = f"{signed(found.gain, 4)}, 95 % interval {signed(gain.low, 4)} to {signed(gain.high, 4)}"
+    interval = f"{signed(found.gain, 4)}; {signed(gain.low, 4)} to {signed(gain.high, 4)}"
     if not _sure(gain, found):
         return f"{'ahead of' if found.beats else 'behind'} {whom} {bold('by no more than chance')} ({interval})"
     return f"{bold('better' if found.beats else 'WORSE')} than {whom} {bold('by more than chance')} ({interval})"
@@ -121,7 +121,8 @@ def _held_out(held_out: RunMetrics | None, objective: Objective) -> Iterator[str
     """How the run stands against the best baseline of the held-out season, where that was read."""
     found = compare(rankers(held_out), objective) if held_out else None
     if held_out and found:
-        yield f"and on the held-out season {_against(f'the best there ({_named(found.baseline)})', found, held_out)}"
+        stands = _against(f"the best there ({_named(found.baseline)})", found, held_out)
+        yield f"and on the held-out season {stands}"
 
 
 def _whole(sweeps: Sequence[Sweep], planned: Sequence[str]) -> bool:

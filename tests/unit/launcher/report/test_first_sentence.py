@@ -33,18 +33,17 @@ def test_a_victory_says_by_how_much_and_that_it_is_more_than_chance(build):
     sweep = with_metrics(build.sweep(build.spec(), [0.80, 0.85, 0.81]), 1, gains=gains(0.01, 0.03))
     assert said([sweep]) == (
         "The sweep is complete, nothing failed: for final_rank, run_026 won (sweep phase1_spearman_final_rank) with "
-        "spearman 0.8500, better than the best baseline (blend) by more than chance (+0.0200, 95 % interval +0.0100 to "
-        "+0.0300), better than the ranking without training by more than chance (+0.0600, 95 % interval +0.0100 to "
-        "+0.0300)."
+        "spearman 0.8500, better than the best baseline (blend) by more than chance (+0.0200; 95 % interval +0.0100 to "
+        "+0.0300), better than the ranking without training by more than chance (+0.0600; +0.0100 to +0.0300)."
     )
 
 
 @pytest.mark.parametrize(
     ("skill", "low", "high", "found"),
     [
-        (0.85, -0.001, 0.03, "ahead of the best baseline (blend) by no more than chance (+0.0200, "),
-        (0.82, -0.03, 0.001, "behind the best baseline (blend) by no more than chance (-0.0100, "),
-        (0.82, -0.03, -0.001, "WORSE than the best baseline (blend) by more than chance (-0.0100, "),
+        (0.85, -0.001, 0.03, "ahead of the best baseline (blend) by no more than chance (+0.0200; "),
+        (0.82, -0.03, 0.001, "behind the best baseline (blend) by no more than chance (-0.0100; "),
+        (0.82, -0.03, -0.001, "WORSE than the best baseline (blend) by more than chance (-0.0100; "),
         (0.83, -0.01, 0.01, "as good as the best baseline (blend)"),
     ],
 )
