@@ -11,6 +11,7 @@ from launcher.report.markdown import setting
 from launcher.report.trials import (
     Sweep,
     Trial,
+    against,
     best_of_target,
     best_so_far,
     best_trial,
@@ -19,9 +20,11 @@ from launcher.report.trials import (
     rankers,
 )
 from trainer.contract.config.search_space import Fixed, singles
-from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
+from trainer.contract.records.metrics import EXPECTED, THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
+
+BEST_BASELINE, UNTRAINED = "best baseline", "without training"
 
 
 class TrialPanel(msgspec.Struct, frozen=True):
@@ -100,13 +103,34 @@ class ReliabilityPlot(msgspec.Struct, frozen=True, tag=True):
     panels: tuple[ReliabilityPanel, ...]
 
 
+class GainRow(msgspec.Struct, frozen=True):
+    """How much better the best run of a sweep is than one ranker, by the sweep's objective."""
+
+    sweep: str
+    run: str
+    objective: Objective
+    against: str
+    """`best baseline` or `without training`."""
+    baseline: str
+    gain: float
+    low: float | None
+    """Of the 95 % interval; None where a run does not know it."""
+    high: float | None
+
+
+class GainPlot(msgspec.Struct, frozen=True, tag=True):
+    """Gains with their intervals, a row per sweep."""
+
+    rows: tuple[GainRow, ...]
+
+
 class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
     """Sweep -> parameter -> share."""
 
     shares: dict[str, dict[str, float]]
 
 
-Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap
+Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | GainPlot | ImportanceMap
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -122,6 +146,8 @@ class Picture(msgspec.Struct, frozen=True):
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     """Name and content of every plot there is data for."""
     begun = [sweep for sweep in sweeps if sweep.ranked]
+    if gains := tuple(row for sweep in begun for row in _gains(sweep)):
+        yield "gains", GainPlot(gains)
     fixed = [sweep for sweep in begun if sweep.spec.phase != Phase.ROLLING]
     for objective in Objective:
         if own := [sweep for sweep in fixed if sweep.spec.objective is objective]:
@@ -152,11 +178,26 @@ def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
         yield "title_odds", ReliabilityPlot(drawn)
 
 
+def _gains(sweep: Sweep) -> Iterator[GainRow]:
+    """Against the best baseline and against the ranking without training, which may be the best one."""
+    objective = sweep.spec.objective
+    best = best_trial(sweep.ranked, objective)
+    if best is None or best.metrics is None:
+        return
+    scores = rankers(best.metrics)
+    found = [(BEST_BASELINE, compare(scores, objective)), (UNTRAINED, against(scores, EXPECTED, objective))]
+    for name, one in found:
+        if one:
+            gain = best.metrics.gains.get(one.baseline, {}).get(objective)
+            interval = (gain.low, gain.high) if gain else (None, None)
+            yield GainRow(sweep.spec.batch_id, best.run, objective, name, one.baseline, one.gain, *interval)
+
+
 def _trial_panel(sweep: Sweep) -> TrialPanel:
     objective = sweep.spec.objective
     values = [trial.score(objective) for trial in sweep.ranked]
     best = best_trial(sweep.ranked, objective)
-    against = compare(rankers(best.metrics), objective) if best and best.metrics else None
+    rival = compare(rankers(best.metrics), objective) if best and best.metrics else None
     rolling = sweep.spec.phase == Phase.ROLLING
     return TrialPanel(
         title=sweep.spec.batch_id,
@@ -165,8 +206,8 @@ def _trial_panel(sweep: Sweep) -> TrialPanel:
         best_so_far=tuple(best_so_far(values, objective)),
         groups=tuple(_windows(trial) for trial in sweep.ranked) if rolling else None,
         best_run=best.run if best else None,
-        baseline=against.baseline if against else None,
-        baseline_value=against.baseline_value if against else None,
+        baseline=rival.baseline if rival else None,
+        baseline_value=rival.baseline_value if rival else None,
     )
 
 

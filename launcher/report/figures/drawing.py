@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from launcher.report.figures.contents import (
     Drawing,
+    GainPlot,
     ImportanceMap,
     ParameterPlot,
     ParameterRow,
@@ -19,6 +20,7 @@ from launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
+from launcher.report.figures.gains import gains_chart
 from launcher.report.figures.rankers import rankers_chart, thirds_chart
 from launcher.report.figures.reliability import reliability_chart
 from launcher.report.figures.style import (
@@ -58,17 +60,20 @@ def draw(drawing: Drawing) -> Node:
 def _chart(drawing: Drawing) -> Node:
     match drawing:
         case TrialPlot():
-            return beside([_trial_panel(panel, drawing.objective) for panel in drawing.panels])
+            chart = beside([_trial_panel(panel, drawing.objective) for panel in drawing.panels])
         case ParameterPlot():
-            return _parameters(drawing)
+            chart = _parameters(drawing)
         case RankerPlot():
-            return rankers_chart(drawing)
+            chart = rankers_chart(drawing)
         case ThirdsPlot():
-            return thirds_chart(drawing)
+            chart = thirds_chart(drawing)
         case ReliabilityPlot():
-            return reliability_chart(drawing)
+            chart = reliability_chart(drawing)
+        case GainPlot():
+            chart = gains_chart(drawing)
         case ImportanceMap():
-            return _importances(drawing)
+            chart = _importances(drawing)
+    return chart
 
 
 def _trial_panel(panel: TrialPanel, objective: Objective) -> Node:

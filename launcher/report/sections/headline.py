@@ -165,8 +165,22 @@ def _objective(objective: Objective) -> str:
 def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     """How much of the plan is there, and a row per sweep."""
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
+    grid = axes([sweep.spec for sweep in sweeps])
+    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
+    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
+    return section(
+        [
+            "## What is there",
+            standing_said(sweeps, planned),
+            table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid)),
+        ]
+    )
+
+
+def standing_said(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
+    """How much of the plan is there, in a sentence or two."""
     complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing in COMPLETE and not sweep.missing}
+    whole = {sweep.spec.batch_id for sweep in sweeps if sweep.standing in COMPLETE and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -176,10 +190,7 @@ def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     )
     if early := sum(len(sweep.not_needed) for sweep in sweeps):
         said += f" {early} more were not needed: a limit (`goal`, `max_minutes`) was reached."
-    grid = axes([sweep.spec for sweep in sweeps])
-    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
-    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
-    return section(["## What is there", said, table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid))])
+    return said
 
 
 _THERE = ("state", "trials", "of", "not completed", "best value", "run")
@@ -190,11 +201,12 @@ def _row(sweep: Sweep | None) -> list[str]:
         return [MISSING] * len(_THERE)
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
-    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
+    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), ended_said(sweep.incomplete)]
     state = in_words(sweep.standing, len(sweep.not_needed), len(sweep.missing))
     return [state, *counts, value, best.run if best else MISSING]
 
 
-def _ended(trials: Sequence[Trial]) -> str:
+def ended_said(trials: Sequence[Trial]) -> str:
+    """How many attempts ended how."""
     counts = Counter(trial.state for trial in trials)
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "0"
