@@ -58,7 +58,7 @@ def write_analysis(
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     not_drawn: list[str] = []
-    drawn = draw_figures(_wanted(sweeps, outputs), not_drawn.append, rest_s)
+    drawn = draw_figures(_wanted(sweeps, outputs), not_drawn.append, rest_s, outputs.figures)
     folders = map(bold, run_folders(ledger, outputs).sentences())
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.

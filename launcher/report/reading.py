@@ -132,7 +132,7 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     return Sweep(
         spec=spec,
         standing=now.standing,
-        command=_read_command(paths),
+        folder=str(paths.folder.absolute()),
         running=now.running,
         given_up=now.failed,
         not_needed=tuple(waiting) if now.reached else (),
@@ -142,13 +142,6 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
         missing=frozenset(row.run_id for row in ended if row.state is AttemptState.COMPLETE and row.run_id) - there,
         kept=tuple(run for run_id in sorted(unknown) if (run := _read_kept(run_id, spec, paths))),
     )
-
-
-def _read_command(paths: SweepPaths) -> str:
-    try:
-        return paths.command.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def _read_kept(run_id: int, spec: SweepSpec, paths: SweepPaths) -> KeptRun | None:

@@ -120,8 +120,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     spec: SweepSpec
     standing: Standing
     """When the ledger was read."""
-    command: str = ""
-    """That asked for it last; empty where nobody kept it."""
+    folder: str = ""
+    """Where its runs lie; absolute."""
     running: int = 0
     """Slots that a worker has."""
     given_up: int = 0

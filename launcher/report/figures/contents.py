@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -13,6 +14,7 @@ from launcher.report.trials import (
     Trial,
     against,
     best_of_target,
+    best_runs,
     best_so_far,
     best_trial,
     compare,
@@ -20,6 +22,9 @@ from launcher.report.trials import (
     rankers,
 )
 from trainer.contract.config.search_space import Fixed, singles
+from trainer.contract.digests import file_digest
+from trainer.contract.paths.league import LeaguePaths
+from trainer.contract.paths.outputs import SweepPaths
 from trainer.contract.records.metrics import EXPECTED, THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
@@ -103,6 +108,26 @@ class ReliabilityPlot(msgspec.Struct, frozen=True, tag=True):
     panels: tuple[ReliabilityPanel, ...]
 
 
+class CourseRun(msgspec.Struct, frozen=True):
+    """A run whose predictions the drawing process reads: they are many, and the launcher has no need of them."""
+
+    title: str
+    predictions: str
+    """Absolute path of its `predictions.parquet`."""
+    digest: str
+    """Of that file."""
+    teams: str
+    """Absolute path of the league's teams, for their names."""
+    fingerprint: str
+    """Of the league."""
+
+
+class CoursePlot(msgspec.Struct, frozen=True, tag=True):
+    """Predicted against final rank, date by date, a line a team."""
+
+    run: CourseRun
+
+
 class GainRow(msgspec.Struct, frozen=True):
     """How much better the best run of a sweep is than one ranker, by the sweep's objective."""
 
@@ -130,7 +155,7 @@ class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
     shares: dict[str, dict[str, float]]
 
 
-Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | GainPlot | ImportanceMap
+Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | CoursePlot | GainPlot | ImportanceMap
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -164,6 +189,14 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
         yield "importances", ImportanceMap(known)
 
 
+def course_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
+    """Name and content of the charts of seasons, one for each target's best run whose predictions are there."""
+    by_name = {sweep.spec.batch_id: sweep for sweep in sweeps}
+    for target, best in best_runs(sweeps):
+        if run := _course_run(by_name[best.batch_id], best):
+            yield f"course_{target}", CoursePlot(run)
+
+
 def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     best = {target: best_of_target(sweeps, target) for target in Target}
     read = {target: (trial, trial.metrics) for target, trial in best.items() if trial and trial.metrics}
@@ -176,6 +209,21 @@ def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     odds = [_reliability_panel(target, trial, metrics) for target, (trial, metrics) in read.items()]
     if drawn := tuple(panel for panel in odds if panel.validation):
         yield "title_odds", ReliabilityPlot(drawn)
+
+
+def _course_run(sweep: Sweep, trial: Trial) -> CourseRun | None:
+    """None where the run's predictions are gone."""
+    path = SweepPaths(Path(sweep.folder)).run(trial.run_id or 0).predictions
+    if not sweep.folder or not path.exists():
+        return None
+    teams = LeaguePaths(Path(sweep.spec.config.paths.data).absolute()).teams
+    return CourseRun(
+        title=f"{sweep.spec.target}, {trial.run}",
+        predictions=str(path),
+        digest=file_digest(path),
+        teams=str(teams),
+        fingerprint=sweep.spec.data_fingerprint,
+    )
 
 
 def _gains(sweep: Sweep) -> Iterator[GainRow]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from launcher.report.figures.contents import (
+    CoursePlot,
     Drawing,
     GainPlot,
     ImportanceMap,
@@ -20,6 +21,7 @@ from launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
+from launcher.report.figures.course import course_chart
 from launcher.report.figures.gains import gains_chart
 from launcher.report.figures.rankers import rankers_chart, thirds_chart
 from launcher.report.figures.reliability import reliability_chart
@@ -69,6 +71,8 @@ def _chart(drawing: Drawing) -> Node:
             chart = thirds_chart(drawing)
         case ReliabilityPlot():
             chart = reliability_chart(drawing)
+        case CoursePlot():
+            chart = course_chart(drawing)
         case GainPlot():
             chart = gains_chart(drawing)
         case ImportanceMap():

@@ -11,7 +11,7 @@ from launcher.report.figures.contents import BEST_BASELINE, UNTRAINED, GainPlot,
 from launcher.report.figures.style import BLUE, GREY, Node, Rows, dots, layer, x, y
 from trainer.contract.words import Objective
 
-ROW = 22
+ROW = 28
 """Pixels of a sweep."""
 TITLES = {BEST_BASELINE: "against the best baseline", UNTRAINED: "against the ranking without training"}
 

@@ -26,7 +26,7 @@ def asked(facts: Facts) -> list[tuple[str, str]]:
     records = list(_records(facts))
     found = [
         ("search", _search(facts.sweeps)),
-        ("command", _distinct(sweep.command for sweep in facts.sweeps)),
+        ("command", _distinct(_commands(facts))),
         ("commit", _distinct(map(_commit, records))),
         ("image", _distinct(map(_image, records))),
         ("seasons", _distinct(_seasons(facts.sweeps))),
@@ -44,6 +44,13 @@ def _records(facts: Facts) -> Iterator[Provenance]:
             run = facts.outputs.sweep(sweep.spec.batch_id).run(best.run_id)
             if record := read_file(run.provenance, Provenance):
                 yield record
+
+
+def _commands(facts: Facts) -> Iterator[str]:
+    for sweep in facts.sweeps:
+        path = facts.outputs.sweep(sweep.spec.batch_id).command
+        if path.exists():
+            yield path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _search(sweeps: Sequence[Sweep]) -> str:

@@ -4,7 +4,7 @@ import msgspec
 
 from launcher.report.page.asked import MOST_HOSTS, asked
 from launcher.report.page.facts import Facts
-from trainer.contract.files import write_json
+from trainer.contract.files import write_json, write_text
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.records.provenance import Provenance
 
@@ -30,7 +30,8 @@ def record(sweep, tmp_path, **changes):
 def test_the_best_runs_folders_say_which_code_and_image(build, tmp_path):
     sweep = build.sweep(build.spec(), [0.7, 0.8, 0.75])
     record(sweep, tmp_path)
-    found = words([msgspec.structs.replace(sweep, command="python -m launcher sweep <b>")], tmp_path)
+    write_text(OutputsRoot(tmp_path).sweep(sweep.spec.batch_id).command, "python -m launcher sweep <b>\n")
+    found = words([sweep], tmp_path)
     assert found == {
         "search": "1 sweep of 3 trials (phase1: optuna)",
         "command": "python -m launcher sweep <b>",
