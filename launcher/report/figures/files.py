@@ -24,7 +24,7 @@ from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
-CODE = ("drawing.py", "rankers.py", "style.py", "reliability.py", "process.py")
+CODE = ("drawing.py", "rankers.py", "style.py", "reliability.py", "parallel.py", "process.py")
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
