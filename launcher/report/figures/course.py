@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from launcher.report.figures.contents import CoursePlot
-from launcher.report.figures.style import BLUE, VERMILION, Node, Rows, dots, layer, x, y
+from launcher.report.figures.standing import CoursePlot
+from launcher.report.figures.style import BLUE, VERMILION, Node, Rows, dots, layer, mark, x, y
 
 _TEAM = ("season", "conference", "team")
 WIDTH, HEIGHT = 400, 330
@@ -40,25 +40,24 @@ def _named(predictions: pl.DataFrame, teams: Path) -> pl.DataFrame:
 
 
 def _panel(frame: pl.DataFrame, title: str, worst: int) -> Node:
-    mark = pl.format("#{}", "team").alias("mark")
-    lines: Rows = _turns(frame).select("team", mark, pl.col("date").cast(pl.String), rank="predicted_rank").to_dicts()
+    named = pl.format("#{}", "team").alias("mark")
+    lines: Rows = _turns(frame).select("team", named, pl.col("date").cast(pl.String), rank="predicted_rank").to_dicts()
     last = pl.lit(str(frame["date"].max())).alias("date")
     ends: Rows = frame.group_by("team", maintain_order=True).agg(rank=pl.col("target_rank").last()).select(
-        "team", mark, last, "rank"
+        "team", named, last, "rank"
     ).to_dicts()  # fmt: skip
     scale: Node = {"type": "utc", "nice": False}
     place = x("date", "temporal", None, scale=scale, axis={"format": "%b", "tickCount": "month", "grid": False})
     rank_scale: Node = {"domain": [1, worst], "reverse": True, "nice": False, "zero": False}
     ticks = [1, *range(5, worst + 1, 5)]
     value = y("rank", "quantitative", "predicted rank", scale=rank_scale, axis={"values": ticks, "format": "d"})
-    said: Node = {"description": {"field": "mark", "type": "nominal"}}
     each: Node = {"detail": {"field": "team", "type": "nominal"}}
     text: Node = {"text": {"field": "team", "type": "nominal"}}
     line: Node = {"type": "line", "interpolate": "step-after", "color": BLUE, "opacity": 0.45, "strokeWidth": 1.3}
     layers = [
-        layer(lines, line, place, value, each, said),
-        layer(ends, dots(22, color=VERMILION), place, value, said),
-        layer(ends, {"type": "text", "align": "left", "dx": 6, "fontSize": 8}, place, value, text, said),
+        layer(lines, line, place, value, each, mark()),
+        layer(ends, dots(22, color=VERMILION), place, value, mark()),
+        layer(ends, {"type": "text", "align": "left", "dx": 6, "fontSize": 8}, place, value, text, mark()),
     ]
     return {"title": f"{title} (dot: final rank)", "width": WIDTH, "height": HEIGHT, "layer": layers}
 

@@ -19,12 +19,22 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.report.figures.contents import Drawing, Picture, course_data, figure_data
+from launcher.report.figures.contents import Drawing, Picture, figure_data
+from launcher.report.figures.standing import course_plots
 from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
-CODE = ("drawing.py", "course.py", "gains.py", "rankers.py", "style.py", "reliability.py", "process.py")
+CODE = (
+    "drawing.py",
+    "course.py",
+    "gains.py",
+    "rankers.py",
+    "style.py",
+    "reliability.py",
+    "parallel.py",
+    "process.py",
+)
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
@@ -53,7 +63,7 @@ def draw_figures(
     try:
         drawings = {folder: dict(figure_data(sweeps)) for folder, sweeps in wanted.items()}
         if courses:
-            drawings[courses] |= dict(course_data(wanted[courses]))
+            drawings[courses] |= dict(course_plots(wanted[courses]))
         problems: Mapping[str, str] = {}
         if rest_s <= 0 or time.time() - _last_drawn(wanted) >= rest_s:
             problems = _drawn([picture for folder, own in drawings.items() for picture in _outdated(own, folder)])

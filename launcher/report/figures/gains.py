@@ -7,8 +7,8 @@ zero the run is better, by every objective.
 
 from __future__ import annotations
 
-from launcher.report.figures.contents import BEST_BASELINE, UNTRAINED, GainPlot, GainRow
-from launcher.report.figures.style import BLUE, GREY, Node, Rows, dots, layer, x, y
+from launcher.report.figures.standing import BEST_BASELINE, UNTRAINED, GainPlot, GainRow
+from launcher.report.figures.style import BLUE, GREY, Node, Rows, dots, layer, mark, x, y
 from trainer.contract.words import Objective
 
 ROW = 28
@@ -51,10 +51,9 @@ def _panel(found: list[GainRow], other: str, names: list[str], *, named: bool) -
     axis: Node = {"grid": True} if named else {"grid": True, "labels": False, "ticks": False}
     place = y("sweep", "nominal", None, sort=names, scale={"domain": names}, axis=axis)
     ends: Node = {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}
-    said: Node = {"description": {"field": "mark", "type": "nominal"}}
     layers = [
         layer([{"gain": 0}], {"type": "rule", "color": GREY, "strokeWidth": 1.5}, value),
         layer(rows, {"type": "rule", "strokeWidth": 2, "color": BLUE}, value | ends, place),
-        layer(rows, dots(55, color=BLUE), value, place, said),
+        layer(rows, dots(55, color=BLUE), value, place, mark()),
     ]
     return {"title": TITLES[other], "width": 290, "height": {"step": ROW}, "layer": layers}

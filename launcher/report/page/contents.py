@@ -5,7 +5,10 @@ What stands in it is data: names, host names and reasons are escaped by the libr
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -26,6 +29,9 @@ def page(facts: Facts) -> str:
     shown = helpers(facts.charts)
     plan = link(facts, facts.outputs.page) if facts.sweep else ""
     return _TEMPLATES.get_template("page.html").render(
+        style=_STYLE,
+        script=_SCRIPT,
+        script_digest=_DIGEST,
         title=f"Sweep {facts.sweep.spec.batch_id}" if facts.sweep else "What the sweeps found",
         plan=plan,
         parts=[(part, _shown(part, shown)) for part in parts],
@@ -48,3 +54,8 @@ def _shown(part: Part, shown: Mapping[str, object]) -> Markup:
 _TEMPLATES = Environment(
     loader=PackageLoader("launcher.report.page", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+_FOLDER = Path(__file__).parent
+_STYLE = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - ours
+_SCRIPT = Markup("".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("runs.js", "charts.js")))  # noqa: S704
+_DIGEST = f"sha256-{b64encode(sha256(_SCRIPT.encode()).digest()).decode()}"
+"""What the page's policy lets run: this script, and nothing that may have come in with the data."""

@@ -14,14 +14,14 @@ from xml.sax.saxutils import quoteattr
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _LABEL = re.compile(r'aria-label="[^"]*"')
 
 
-def helpers(charts: Mapping[str, str]) -> dict[str, Callable[..., Markup]]:
-    """What templates call: `prose` and `chart`, for the charts of one page."""
-    return {"prose": partial(prose, charts), "chart": partial(chart, charts)}
+def helpers(charts: Mapping[str, str]) -> dict[str, Callable[..., Any]]:
+    """What templates call: `prose`, `chart` and `has_chart`, for the charts of one page."""
+    return {"prose": partial(prose, charts), "chart": partial(chart, charts), "has_chart": charts.__contains__}
 
 
 def prose(charts: Mapping[str, str], markdown: str) -> Markup:
@@ -47,6 +47,7 @@ def _renderer() -> MarkdownIt:
     markdown.add_render_rule("image", _chart)
     markdown.add_render_rule("table_open", _table_open)
     markdown.add_render_rule("table_close", _table_close)
+    markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("heading_open", _heading)
     markdown.add_render_rule("heading_close", _heading)
     return markdown
@@ -63,6 +64,11 @@ def _table_open(*_: object) -> str:
 
 def _table_close(*_: object) -> str:
     return "</table></div>\n"
+
+
+def _fence(renderer: RendererHTML, tokens: Sequence[Token], i: int, options: Any, env: Any) -> str:  # noqa: ARG001
+    """Long commands scroll by keyboard too."""
+    return f'<pre tabindex="0"><code>{escape(tokens[i].content)}</code></pre>\n'
 
 
 def _heading(renderer: RendererHTML, tokens: Sequence[Token], i: int, options: Any, env: Any) -> str:  # noqa: ARG001

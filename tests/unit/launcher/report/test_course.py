@@ -8,9 +8,9 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.report.figures.contents import course_data
 from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
+from launcher.report.figures.standing import course_plots
 from trainer.contract.paths.outputs import SweepPaths
 
 DATES = [dt.date(2022, 11, 8) + dt.timedelta(days=day) for day in range(5)]
@@ -34,7 +34,7 @@ def sweep(build, tmp_path):
 
 
 def panels(sweep):
-    return draw(dict(course_data([sweep]))["course_final_rank"])["concat"]
+    return draw(dict(course_plots([sweep]))["course_final_rank"])["concat"]
 
 
 def ranks(line):
@@ -80,9 +80,9 @@ def test_a_team_can_be_picked_by_its_name(sweep, tmp_path):
 
 
 def test_it_is_valid_vega_lite(sweep):
-    alt.Chart.from_dict(draw(dict(course_data([sweep]))["course_final_rank"]))
+    alt.Chart.from_dict(draw(dict(course_plots([sweep]))["course_final_rank"]))
 
 
 def test_a_run_whose_predictions_are_gone_has_none(sweep):
     SweepPaths(Path(sweep.folder)).run(25).predictions.unlink()
-    assert dict(course_data([sweep])) == {}
+    assert dict(course_plots([sweep])) == {}

@@ -56,7 +56,9 @@ def test_every_chart_and_every_run_is_in_it_and_nothing_is_asked_for(phase1, mak
     assert all(attributes["aria-label"] not in figures for attributes in charts), "named as the report names them"
     for sweep in phase1:
         assert all(f">{trial.run}</a>" in text for trial in sweep.trials)
-    assert not seen.named("script")
+    data, script = seen.named("script")
+    assert data == {"type": "application/json", "id": "run-data"}
+    assert script == {}, "it stands in the page"
     assert not [tag for tag in ("img", "link", "iframe", "object", "image", "use") if seen.named(tag)]
     assert not re.findall(r"url\((?!#)|@import", text)
     [policy] = [m for m in seen.named("meta") if m.get("http-equiv") == "Content-Security-Policy"]
@@ -98,8 +100,9 @@ def test_what_stands_in_it_is_text(build, make_page):
     lost = msgspec.structs.replace(sweep.trials[0], run_id=99, state="failed", reason=MARKUP, host=MARKUP, metrics=None)
     sweep = msgspec.structs.replace(sweep, trials=(*sweep.trials, lost))
     seen = Seen(make_page([sweep])[1])
-    assert not seen.named("script")
+    assert len(seen.named("script")) == 2, "the data and the page's own"
     assert not seen.named("img")
+    assert not seen.named("b")
     assert seen.text.count(MARKUP) >= 2, "in the report and in the table of runs"
 
 

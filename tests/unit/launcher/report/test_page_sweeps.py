@@ -2,8 +2,9 @@
 
 import msgspec
 
-from launcher.report.figures.contents import BEST_BASELINE, UNTRAINED, figure_data
+from launcher.report.figures.contents import figure_data
 from launcher.report.figures.drawing import draw
+from launcher.report.figures.standing import BEST_BASELINE, UNTRAINED
 from launcher.report.page.facts import Facts
 from launcher.report.page.parts import sweeps as own_part
 from launcher.report.trials import Slot
