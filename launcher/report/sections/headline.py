@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
 from launcher.report.sections.first_sentence import said_first
+from launcher.report.sections.gains import gains_said
 from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
@@ -27,6 +28,10 @@ from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
 from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
 
+GAINS_SHOW = (
+    "gain of each sweep's best run over the best baseline and over the ranking without training, with 95 % intervals"
+)
+
 
 def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, data: str) -> str:
     """Title, one verdict per target, and what is there of the plan.
@@ -38,9 +43,8 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         data: Which league the sweeps were run on.
     """
     targets = (best_section(sweeps, target, figures) for target in Target)
-    return section(
-        ["# What the sweeps found", said_first(sweeps, planned), data, *targets, standing_section(sweeps, planned)]
-    )
+    there = standing_section(sweeps, planned, figures)
+    return section(["# What the sweeps found", said_first(sweeps, planned), data, *targets, there])
 
 
 def verdict(found: Sequence[Comparison]) -> str:
@@ -162,8 +166,8 @@ def _objective(objective: Objective) -> str:
     return f"{objective} (lower is better)" if objective is Objective.RANK_RMSE else objective.value
 
 
-def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
-    """How much of the plan is there, and a row per sweep."""
+def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures) -> str:
+    """How much of the plan is there, and a row per sweep with its best run and how that stands."""
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
     grid = axes([sweep.spec for sweep in sweeps])
     cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
@@ -173,6 +177,7 @@ def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
             "## What is there",
             standing_said(sweeps, planned),
             table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid)),
+            picture(figures, "gains", GAINS_SHOW),
         ]
     )
 
@@ -193,7 +198,7 @@ def standing_said(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     return said
 
 
-_THERE = ("state", "trials", "of", "not completed", "best value", "run")
+_THERE = ("state", "trials", "of", "not completed", "best value", "run", "over the best baseline", "over no training")
 
 
 def _row(sweep: Sweep | None) -> list[str]:
@@ -203,7 +208,7 @@ def _row(sweep: Sweep | None) -> list[str]:
     value = number(best.score(sweep.spec.objective)) if best else MISSING
     counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), ended_said(sweep.incomplete)]
     state = in_words(sweep.standing, len(sweep.not_needed), len(sweep.missing))
-    return [state, *counts, value, best.run if best else MISSING]
+    return [state, *counts, value, best.run if best else MISSING, *gains_said(best, sweep.spec.objective)]
 
 
 def ended_said(trials: Sequence[Trial]) -> str:

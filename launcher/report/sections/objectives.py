@@ -41,6 +41,20 @@ def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Fi
     return section(blocks)
 
 
+def settings_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
+    """The best configuration of every sweep, a table an objective, and value by trial and by parameter."""
+    blocks = ["## Best settings"]
+    for objective in Objective:
+        own = [sweep for sweep in sweeps if sweep.spec.objective is objective]
+        best = {sweep.spec.batch_id: best_trial(sweep.ranked, objective) for sweep in own}
+        if any(best.values()):
+            blocks += [f"### {objective}", _parameters(own, best, objective)]
+            names = [f"{kind}_{objective}" for kind in ("trials", "parameters")]
+            names += [f"trials_{s.spec.batch_id}" for s in own if s.spec.phase == Phase.ROLLING]
+            blocks += [picture(figures, name, f"{name.replace('_', ' ')}") for name in names]
+    return section(blocks if len(blocks) > 1 else [*blocks, "No complete trial yet."])
+
+
 def target_section(sweeps: Sequence[Sweep]) -> str:
     """`final_rank` beside `playoff_outcome`, objective by objective: best value, best baseline, gain."""
     headers = ["objective", *(f"{target}: {what}" for target in Target for what in ("best", "baseline", "gain"))]

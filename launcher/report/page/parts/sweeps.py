@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from launcher.report.markdown import MISSING, number, setting, signed
+from launcher.report.markdown import MISSING, number, setting
 from launcher.report.page.facts import Facts, Part, link
-from launcher.report.sections.headline import ended_said, standing_said
+from launcher.report.sections.gains import gains_said
+from launcher.report.sections.headline import GAINS_SHOW, ended_said, standing_said
 from launcher.report.sections.objectives import objective_section
-from launcher.report.trials import Comparison, Sweep, Trial, against, best_trial, compare, rankers
-from trainer.contract.records.metrics import EXPECTED
+from launcher.report.trials import Sweep, Trial, best_trial
 from trainer.contract.sweep.axes import axes
+from trainer.contract.words import Objective
 
 
 class Stretch(NamedTuple):
@@ -33,6 +34,7 @@ def part(facts: Facts) -> Part:
     data = {
         "there": standing_said(facts.sweeps, facts.planned),
         "rows": [_row(facts, name, begun.get(name), cells.get(name, "")) for name in facts.planned],
+        "gains_show": GAINS_SHOW,
         "objectives": [objective_section(objective, facts.sweeps, {}) for objective in objectives],
     }
     return Part("sweeps", "Sweeps", data)
@@ -49,7 +51,7 @@ def _row(facts: Facts, name: str, sweep: Sweep | None, cell: str) -> dict[str, A
     said = f"{sweep.standing}: {', '.join(f'{one.slots} {one.kind}' for one in stretches)}"
     row |= {"bar": stretches, "said": said, "failed": ended_said(sweep.incomplete)}
     best = best_trial(sweep.ranked, sweep.spec.objective)
-    return row | (_best(best, sweep) if best else {})
+    return row | (_best(best, sweep.spec.objective) if best else {})
 
 
 def _stretches(sweep: Sweep) -> Iterator[Stretch]:
@@ -68,22 +70,7 @@ def _stretches(sweep: Sweep) -> Iterator[Stretch]:
             yield Stretch(kind, count, 100 * count / sweep.spec.n_trials)
 
 
-def _best(best: Trial, sweep: Sweep) -> dict[str, str]:
-    objective = sweep.spec.objective
-    scores = rankers(best.metrics) if best.metrics else {}
-    rival = compare(scores, objective)
-    return {
-        "value": number(best.score(objective), 4),
-        "run": best.run,
-        "baseline": f"{_gain(rival, best)} {rival.baseline}" if rival else MISSING,
-        "untrained": _gain(against(scores, EXPECTED, objective), best),
-    }
-
-
-def _gain(found: Comparison | None, best: Trial) -> str:
-    """How much better a run is, with the 95 % interval where it is known."""
-    if found is None or best.metrics is None:
-        return MISSING
-    gain = best.metrics.gains.get(found.baseline, {}).get(found.objective)
-    interval = f" ({signed(gain.low, 4)} to {signed(gain.high, 4)})" if gain else ""
-    return f"{signed(found.gain, 4)}{interval}"
+def _best(best: Trial, objective: Objective) -> dict[str, str]:
+    baseline, untrained = gains_said(best, objective)
+    value = number(best.score(objective), 4)
+    return {"value": value, "run": best.run, "baseline": baseline, "untrained": untrained}

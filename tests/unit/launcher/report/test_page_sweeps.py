@@ -46,7 +46,7 @@ def test_the_bar_has_every_slot_once(build, tmp_path):
 def test_the_best_run_stands_beside_baseline_and_no_training(build, tmp_path):
     [row] = rows([with_gains(build.sweep(build.spec(), [0.84]), -0.01, 0.03)], tmp_path)
     assert (row["value"], row["run"]) == ("0.8400", "run_025")
-    assert row["baseline"] == "+0.0100 (-0.0100 to +0.0300) blend"
+    assert row["baseline"] == "blend +0.0100 (-0.0100 to +0.0300)"
     assert row["untrained"] == "+0.0500 (-0.0100 to +0.0300)"
     assert row["page"] == "phase1_spearman_final_rank/report.html"
 
