@@ -138,12 +138,13 @@ def _there(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     if _whole(sweeps, planned):
         return f"all {len(planned)} sweeps are complete" if len(planned) > 1 else "the sweep is complete"
     others = Counter("incomplete" if s.standing in COMPLETE else s.standing for s in sweeps if not _complete(s))
+    if len(planned) == 1:
+        return f"{bold('the sweep is not complete')} ({''.join(others) or 'not begun'})"
     others["not begun"] = len(planned) - len(sweeps)
     said = ", ".join(f"{count} {standing}" for standing, count in sorted(others.items()) if count)
     complete = sum(map(_complete, sweeps))
     verb = "is" if complete == 1 else "are"
-    what = f"{complete} of {len(planned)} sweeps {verb} complete" if len(planned) > 1 else "the sweep is not complete"
-    return f"{bold(what)} ({said})"
+    return f"{bold(f'{complete} of {len(planned)} sweeps {verb} complete')} ({said})"
 
 
 def _failed(sweeps: Sequence[Sweep]) -> str:

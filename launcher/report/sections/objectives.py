@@ -22,6 +22,8 @@ from trainer.contract.config.search_space import singles
 from trainer.contract.records.metrics import LABELS, Scores
 from trainer.contract.words import Objective, Phase, Target
 
+_KINDS = (("trials", "value by trial"), ("parameters", "value by parameter"))
+
 
 def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The sweeps that optimised one objective: the best run's parameters, and its figures beside the baselines'."""
@@ -49,9 +51,11 @@ def settings_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
         best = {sweep.spec.batch_id: best_trial(sweep.ranked, objective) for sweep in own}
         if any(best.values()):
             blocks += [f"### {objective}", _parameters(own, best, objective)]
-            names = [f"{kind}_{objective}" for kind in ("trials", "parameters")]
-            names += [f"trials_{s.spec.batch_id}" for s in own if s.spec.phase == Phase.ROLLING]
-            blocks += [picture(figures, name, f"{name.replace('_', ' ')}") for name in names]
+            blocks += [
+                picture(figures, f"{kind}_{objective}", f"{said}, sweeps of {objective}") for kind, said in _KINDS
+            ]
+            rolling = [sweep.spec.batch_id for sweep in own if sweep.spec.phase == Phase.ROLLING]
+            blocks += [picture(figures, f"trials_{name}", f"value by trial, {name}") for name in rolling]
     return section(blocks if len(blocks) > 1 else [*blocks, "No complete trial yet."])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ LOGS_A_REASON = 3
 def part(facts: Facts) -> Part:
     """Every attempt that ended without a result, by its reason, and the last lines of its log."""
     failed = [trial for sweep in facts.sweeps for trial in sweep.incomplete]
-    reasons = Counter(_reason(trial) for trial in failed)
+    reasons = reasons_of(failed)
     data = {
         "reasons": reasons.most_common(),
         "rows": _rows(facts, failed[:MOST_FAILED]),
@@ -31,6 +31,11 @@ def part(facts: Facts) -> Part:
         "unread": unread_said(facts.sweeps),
     }
     return Part("failures", "What failed", data)
+
+
+def reasons_of(failed: Iterable[Trial]) -> Counter[str]:
+    """How often attempts ended for which reason."""
+    return Counter(map(_reason, failed))
 
 
 def _rows(facts: Facts, failed: Sequence[Trial]) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ def test_a_plan_in_which_everything_failed_says_so(build):
     )
     sweep = changed(build.sweep(spec, []), trials=lost, standing="failed", given_up=3)
     assert said([sweep]) == (
-        "The sweep is not complete (1 failed), 2 attempts failed, 1 attempt died, 3 trials were given up: no trial has "
+        "The sweep is not complete (failed), 2 attempts failed, 1 attempt died, 3 trials were given up: no trial has "
         "completed, so nothing has won."
     )
 
