@@ -11,6 +11,7 @@ from launcher.report.page.facts import Facts
 from tests.support.browser import axe_script, chromium
 from tests.support.places import REPOSITORY
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.words import Target
 
 MARKUP = "<img src=x onerror=alert(1)>\"'</script><b>"
 
@@ -32,16 +33,27 @@ def sweeps():
     return [msgspec.structs.replace(first, trials=(*first.trials, named, lost)), *others]
 
 
-@pytest.fixture(scope="module")
-def report(sweeps, tmp_path_factory):
-    """The page of the plan, as a file."""
-    outputs = OutputsRoot(tmp_path_factory.mktemp("outputs"))
+def written(sweeps, folder):
+    """The page of a plan, as a file."""
+    outputs = OutputsRoot(folder)
     drawn = draw_figures({outputs.figures: sweeps}, pytest.fail)[outputs.figures]
     charts = {name: (outputs.sweeps / path).read_text() for name, path in drawn.items()}
     planned = [sweep.spec.batch_id for sweep in sweeps]
     about = f"Data: `{MARKUP}` {MARKUP}."
     outputs.page.write_text(page(Facts(sweeps, planned, None, charts, about, outputs, outputs.sweeps)))
     return outputs.page
+
+
+@pytest.fixture(scope="module")
+def report(sweeps, tmp_path_factory):
+    """Of all sweeps."""
+    return written(sweeps, tmp_path_factory.mktemp("outputs"))
+
+
+@pytest.fixture(scope="module")
+def short(sweeps, tmp_path_factory):
+    """Of a few sweeps: all kinds of things are in it, and axe is done in seconds."""
+    return written([sweeps[0], sweeps[3], sweeps[-1]], tmp_path_factory.mktemp("short"))
 
 
 @pytest.fixture
@@ -80,8 +92,19 @@ def test_it_opens_without_a_word_and_without_a_request(browser, report, sweeps):
         "return [...document.querySelectorAll('svg')].map(s => [s.getBoundingClientRect().height, s.querySelectorAll("
         "'.role-mark path, .role-mark rect, .role-mark line').length, s.getAttribute('aria-label')])"
     )
-    assert len(sizes) == 20
+    assert len(sizes) == 22
     assert all(height > 50 and marks and label for height, marks, label in sizes)
+
+
+def test_the_page_of_a_sweep_without_trials_opens_too(browser, sweeps, tmp_path):
+    empty = msgspec.structs.replace(sweeps[0], trials=())
+    outputs = OutputsRoot(tmp_path)
+    paths = outputs.sweep(empty.spec.batch_id)
+    paths.folder.mkdir(parents=True)
+    paths.page.write_text(page(Facts([empty], [empty.spec.batch_id], empty, {}, "", outputs, paths.folder)))
+    browser.open(paths.page)
+    assert browser.console() == []
+    assert browser.run("return document.getElementById('run-count').textContent") == "0 of 0 runs"
 
 
 def test_what_stands_in_it_makes_no_element(opened):
@@ -128,7 +151,7 @@ def test_brushing_an_axis_chooses_runs_everywhere(opened, sweeps):
     )
     x, top, height = place
     drag(opened, x, top + 1, top + 0.22 * height)
-    epochs = {t.run: t.parameters["model_a_epochs"] for s in sweeps for t in s.trials if t.parameters}
+    epochs = epochs_of(sweeps)
     high = {name for name, value in epochs.items() if value >= 24}
     count = opened.run("return document.getElementById('run-count').textContent")
     assert count == f"{len(high)} of 158 runs, chosen by the axes"
@@ -138,6 +161,14 @@ def test_brushing_an_axis_chooses_runs_everywhere(opened, sweeps):
     assert {chart_of(opened, name) for name in list(high)[:3]} == {True}
     press(opened, "button", "choose all")
     assert opened.run("return document.getElementById('run-count').textContent") == "158 of 158 runs"
+
+
+def epochs_of(sweeps):
+    """A setting of the runs of the first chart with axes."""
+    own = (sweep for sweep in sweeps if sweep.spec.target is Target.FINAL_RANK)
+    return {
+        trial.run: trial.parameters["model_a_epochs"] for sweep in own for trial in sweep.trials if trial.parameters
+    }
 
 
 def chart_of(browser, name):
@@ -157,7 +188,7 @@ def drag(browser, x, start, end):
 def test_axes_can_be_brushed_by_keyboard_too(opened, sweeps):
     press(opened, "summary", "Choose runs by numbers")
     enter(opened, ".axes input[type=number]", "25", "change")
-    epochs = [t.parameters["model_a_epochs"] for s in sweeps for t in s.trials if t.parameters]
+    epochs = epochs_of(sweeps).values()
     count = opened.run("return document.getElementById('run-count').textContent")
     assert count == f"{sum(value >= 25 for value in epochs)} of 158 runs, chosen by the axes"
     assert opened.run("return document.querySelectorAll('.brush[visibility=visible]').length") == 1
@@ -192,9 +223,9 @@ def test_a_mark_lights_up_its_run_everywhere(opened):
     assert "run_026" in opened.run("return document.getElementById('tip').textContent")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, report, axe, scheme):
-    browser.open(report, scheme=scheme)
+@pytest.mark.parametrize("how", [{}, {"scheme": "dark"}, {"width": 360, "height": 740}], ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_serious(browser, short, axe, how):
+    browser.open(short, **how)
     press(browser, "tr[data-run=run_025] input")
     press(browser, "summary", "Choose runs by numbers")
     assert browser.axe(axe) == []
