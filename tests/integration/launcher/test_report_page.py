@@ -1,5 +1,6 @@
 """report.html in a real browser that reaches nobody: what is drawn, what the script does, and who can read it."""
 
+import html
 import runpy
 
 import msgspec
@@ -14,6 +15,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Target
 
 MARKUP = "<img src=x onerror=alert(1)>\"'</script><b>"
+TAG = "<img src=y onerror=alert(2)>"
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,21 @@ def browser(tmp_path_factory):
 def sweeps():
     """Phase I, one of whose trials failed, and says so in markup."""
     build = runpy.run_path(str(REPOSITORY / "tests/unit/launcher/report/conftest.py"))
-    first, *others = build["make_phase1"](n_trials=12)
+    first, second, *others = build["make_phase1"](n_trials=12)
     failed = build["make_failed"](first.spec, 12, 999, f"ValueError: {MARKUP}")
     lost = build["make_failed"](first.spec, 13, None, MARKUP, state="dead")
     named = msgspec.structs.replace(failed, host=MARKUP, job_id=MARKUP)
-    return [msgspec.structs.replace(first, trials=(*first.trials, named, lost)), *others]
+    first = msgspec.structs.replace(first, trials=(*first.trials, named, lost))
+    return [first, renamed(second, TAG), *others]
+
+
+def renamed(sweep, name):
+    """The same sweep with another batch id, also one that no command would take."""
+    trials = tuple(msgspec.structs.replace(trial, batch_id=name) for trial in sweep.trials)
+    known = msgspec.structs.replace(sweep.importances, batch_id=name)
+    spec = msgspec.structs.replace(sweep.spec)
+    msgspec.structs.force_setattr(spec, "batch_id", name)
+    return msgspec.structs.replace(sweep, spec=spec, trials=trials, importances=known)
 
 
 def written(sweeps, folder):
@@ -111,6 +123,8 @@ def test_what_stands_in_it_makes_no_element(opened):
     assert opened.run("return document.querySelectorAll('img, b, [onerror]').length") == 0
     text = opened.run("return document.body.textContent")
     assert text.count(MARKUP) >= 5, "data, reasons and hosts, in the parts and in the table"
+    assert text.count(TAG) >= 10, "the name of a sweep: in tables, in charts, in a list to choose from"
+    assert opened.run("return [...document.querySelectorAll('svg text')].map(t => t.textContent).join()").count(TAG) > 1
 
 
 def test_without_a_script_there_is_a_table_too(report):
@@ -139,7 +153,7 @@ def test_filters_and_words_narrow_the_table(opened, sweeps):
     enter(opened, ".controls select", "", "change")
     enter(opened, "input[type=search]", "run_031 final_rank")
     assert shown(opened) == ["run_031"]
-    enter(opened, "input[type=search]", "onerror=alert")
+    enter(opened, "input[type=search]", "onerror=alert(1)")
     assert shown(opened) == ["run_999", "-"]
     assert opened.run("return document.getElementById('run-count').textContent") == "2 of 158 runs"
 
@@ -221,6 +235,20 @@ def test_a_mark_lights_up_its_run_everywhere(opened):
     assert set(hot) == {"run_026"}
     assert len(hot) > 10
     assert "run_026" in opened.run("return document.getElementById('tip').textContent")
+
+
+def test_a_team_can_be_picked_from_a_chart_of_teams(browser, sweeps, tmp_path):
+    lines = "".join(f'<path data-mark="{name}" d="M0,0L9,9"/>' for name in ("Denver", html.escape(TAG)))
+    chart = f'<svg role="img" aria-label="teams">{lines}</svg>'
+    outputs = OutputsRoot(tmp_path)
+    path = tmp_path / "report.html"
+    path.write_text(page(Facts(sweeps[:1], [], None, {"thirds": chart}, "", outputs, outputs.sweeps)))
+    browser.open(path)
+    options = browser.run("return [...document.querySelectorAll('.chart')].map(c => c.previousSibling.textContent)")
+    assert options == [f"highlight none{TAG}Denver"]
+    enter(browser, ".controls select", TAG, "change")
+    assert browser.run("return document.querySelector('.picking .picked').dataset.mark") == TAG
+    assert browser.console() == []
 
 
 @pytest.mark.parametrize("how", [{}, {"scheme": "dark"}, {"width": 360, "height": 740}], ids=["light", "dark", "phone"])
