@@ -67,9 +67,10 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """What the browser has asked for since it was asked last."""
+        """What pages have asked others for since it was asked last; the browser's own first page is not counted."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        return [url for url in asked if not url.startswith(("chrome:", "data:"))]
 
     def run(self, script: str, *arguments: Any) -> Any:
         """The value of a JavaScript function's body."""

@@ -174,10 +174,11 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances and not by_chance(s, begun)}
     if known := {name: found for name, found in shares.items() if found}:
         yield "importances", ImportanceMap(known)
-    if lines := parallel_plot(begun):
-        yield "parallel", lines
-    if points := front_plot(begun):
-        yield "front", points
+    for target in Target:
+        if lines := parallel_plot(begun, target):
+            yield f"parallel_{target}", lines
+        if points := front_plot(begun, target):
+            yield f"front_{target}", points
 
 
 def shown_in_charts(sweeps: Sequence[Sweep]) -> tuple[int, int]:

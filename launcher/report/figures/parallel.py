@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from launcher.report.figures.style import BLUE, NAMES, ORANGE, Node, Rows, dots, layer, mark, told_apart, x, y
+from launcher.report.figures.style import BLUE, NAMES, VERMILION, Node, Rows, dots, layer, mark, told_apart, x, y
 from launcher.report.figures.together import FrontPlot, ParallelAxis, ParallelPlot
-from trainer.contract.words import Objective, Target
+from trainer.contract.words import Objective
 
-LOOKS = {Target.FINAL_RANK: (BLUE, "circle"), Target.PLAYOFF_OUTCOME: (ORANGE, "triangle-up")}
+FRONT, OTHERS = "beaten by no other run", "other runs"
+LOOKS = {OTHERS: (BLUE, "circle"), FRONT: (VERMILION, "diamond")}
 STEP, HEIGHT = 78, 240
 """Between axes, and of one, in pixels."""
 LARGE = 5
@@ -21,15 +22,14 @@ def parallel_chart(plot: ParallelPlot) -> Node:
     place = x("axis", "quantitative", None, axis=None, scale={"domain": [-0.5, last + 0.5], "nice": False})
     height = y("place", "quantitative", None, axis=None, scale={"domain": [0, 1], "nice": False})
     rows: Rows = [
-        {"axis": i, "place": at, "mark": f"#{line.run}", "series": line.target.value}
-        for line in plot.lines
+        {"axis": i, "place": at, "mark": f"#{line.run}", "series": FRONT if line.front else OTHERS}
+        for line in sorted(plot.lines, key=lambda line: line.front)
         for i, at in enumerate(line.places)
     ]
-    looks = {target.value: LOOKS[target] for target in Target if any(line.target is target for line in plot.lines)}
-    color, _ = told_apart(looks, {"orient": "bottom"})
+    color, _ = told_apart(LOOKS, {"orient": "bottom"})
     detail: Node = {"detail": {"field": "mark", "type": "nominal"}}
     ends: Rows = [
-        {"axis": i, "place": 0, "top": 1, "mark": "#" + json.dumps(_described(axis))}
+        {"axis": i, "place": 0, "top": 1, "mark": "#" + json.dumps(_described(plot, axis))}
         for i, axis in enumerate(plot.axes)
     ]
     rule = {"type": "rule", "strokeWidth": 1.5, "color": "#888888"}
@@ -41,9 +41,9 @@ def parallel_chart(plot: ParallelPlot) -> Node:
     return {"width": STEP * len(plot.axes), "height": HEIGHT, "layer": layers}
 
 
-def _described(axis: ParallelAxis) -> Node:
+def _described(plot: ParallelPlot, axis: ParallelAxis) -> Node:
     ends = {"values": axis.values} if axis.kind == "choice" else {"low": axis.low, "high": axis.high}
-    return {"axis": axis.name, "kind": axis.kind, **ends}
+    return {"target": plot.target, "axis": axis.name, "kind": axis.kind, **ends}
 
 
 def _labels(plot: ParallelPlot, place: Node, height: Node) -> list[Node]:
@@ -75,7 +75,7 @@ def _ticks(axis: ParallelAxis) -> list[tuple[float, str]]:
 
 
 def front_chart(plot: FrontPlot) -> Node:
-    """A triangle of panels; runs that nobody beats are large."""
+    """A triangle of panels; runs that no other one beats are large."""
     known = [o for o in Objective if any(o in point.values for point in plot.points)]
     lines = []
     for row, upper in enumerate(known[1:], start=1):
@@ -90,21 +90,20 @@ def _against(plot: FrontPlot, lower: Objective, upper: Objective, *, last: bool)
             "x": point.values[lower],
             "y": point.values[upper],
             "mark": f"#{point.run}",
-            "series": point.target.value,
-            "front": "beaten by nobody" if point.front else "other runs",
+            "series": FRONT if point.front else OTHERS,
         }
         for point in sorted(plot.points, key=lambda point: point.front)
         if lower in point.values and upper in point.values
     ]
-    looks = {target.value: LOOKS[target] for target in Target if any(p.target is target for p in plot.points)}
-    color, shape = told_apart(looks, {"orient": "bottom"})
+    color, shape = told_apart(LOOKS, {"orient": "bottom"})
     look = {"scale": {"zero": False, "padding": 6, "nice": False}}
     ticks: Node = {"tickCount": 3, "format": "~g", "grid": False, "labelOverlap": "greedy"}
     place = x("x", "quantitative", NAMES[lower] if last else None, **look, axis={**ticks, "labels": last})
     first = lower is next(iter(Objective))
     height = y("y", "quantitative", NAMES[upper] if first else None, **look, axis={**ticks, "labels": first})
+    of_front = f"datum.series == '{FRONT}'"
     large: Node = {
-        "size": {"condition": {"test": "datum.front == 'beaten by nobody'", "value": 70}, "value": 14},
-        "opacity": {"condition": {"test": "datum.front == 'beaten by nobody'", "value": 1}, "value": 0.55},
+        "size": {"condition": {"test": of_front, "value": 60}, "value": 14},
+        "opacity": {"condition": {"test": of_front, "value": 1}, "value": 0.6},
     }
     return {"width": 112, "height": 92, **layer(rows, dots(14), place, height, color, shape, large, mark())}

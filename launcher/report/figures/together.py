@@ -39,13 +39,14 @@ class ParallelLine(msgspec.Struct, frozen=True):
     """One run: where it meets each axis; None where it has no such parameter."""
 
     run: str
-    target: Target
+    front: bool
     places: tuple[float | None, ...]
 
 
 class ParallelPlot(msgspec.Struct, frozen=True, tag=True):
-    """Parameters, then objectives with the best at the top."""
+    """Runs for one target: parameters, then objectives with the best at the top."""
 
+    target: Target
     axes: tuple[ParallelAxis, ...]
     lines: tuple[ParallelLine, ...]
 
@@ -54,14 +55,13 @@ class FrontPoint(msgspec.Struct, frozen=True):
     """One run by every objective."""
 
     run: str
-    target: Target
     values: dict[Objective, float]
     front: bool
     """Nobody is as good by every objective and better by one."""
 
 
 class FrontPlot(msgspec.Struct, frozen=True, tag=True):
-    """Objectives against each other, two and two."""
+    """Runs for one target: objectives against each other, two and two."""
 
     points: tuple[FrontPoint, ...]
 
@@ -90,9 +90,11 @@ def shown_of(sweeps: Sequence[Sweep], most: int) -> Iterator[tuple[Sweep, Trial]
             yield sweep, trial
 
 
-def parallel_plot(sweeps: Sequence[Sweep]) -> ParallelPlot | None:
-    """None where there is no run."""
+def parallel_plot(sweeps: Sequence[Sweep], target: Target) -> ParallelPlot | None:
+    """None where there is no run for the target. The values of two targets are two different things."""
+    sweeps = [sweep for sweep in sweeps if sweep.spec.target is target]
     shown = list(shown_of(sweeps, MOST_LINES))
+    best = {trial.run for trial in front(sweeps, target)}
     trials = [trial for _, trial in shown]
     spaces: dict[str, list[Dimension]] = {}
     for sweep in sweeps:
@@ -108,23 +110,24 @@ def parallel_plot(sweeps: Sequence[Sweep]) -> ParallelPlot | None:
             found.append((ParallelAxis(objective.value, "number", *ends), scores))
     places = zip(*([_place(axis, value) for value in values] for axis, values in found), strict=True)
     lines = [
-        ParallelLine(trial.run, sweep.spec.target, own)
-        for (sweep, trial), own in zip(shown, places, strict=False)
+        ParallelLine(trial.run, trial.run in best, own)
+        for trial, own in zip(trials, places, strict=False)
         if sum(place is not None for place in own) > 1
     ]
-    return ParallelPlot(tuple(axis for axis, _ in found), tuple(lines)) if lines else None
+    return ParallelPlot(target, tuple(axis for axis, _ in found), tuple(lines)) if lines else None
 
 
-def front_plot(sweeps: Sequence[Sweep]) -> FrontPlot | None:
-    """None where no run has figures by more objectives than one."""
-    best = {trial.run for target in Target for trial in front(sweeps, target)}
-    shown = {trial.run: (sweep, trial) for sweep, trial in shown_of(sweeps, MOST_POINTS)}
-    shown |= {t.run: (sweep, t) for sweep in sweeps for t in sweep.ranked if t.run in best}
+def front_plot(sweeps: Sequence[Sweep], target: Target) -> FrontPlot | None:
+    """None where no run for the target has figures by more objectives than one."""
+    own = [sweep for sweep in sweeps if sweep.spec.target is target]
+    best = front(own, target)
+    names = {trial.run for trial in best}
+    shown = {trial.run: trial for trial in (*(trial for _, trial in shown_of(own, MOST_POINTS)), *best)}
     points = []
-    for name, (sweep, trial) in sorted(shown.items(), key=lambda item: item[1][1].run_id or 0):
+    for name, trial in sorted(shown.items(), key=lambda item: item[1].run_id or 0):
         values = {objective: score for objective in Objective if (score := trial.score(objective)) is not None}
         if len(values) > 1:
-            points.append(FrontPoint(name, sweep.spec.target, values, name in best))
+            points.append(FrontPoint(name, values, name in names))
     return FrontPlot(tuple(points)) if points else None
 
 

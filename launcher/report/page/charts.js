@@ -81,6 +81,7 @@ function valueOn(axis, run) {
 
 function within(axis, run) {
   if (!axis.range) return true;
+  if (run.of.target !== axis.target) return false; // values of two targets are two different things
   const value = valueOn(axis, run);
   if (value === undefined) return false;
   if (axis.kind === "choice") return axis.range.includes(value);
@@ -192,17 +193,19 @@ function fillInputs(axis) {
   (axis.ends ?? []).forEach(([, input], i) => (input.value = axis.range ? Number(axis.range[i].toPrecision(6)) : ""));
 }
 
-if (axes.length) {
-  axes.forEach(brushable);
-  const clear = button("choose all", () => {
-    for (const axis of axes) {
-      axis.range = null;
-      fillInputs(axis);
-    }
-    chosenAnew();
-  });
-  const summary = make("summary", {}, "Choose runs by numbers");
-  const fields = make("details", { class: "axes" }, summary, make("div", { class: "controls" }, ...axes.map(inputs)));
-  axes[0].line.closest(".chart").after(make("p", { class: "controls" }, clear), fields);
-  axes.forEach(drawBrush);
+function cleared() {
+  for (const axis of axes) {
+    axis.range = null;
+    fillInputs(axis);
+  }
+  chosenAnew();
 }
+
+axes.forEach(brushable);
+for (const chart of new Set(axes.map((axis) => axis.line.closest(".chart")))) {
+  const own = axes.filter((axis) => chart.contains(axis.line));
+  const summary = make("summary", {}, "Choose runs by numbers");
+  const fields = make("details", { class: "axes" }, summary, make("div", { class: "controls" }, ...own.map(inputs)));
+  chart.after(make("p", { class: "controls" }, button("choose all", cleared)), fields);
+}
+axes.forEach(drawBrush);

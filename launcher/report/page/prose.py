@@ -37,7 +37,9 @@ def chart(charts: Mapping[str, str], name: str, said: str) -> Markup:
         return Markup("")
     label = f"aria-label={quoteattr(said)}"
     drawn = _LABEL.sub(lambda _: label, charts[name], count=1)
-    return Markup(f'<div class="chart" data-chart={quoteattr(name)}>{drawn}</div>')  # noqa: S704 - Vega escapes
+    # Where it is wider than the screen it scrolls, by keyboard too.
+    box = f'<div class="chart" data-chart={quoteattr(name)} tabindex="0" role="group" aria-label="chart">'
+    return Markup(f"{box}{drawn}</div>")  # noqa: S704 - Vega escapes
 
 
 @cache

@@ -101,9 +101,10 @@ function row(run) {
   const name = named ? make("a", { href: folderOf(run) }, run.run) : run.run;
   return make(
     "tr", named ? { "data-run": run.run } : {},
-    make("td", { class: "run" }, ...(named ? [box, " "] : []), name), make("td", {}, run.sweep),
-    make("td", { class: "number" }, String(run.slot)), make("td", { class: `state ${run.state}` }, run.state),
-    make("td", { class: "number" }, fixed(run.value, 4)), make("td", { class: "number" }, fixed(run.seconds, 1)),
+    make("td", { class: "run" }, ...(named ? [box, " "] : []), name),
+    make("td", { class: "number" }, fixed(run.value, 4)), make("td", { class: run.state }, run.state),
+    make("td", {}, run.sweep), make("td", { class: "number" }, String(run.slot)),
+    make("td", { class: "number" }, fixed(run.seconds, 1)),
     make("td", { class: "long" }, parametersOf(run)), make("td", { class: "long" }, run.reason || ""),
   );
 }

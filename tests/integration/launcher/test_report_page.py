@@ -1,5 +1,6 @@
 """report.html in a real browser that reaches nobody: what is drawn, what the script does, and who can read it."""
 
+import html
 import runpy
 
 import msgspec
@@ -11,8 +12,10 @@ from launcher.report.page.facts import Facts
 from tests.support.browser import axe_script, chromium
 from tests.support.places import REPOSITORY
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.words import Target
 
 MARKUP = "<img src=x onerror=alert(1)>\"'</script><b>"
+TAG = "<img src=y onerror=alert(2)>"
 
 
 @pytest.fixture(scope="module")
@@ -25,23 +28,44 @@ def browser(tmp_path_factory):
 def sweeps():
     """Phase I, one of whose trials failed, and says so in markup."""
     build = runpy.run_path(str(REPOSITORY / "tests/unit/launcher/report/conftest.py"))
-    first, *others = build["make_phase1"](n_trials=12)
+    first, second, *others = build["make_phase1"](n_trials=12)
     failed = build["make_failed"](first.spec, 12, 999, f"ValueError: {MARKUP}")
     lost = build["make_failed"](first.spec, 13, None, MARKUP, state="dead")
     named = msgspec.structs.replace(failed, host=MARKUP, job_id=MARKUP)
-    return [msgspec.structs.replace(first, trials=(*first.trials, named, lost)), *others]
+    first = msgspec.structs.replace(first, trials=(*first.trials, named, lost))
+    return [first, renamed(second, TAG), *others]
 
 
-@pytest.fixture(scope="module")
-def report(sweeps, tmp_path_factory):
-    """The page of the plan, as a file."""
-    outputs = OutputsRoot(tmp_path_factory.mktemp("outputs"))
+def renamed(sweep, name):
+    """The same sweep with another batch id, also one that no command would take."""
+    trials = tuple(msgspec.structs.replace(trial, batch_id=name) for trial in sweep.trials)
+    known = msgspec.structs.replace(sweep.importances, batch_id=name)
+    spec = msgspec.structs.replace(sweep.spec)
+    msgspec.structs.force_setattr(spec, "batch_id", name)
+    return msgspec.structs.replace(sweep, spec=spec, trials=trials, importances=known)
+
+
+def written(sweeps, folder):
+    """The page of a plan, as a file."""
+    outputs = OutputsRoot(folder)
     drawn = draw_figures({outputs.figures: sweeps}, pytest.fail)[outputs.figures]
     charts = {name: (outputs.sweeps / path).read_text() for name, path in drawn.items()}
     planned = [sweep.spec.batch_id for sweep in sweeps]
     about = f"Data: `{MARKUP}` {MARKUP}."
     outputs.page.write_text(page(Facts(sweeps, planned, None, charts, about, outputs, outputs.sweeps)))
     return outputs.page
+
+
+@pytest.fixture(scope="module")
+def report(sweeps, tmp_path_factory):
+    """Of all sweeps."""
+    return written(sweeps, tmp_path_factory.mktemp("outputs"))
+
+
+@pytest.fixture(scope="module")
+def short(sweeps, tmp_path_factory):
+    """Of a few sweeps: all kinds of things are in it, and axe is done in seconds."""
+    return written([sweeps[0], sweeps[3], sweeps[-1]], tmp_path_factory.mktemp("short"))
 
 
 @pytest.fixture
@@ -80,14 +104,27 @@ def test_it_opens_without_a_word_and_without_a_request(browser, report, sweeps):
         "return [...document.querySelectorAll('svg')].map(s => [s.getBoundingClientRect().height, s.querySelectorAll("
         "'.role-mark path, .role-mark rect, .role-mark line').length, s.getAttribute('aria-label')])"
     )
-    assert len(sizes) == 20
+    assert len(sizes) == 22
     assert all(height > 50 and marks and label for height, marks, label in sizes)
+
+
+def test_the_page_of_a_sweep_without_trials_opens_too(browser, sweeps, tmp_path):
+    empty = msgspec.structs.replace(sweeps[0], trials=())
+    outputs = OutputsRoot(tmp_path)
+    paths = outputs.sweep(empty.spec.batch_id)
+    paths.folder.mkdir(parents=True)
+    paths.page.write_text(page(Facts([empty], [empty.spec.batch_id], empty, {}, "", outputs, paths.folder)))
+    browser.open(paths.page)
+    assert browser.console() == []
+    assert browser.run("return document.getElementById('run-count').textContent") == "0 of 0 runs"
 
 
 def test_what_stands_in_it_makes_no_element(opened):
     assert opened.run("return document.querySelectorAll('img, b, [onerror]').length") == 0
     text = opened.run("return document.body.textContent")
     assert text.count(MARKUP) >= 5, "data, reasons and hosts, in the parts and in the table"
+    assert text.count(TAG) >= 10, "the name of a sweep: in tables, in charts, in a list to choose from"
+    assert opened.run("return [...document.querySelectorAll('svg text')].map(t => t.textContent).join()").count(TAG) > 1
 
 
 def test_without_a_script_there_is_a_table_too(report):
@@ -116,7 +153,7 @@ def test_filters_and_words_narrow_the_table(opened, sweeps):
     enter(opened, ".controls select", "", "change")
     enter(opened, "input[type=search]", "run_031 final_rank")
     assert shown(opened) == ["run_031"]
-    enter(opened, "input[type=search]", "onerror=alert")
+    enter(opened, "input[type=search]", "onerror=alert(1)")
     assert shown(opened) == ["run_999", "-"]
     assert opened.run("return document.getElementById('run-count').textContent") == "2 of 158 runs"
 
@@ -128,7 +165,7 @@ def test_brushing_an_axis_chooses_runs_everywhere(opened, sweeps):
     )
     x, top, height = place
     drag(opened, x, top + 1, top + 0.22 * height)
-    epochs = {t.run: t.parameters["model_a_epochs"] for s in sweeps for t in s.trials if t.parameters}
+    epochs = epochs_of(sweeps)
     high = {name for name, value in epochs.items() if value >= 24}
     count = opened.run("return document.getElementById('run-count').textContent")
     assert count == f"{len(high)} of 158 runs, chosen by the axes"
@@ -138,6 +175,14 @@ def test_brushing_an_axis_chooses_runs_everywhere(opened, sweeps):
     assert {chart_of(opened, name) for name in list(high)[:3]} == {True}
     press(opened, "button", "choose all")
     assert opened.run("return document.getElementById('run-count').textContent") == "158 of 158 runs"
+
+
+def epochs_of(sweeps):
+    """A setting of the runs of the first chart with axes."""
+    own = (sweep for sweep in sweeps if sweep.spec.target is Target.FINAL_RANK)
+    return {
+        trial.run: trial.parameters["model_a_epochs"] for sweep in own for trial in sweep.trials if trial.parameters
+    }
 
 
 def chart_of(browser, name):
@@ -157,7 +202,7 @@ def drag(browser, x, start, end):
 def test_axes_can_be_brushed_by_keyboard_too(opened, sweeps):
     press(opened, "summary", "Choose runs by numbers")
     enter(opened, ".axes input[type=number]", "25", "change")
-    epochs = [t.parameters["model_a_epochs"] for s in sweeps for t in s.trials if t.parameters]
+    epochs = epochs_of(sweeps).values()
     count = opened.run("return document.getElementById('run-count').textContent")
     assert count == f"{sum(value >= 25 for value in epochs)} of 158 runs, chosen by the axes"
     assert opened.run("return document.querySelectorAll('.brush[visibility=visible]').length") == 1
@@ -192,9 +237,23 @@ def test_a_mark_lights_up_its_run_everywhere(opened):
     assert "run_026" in opened.run("return document.getElementById('tip').textContent")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser, report, axe, scheme):
-    browser.open(report, scheme=scheme)
+def test_a_team_can_be_picked_from_a_chart_of_teams(browser, sweeps, tmp_path):
+    lines = "".join(f'<path data-mark="{name}" d="M0,0L9,9"/>' for name in ("Denver", html.escape(TAG)))
+    chart = f'<svg role="img" aria-label="teams">{lines}</svg>'
+    outputs = OutputsRoot(tmp_path)
+    path = tmp_path / "report.html"
+    path.write_text(page(Facts(sweeps[:1], [], None, {"thirds": chart}, "", outputs, outputs.sweeps)))
+    browser.open(path)
+    options = browser.run("return [...document.querySelectorAll('.chart')].map(c => c.previousSibling.textContent)")
+    assert options == [f"highlight none{TAG}Denver"]
+    enter(browser, ".controls select", TAG, "change")
+    assert browser.run("return document.querySelector('.picking .picked').dataset.mark") == TAG
+    assert browser.console() == []
+
+
+@pytest.mark.parametrize("how", [{}, {"scheme": "dark"}, {"width": 360, "height": 740}], ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_serious(browser, short, axe, how):
+    browser.open(short, **how)
     press(browser, "tr[data-run=run_025] input")
     press(browser, "summary", "Choose runs by numbers")
     assert browser.axe(axe) == []

@@ -110,6 +110,7 @@ def _sweep_data(facts: Facts, sweep: Sweep, names: list[str]) -> dict[str, Any]:
     before, _, after = command.rpartition(example)
     return {
         "name": sweep.spec.batch_id,
+        "target": sweep.spec.target.value,
         "folder": _folder(facts, sweep),
         "parameters": names,
         "varied": _varied(sweep),

@@ -26,6 +26,7 @@ def part(facts: Facts) -> Part:
             "trials": [name for name in facts.charts if name.startswith("trials_")],
             "importances": importance_section(facts.sweeps, pictures),
             "slices": [name for name in facts.charts if name.startswith("parameters_")],
+            "targets": [target.value for target in Target if f"parallel_{target}" in facts.charts],
             "front": _front(facts),
             "prior": prior_section(facts.sweeps),
         },

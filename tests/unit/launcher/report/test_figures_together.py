@@ -51,7 +51,14 @@ def test_nobody_beats_the_front(make):
     sweep = make(figures)
     assert [trial.slot for trial in front([sweep], Target.FINAL_RANK)] == [0, 1, 4, 5], "equals stay"
     assert front([sweep], Target.PLAYOFF_OUTCOME) == []
-    assert [point.front for point in front_plot([sweep]).points] == [True, True, False, False, True, True]
+    assert [point.front for point in front_plot([sweep], Target.FINAL_RANK).points] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_run_without_a_figure_is_not_on_the_front(make):
@@ -71,7 +78,7 @@ def test_runs_meet_the_axes_where_their_values_are(build):
     config = sweep.spec.config
     spaces = {**config.search_spaces, sweep.spec.phase.value: space}
     spec = msgspec.structs.replace(sweep.spec, config=msgspec.structs.replace(config, search_spaces=spaces))
-    plot = parallel_plot([msgspec.structs.replace(sweep, spec=spec, trials=tuple(trials))])
+    plot = parallel_plot([msgspec.structs.replace(sweep, spec=spec, trials=tuple(trials))], Target.FINAL_RANK)
     named = {axis.name: i for i, axis in enumerate(plot.axes)}
     places = {name: [round(line.places[i], 3) for line in plot.lines] for name, i in named.items()}
     assert places["learning_rate"] == [0.0, 0.5, 1.0]
@@ -81,7 +88,7 @@ def test_runs_meet_the_axes_where_their_values_are(build):
 
 
 def test_marks_say_which_run_they_are_and_axes_what_they_are(phase1):
-    drawing = dict(figure_data(phase1))["parallel"]
+    drawing = dict(figure_data(phase1))["parallel_final_rank"]
     drawn = svg(Picture("parallel.svg", "0", drawing))
     marks = [text.replace("&quot;", '"') for text in re.findall(r'data-mark="([^"]*)"', drawn)]
     assert {line.run for line in drawing.lines} <= set(marks)

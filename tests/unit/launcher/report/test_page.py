@@ -11,6 +11,7 @@ from launcher.report.page.contents import page
 from launcher.report.page.facts import Facts
 from launcher.report.page.parts import runs
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.words import Method
 
 MARKUP = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -111,6 +112,15 @@ def test_a_long_table_says_what_is_left_out(build, make_page, monkeypatch):
     sweep = build.sweep(build.spec(), [0.7, 0.8, 0.9])
     seen = Seen(make_page([sweep])[1])
     assert "The first 2 attempts. 1 more are left out" in seen.text
+
+
+@pytest.mark.parametrize("method", [Method.HALVING, Method.RANDOM])
+def test_there_is_a_page_of_every_kind_of_sweep(build, make_page, method):
+    sweep = build.sweep(build.spec(n_trials=9, method=method), [0.6 + i / 100 for i in range(9)])
+    lost = build.failed(sweep.spec, 9, None, "its worker died", state="dead")
+    for one in (sweep, msgspec.structs.replace(sweep, trials=(lost,), standing="failed")):
+        text = make_page([msgspec.structs.replace(one, trials=(*one.trials, lost))], one=True)[1]
+        assert "its worker died" in text
 
 
 def test_there_is_a_page_before_the_first_trial(build, make_page):
