@@ -162,6 +162,21 @@ class SweepPaths:
         return self.folder / "optuna_importances.json"
 
     @property
+    def command(self) -> Path:
+        """The command that asked for it last."""
+        return self.folder / "command.txt"
+
+    @property
+    def page(self) -> Path:
+        """All of it as one file for a browser."""
+        return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The charts of the page."""
+        return self.folder / FIGURES
+
+    @property
     def jobs(self) -> Path:
         """Scripts and logs of jobs, a folder per submission."""
         return self.folder / "jobs"
@@ -223,7 +238,7 @@ class OutputsRoot:
 
     @property
     def page(self) -> Path:
-        """The same report as one file for a browser."""
+        """The report over all sweeps as one file for a browser."""
         return self.sweeps / "report.html"
 
     @property
