@@ -63,10 +63,10 @@ def test_the_second_run_reads_what_the_first_one_found(
     assert set(metrics_of(second).seconds) == {STAGE}
     assert STAGE not in metrics_of(alone).cache
     assert metrics_of(alone).seconds["model_a"] > 0
-    made, found = metrics_of(first).cost, metrics_of(second).cost
-    assert made and found and made.alone_seconds and found.alone_seconds
+    found = metrics_of(second).cost
+    assert found is not None
+    assert found.alone_seconds is not None
     assert found.alone_seconds > found.wall_seconds, "what it found was worth more than the finding"
-    assert made.alone_seconds < made.wall_seconds, "it has trained deeper than it needed"
 
 
 @pytest.mark.parametrize(

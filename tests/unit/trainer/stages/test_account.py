@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from trainer.contract.records.cost import Cost, Spent, summed
 from trainer.run.meter import Meter
@@ -34,14 +33,17 @@ def asked(store: Store, depth: int = 0, needed: int | None = None) -> Cost:
 
 def test_who_finds_an_entry_is_told_what_it_took(tmp_path: Path) -> None:
     maker, finder = asked(Store(tmp_path)), asked(Store(tmp_path))
-    assert maker.alone_seconds and finder.alone_seconds and finder.alone_cpu_seconds is not None
+    assert maker.alone_seconds
+    assert finder.alone_seconds
+    assert finder.alone_cpu_seconds is not None
     assert finder.alone_seconds >= 0.2 > finder.alone_cpu_seconds
     assert finder.alone_seconds > finder.wall_seconds
 
 
 def test_a_prefix_counts_in_proportion_also_for_who_made_more(tmp_path: Path) -> None:
     maker, finder = asked(Store(tmp_path), 8, needed=2), asked(Store(tmp_path), 4, needed=4)
-    assert maker.alone_seconds and finder.alone_seconds
+    assert maker.alone_seconds
+    assert finder.alone_seconds
     assert maker.wall_seconds - maker.alone_seconds >= 0.15
     assert finder.alone_seconds >= 0.1
 
@@ -50,7 +52,8 @@ def test_a_continued_entry_has_the_cost_of_both_parts(tmp_path: Path) -> None:
     for depth in (4, 8):
         asked(Store(tmp_path), depth)
     alone = asked(Store(tmp_path), 8).alone_seconds
-    assert alone and alone >= 0.4
+    assert alone
+    assert alone >= 0.4
 
 
 def test_an_entry_of_an_older_version_is_not_known_rather_than_free(tmp_path: Path) -> None:
@@ -82,7 +85,8 @@ def test_what_two_entries_rest_on_is_counted_once(tmp_path: Path) -> None:
 def test_waiting_for_somebody_else_is_no_cost_alone(tmp_path: Path) -> None:
     answers = iter([False, False, True])
     cost = asked(Store(tmp_path, building=lambda _key: nullcontext(next(answers))))
-    assert cost.alone_seconds and cost.waited_seconds >= 0.05
+    assert cost.alone_seconds
+    assert cost.waited_seconds >= 0.05
     assert cost.alone_seconds + cost.waited_seconds <= cost.wall_seconds
 
 
@@ -99,7 +103,8 @@ def test_the_peak_of_an_attempt_is_its_own() -> None:
     assert held.sum() > 0
     del held
     after = Meter().cost()
-    assert large and after.memory_mb
+    assert large
+    assert after.memory_mb
     assert after.memory_mb < large - 200 or after.memory_since == "process"
 
 
