@@ -21,8 +21,7 @@ from trainer.contract.config.search_space import Parameters, SearchSpace, config
 from trainer.contract.config.settings import Evaluation
 from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.ledger import Ledger, SlotState
-from trainer.contract.ledger.ledger import EXTREME_OBSERVATIONS as EXTREME
-from trainer.contract.ledger.ledger import NEWEST_OBSERVATIONS as NEWEST
+from trainer.contract.ledger.observations import EXTREME, NEWEST
 from trainer.contract.ledger.registration import stored
 from trainer.contract.paths.outputs import SweepPaths
 from trainer.contract.paths.user import expanded

@@ -19,6 +19,11 @@ def work(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool 
     return ["-m", "trainer", "work", *sweeps, "--threads", str(threads), *alone]
 
 
+def forking(words: Sequence[str], folder: Path) -> list[str]:
+    """A worker's words, for a process that forks such workers as they are asked for in a folder."""
+    return [*words, "--forks", str(folder)]
+
+
 def holdout(runs: Sequence[Path]) -> list[str]:
     """Finished runs, by their folders, on the held-out season."""
     return ["-m", "trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]

@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
+    _add_publish(commands)
     compare = commands.add_parser(
         "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
     )
@@ -102,6 +103,23 @@ def _add_narrow(commands: Commands) -> None:
     narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
     _add_outputs(narrow)
     narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
+
+
+def _add_publish(commands: Commands) -> None:
+    publish = commands.add_parser(
+        "publish",
+        help="commit the results and the analysis of a sweep or a plan to git",
+        description=(
+            "Commits tables, configurations, metrics, the analysis and a row in the README's table of Report Assets, "
+            "and nothing else: no models, caches or logs. Refuses in the middle of a merge, without a branch, with "
+            "staged changes, or where a file holds a database's password."
+        ),
+    )
+    publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
+    publish.add_argument("--push", action="store_true", help="push the branch, too")
+    publish.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    publish.add_argument("--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
+    publish.set_defaults(handler=imported_when_called("launcher.commands.publish", "publish"))
 
 
 def _add_cell(to: argparse.ArgumentParser) -> None:

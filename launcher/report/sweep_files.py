@@ -45,7 +45,7 @@ def result_columns(sweep: Sweep) -> list[str]:
         *LEADING,
         *([STANDARD_ERROR] if sweep.spec.repeats > 1 else []),
         *parameter_names(singles(sweep.spec.space)),
-        *(_column(ranker, o) for ranker, o in _figures(sweep)),
+        *(_column(ranker, o) for ranker in _rankers(sweep) for o in Objective),
         "seconds",
         "reason",
     ]
@@ -58,24 +58,26 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
 
     None where a trial has no figure.
     """
+    names, parameters = _rankers(sweep), parameter_names(singles(sweep.spec.space))
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
-        figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
-        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
+        figures = [figure for name in names for figure in _of_ranker(trial, scores, name)]
+        settings = [_plain(trial.parameters.get(name)) for name in parameters]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         state += _error(sweep, trial.standard_error(sweep.spec.objective))
         yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
-        figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
-        settings = [_plain(run.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
+        figures = [finite(scores[name].of(o)) if name in scores else None for name in names for o in Objective]
+        settings = [_plain(run.parameters.get(name)) for name in parameters]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
         error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
         state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]
         yield [*state, *settings, *figures, run.seconds, None]
+    width = len(result_columns(sweep))
     for slot in sweep.not_needed:
         row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
-        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
+        yield [*row, *[None] * (width - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
 
 
 def _error(sweep: Sweep, found: float | None) -> list[float | None]:
@@ -195,17 +197,18 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
     }
 
 
-def _figures(sweep: Sweep) -> list[tuple[str, Objective]]:
+def _rankers(sweep: Sweep) -> list[str]:
     known: Sequence[str] = (*MODELS, *BASELINES)
     measured = [*(trial.metrics for trial in sweep.finished), *(run.metrics for run in sweep.kept)]
     seen = {name for metrics in measured if metrics for name in rankers(metrics)}
-    return [(name, objective) for name in (*known, *sorted(seen - set(known))) for objective in Objective]
+    return [*known, *sorted(seen - set(known))]
 
 
-def _figure(trial: Trial, scores: Table, ranker: str, objective: Objective) -> float | None:
+def _of_ranker(trial: Trial, scores: Table, ranker: str) -> list[float | None]:
+    """Objective by objective."""
     if ranker == STACK:
-        return trial.score(objective)
-    return finite(scores[ranker].of(objective)) if ranker in scores else None
+        return [trial.score(objective) for objective in Objective]
+    return [finite(scores[ranker].of(objective)) if ranker in scores else None for objective in Objective]
 
 
 def _column(ranker: str, objective: Objective) -> str:

@@ -48,6 +48,9 @@ def _add_training(commands: Commands) -> None:
     )
     work.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
     work.add_argument("--no-share", action="store_true", help="train every trial alone")
+    work.add_argument(
+        "--forks", type=path, metavar="FOLDER", help="a launcher's own: fork the workers that it asks for in FOLDER"
+    )
     work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")

@@ -88,6 +88,7 @@ def build_batches(
     seasons = season_games(league)
     truth = target_ranks(league)
     log = player_log(league, [games.season for games in seasons])
+    del league  # unless the caller keeps it, what follows has its memory
     parts: list[_SeasonArrays] = []
     for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
         if only not in {None, games.season}:
@@ -127,7 +128,7 @@ class _SeasonArrays:
     games: SeasonGames
     days: Ints
     context: dict[str, Floats]
-    players: Floats
+    players: npt.NDArray[np.float32]
     player_mask: Bools
     ranks: dict[Target, Floats]
 
@@ -152,8 +153,8 @@ def _iso(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def _assemble(parts: Sequence[_SeasonArrays], columns: tuple[str, ...]) -> Batches:
-    """Cut every date into its conferences and stack all lists."""
+def _assemble(parts: list[_SeasonArrays], columns: tuple[str, ...]) -> Batches:
+    """Cut every date into its conferences and stack all lists. Empties `parts`."""
     conferences = tuple(sorted({str(name) for part in parts for name in part.games.conference}))
     n_teams = max(int((part.games.conference == name).sum()) for part in parts for name in conferences)
     n_lists = sum(len(part.days) for part in parts) * len(conferences)
@@ -174,7 +175,8 @@ def _assemble(parts: Sequence[_SeasonArrays], columns: tuple[str, ...]) -> Batch
         context_columns=tuple(parts[0].context),
     )
     first = 0
-    for i, part in enumerate(parts):
+    for i in range(len(parts)):
+        part = parts.pop(0)  # freed once it is copied: together they are as large as the result
         for j, name in enumerate(conferences):
             rows = slice(first + j, first + j + len(part.days) * len(conferences), len(conferences))
             teams = np.flatnonzero(part.games.conference == name)
