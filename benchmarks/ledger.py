@@ -25,7 +25,7 @@ from trainer.contract import command_line
 from trainer.contract.database.address import URL_VARIABLE
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.search.proposals import START_SLOTS
+from trainer.contract.sweep.start_slots import START_SLOTS
 
 WORKERS = (1, 4, 16, 64)
 TRIALS = (100, 1000, 10_000)

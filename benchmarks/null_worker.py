@@ -27,6 +27,11 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Objective
 from trainer.search import proposals  # noqa: F401 - before the forks
 from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from trainer.worker.forks import serve
+
+
+def nothing() -> None:
+    """All is imported already, and nothing of it needs to be tried out."""
 
 
 def work(url: str, batch_id: str, marks: Path, *, bare: bool = False) -> None:
@@ -58,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("batch_id")
     parser.add_argument("marks", type=Path)
     parser.add_argument("--processes", type=int)
+    parser.add_argument("--forks", type=Path, metavar="FOLDER", help="as the trainer's own worker")
     parser.add_argument("--statements", type=Path, metavar="FOLDER")
     parser.add_argument("--bare", action="store_true")
     args = parser.parse_args(arguments)
@@ -71,6 +77,8 @@ def main(arguments: Sequence[str]) -> int:
             (args.statements / f"{os.getpid()}.json").write_text(json.dumps(found))
         return 0
 
+    if args.forks:
+        return serve(args.forks, lambda _: one(), nothing, nothing)
     return in_processes([one] * args.processes) if args.processes else one()
 
 

@@ -25,10 +25,11 @@ from trainer.contract.config.settings import Config, load_config, replace
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.ledger import Observation
 from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Direction, Method, Objective, Phase, Target
 from trainer.models.settings import deepest
 from trainer.run import pipeline
-from trainer.search.proposals import START_SLOTS, searched, start_point
+from trainer.search.proposals import searched, start_point
 from trainer.stages.store import Store
 
 Values = Mapping[Objective, float]

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from launcher.text_table import counted
 from trainer.contract.config.fitting import fitted
 from trainer.contract.config.search_space import Parameters, SearchSpace, config_key, singles
 from trainer.contract.config.settings import Evaluation
@@ -29,6 +28,7 @@ from trainer.contract.paths.user import expanded
 from trainer.contract.sweep.prior import PriorSweep, PriorTrial
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec, is_folder
+from trainer.contract.text_table import counted
 from trainer.contract.words import Method, Objective, Target
 
 _FINISHED = (SlotState.REPORTED, SlotState.DONE)

@@ -19,8 +19,8 @@ from trainer.contract.database import address
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
 from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.search.proposals import START_SLOTS
 
 SEARCHED = Method.OPTUNA
 """The one method whose later slots depend on who was first."""

@@ -65,7 +65,8 @@ def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
         told = outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
     except FileNotFoundError:
         return False
-    return told and outputs.page.exists()
+    pages = [outputs.page, *(outputs.sweep(batch_id).page for batch_id in registered(ledger, outputs))]
+    return told and all(page.exists() for page in pages)
 
 
 def mark(source: str) -> str:
@@ -131,6 +132,9 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     return Sweep(
         spec=spec,
         standing=now.standing,
+        folder=str(paths.folder.absolute()),
+        running=now.running,
+        given_up=now.failed,
         not_needed=tuple(waiting) if now.reached else (),
         reached=now.reached,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),

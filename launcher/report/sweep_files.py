@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from optuna import Study
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
+from launcher.report.study_file import write_study_file
 from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.config.search_space import singles
-from trainer.contract.files import write_json, write_text
+from trainer.contract.files import as_json, write_bytes, write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import EARLY, AttemptState
 from trainer.contract.ledger.study import load_study
@@ -135,7 +137,7 @@ def sweep_config(spec: SweepSpec) -> dict[str, Any]:
 
 
 def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> None:
-    """Write the six files of a sweep, whole or not at all, from what has finished so far.
+    """Write the seven files of a sweep, whole or not at all, from what has finished so far.
 
     Raises:
         UserError: when the ledger has no such sweep.
@@ -147,11 +149,19 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    write_json(paths.study, study_as_data(study))
+    _write_study(paths, study)
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))
-    # Last: it says what all six were made from.
+    # Last: it says what all seven were made from.
     write_json(paths.summary, summary(sweep))
+
+
+def _write_study(paths: SweepPaths, study: Study) -> None:
+    """The study as JSON and before it, unless it is the same as before, as a file for Optuna's tools: a slow one."""
+    content = as_json(study_as_data(study))
+    if not (paths.study_file.exists() and paths.study.exists() and paths.study.read_bytes() == content):
+        write_study_file(paths.study_file, study)
+        write_bytes(paths.study, content)
 
 
 def _mark_ended(sweep: Sweep, paths: SweepPaths) -> None:

@@ -11,12 +11,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.contract import process
 from trainer.contract.database.address import database_url
 from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.worker.forks import serve
 
 LEASE_S = 3.0
 OTHERS_AT_WORK = -1
@@ -39,7 +41,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--batch-id", required=True, action="append")
     arguments.add_argument("--threads", type=int)
-    batch_ids = arguments.parse_args().batch_id
+    arguments.add_argument("--forks", type=Path)
+    given = arguments.parse_args()
+    return serve(given.forks, drain_all, nothing, nothing) if given.forks else drain_all(given.batch_id)
+
+
+def nothing():
+    """There is nothing to import or to try out."""
+
+
+def drain_all(batch_ids: Sequence[str]) -> int:
     # As the real one: on to the next sweep instead of waiting for another worker's last trial, and a look back.
     left = []
     for name in batch_ids:

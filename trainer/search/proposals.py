@@ -18,15 +18,13 @@ from trainer.contract.sweep import rungs
 from trainer.contract.sweep.first_points import completed
 from trainer.contract.sweep.grid import grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.sweep.start_slots import start_slots
 from trainer.contract.words import Direction, Method, Sampler
 from trainer.search import dimensions
 from trainer.search.evolution import MOST_DRAWS, evolved_point
 from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
 from trainer.search.start_design import halton_point
 
-START_SLOTS = 10
-"""So many slots of an `optuna` sweep with a sampler that learns come from the start design, less the trials that it
-knows from earlier sweeps."""
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""
 
@@ -82,11 +80,6 @@ def prior_observations(spec: SweepSpec) -> list[Observation]:
         for earlier in spec.known
         for i, trial in enumerate(earlier.trials)
     ]
-
-
-def start_slots(spec: SweepSpec) -> int:
-    """How many slots of a sweep with a sampler that learns come from the start design."""
-    return START_SLOTS - sum(len(earlier.trials) for earlier in spec.known)
 
 
 def start_point(spec: SweepSpec, slot: int) -> Parameters:

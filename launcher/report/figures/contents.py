@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil
 
 import msgspec
 
 from launcher.report.chance import by_chance
+from launcher.report.figures.standing import CoursePlot, GainPlot, gain_plot
+from launcher.report.figures.together import (
+    MOST_LINES,
+    MOST_POINTS,
+    FrontPlot,
+    ParallelPlot,
+    front_plot,
+    parallel_plot,
+    shown_of,
+    thinned,
+)
 from launcher.report.markdown import setting
 from launcher.report.trials import (
     Sweep,
@@ -16,30 +26,39 @@ from launcher.report.trials import (
     best_so_far,
     best_trial,
     compare,
+    finite,
     parameter_names,
     rankers,
 )
 from trainer.contract.config.search_space import Fixed, singles
-from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
+from trainer.contract.records.metrics import EXPECTED, THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
+from trainer.contract.sweep.start_slots import designed_slots
 from trainer.contract.words import Objective, Phase, Target
 
-MOST_POINTS = 1000
-"""Of one sweep, evenly spread."""
+MOST_TRIALS = 2000
+"""Points of value by trial, of all sweeps together. Of more, some are shown: a chart has to stay small."""
+MOST_SETTINGS = 500
+"""Runs of value by parameter, of all sweeps together."""
+FEWEST_SHOWN = 20
+"""Of each sweep."""
 
 
 class TrialPanel(msgspec.Struct, frozen=True):
     """One sweep's values in the order of its slots."""
 
     title: str
+    runs: tuple[str, ...]
     slots: tuple[int, ...]
+    designed: int
+    """So many of the first slots were chosen before anything was learnt."""
     values: tuple[float | None, ...]
     best_so_far: tuple[float | None, ...]
     groups: tuple[str, ...] | None
     """What the points are coloured by; None: nothing."""
     best_run: str | None
-    baseline: str | None
-    baseline_value: float | None
+    levels: dict[str, float]
+    """Rankings to compare with, by name: the best baseline, and what there is without training."""
 
 
 class TrialPlot(msgspec.Struct, frozen=True, tag=True):
@@ -53,6 +72,7 @@ class ParameterRow(msgspec.Struct, frozen=True):
     """One sweep's values and what they were reached with; all tuples are parallel."""
 
     title: str
+    runs: tuple[str, ...]
     values: tuple[float | None, ...]
     parameters: dict[str, tuple[float | str | None, ...]]
     """None for a trial that has not the parameter."""
@@ -110,7 +130,18 @@ class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
     shares: dict[str, dict[str, float]]
 
 
-Drawing = TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap
+Drawing = (
+    TrialPlot
+    | ParameterPlot
+    | RankerPlot
+    | ThirdsPlot
+    | ReliabilityPlot
+    | GainPlot
+    | CoursePlot
+    | ImportanceMap
+    | ParallelPlot
+    | FrontPlot
+)
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -126,20 +157,35 @@ class Picture(msgspec.Struct, frozen=True):
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     """Name and content of every plot there is data for."""
     begun = [sweep for sweep in sweeps if sweep.ranked]
+    if gains := gain_plot(begun):
+        yield "gains", gains
     fixed = [sweep for sweep in begun if sweep.spec.phase != Phase.ROLLING]
+    trials, settings = (max(FEWEST_SHOWN, most // max(1, len(begun))) for most in (MOST_TRIALS, MOST_SETTINGS))
     for objective in Objective:
         if own := [sweep for sweep in fixed if sweep.spec.objective is objective]:
-            yield f"trials_{objective}", TrialPlot(objective, tuple(_trial_panel(sweep) for sweep in own))
-            rows = tuple(_parameter_row(sweep) for sweep in own)
+            yield f"trials_{objective}", TrialPlot(objective, tuple(_trial_panel(sweep, trials) for sweep in own))
+            rows = tuple(_parameter_row(sweep, settings) for sweep in own)
             if any(row.parameters for row in rows):
                 yield f"parameters_{objective}", ParameterPlot(objective, rows)
     for sweep in begun:
         if sweep.spec.phase == Phase.ROLLING:
-            yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep),))
+            yield f"trials_{sweep.spec.batch_id}", TrialPlot(sweep.spec.objective, (_trial_panel(sweep, trials),))
     yield from _best_run_figures(begun)
     shares = {s.spec.batch_id: s.importances.importances for s in begun if s.importances and not by_chance(s, begun)}
     if known := {name: found for name, found in shares.items() if found}:
         yield "importances", ImportanceMap(known)
+    for target in Target:
+        if lines := parallel_plot(begun, target):
+            yield f"parallel_{target}", lines
+        if points := front_plot(begun, target):
+            yield f"front_{target}", points
+
+
+def shown_in_charts(sweeps: Sequence[Sweep]) -> tuple[int, int]:
+    """How many runs the chart that shows the fewest has, and how many there are."""
+    begun = [sweep for sweep in sweeps if sweep.ranked]
+    fewest = min(MOST_SETTINGS, MOST_LINES, MOST_POINTS)
+    return sum(1 for _ in shown_of(begun, fewest)), sum(len(sweep.ranked) for sweep in begun)
 
 
 def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
@@ -156,56 +202,51 @@ def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
         yield "title_odds", ReliabilityPlot(drawn)
 
 
-def _trial_panel(sweep: Sweep) -> TrialPanel:
+def _trial_panel(sweep: Sweep, most: int) -> TrialPanel:
     objective = sweep.spec.objective
-    places, said = _drawn(sweep)
-    trials = [sweep.ranked[place] for place in places]
     best = best_trial(sweep.ranked, objective)
-    against = compare(rankers(best.metrics), objective) if best and best.metrics else None
     rolling = sweep.spec.phase == Phase.ROLLING
+    so_far = best_so_far([trial.score(objective) for trial in sweep.ranked], objective)
+    reached = {trial.slot: value for trial, value in zip(sweep.ranked, so_far, strict=True)}
+    shown = thinned(sweep.ranked, most, objective)
     return TrialPanel(
-        title=sweep.spec.batch_id + said,
-        slots=tuple(trial.slot for trial in trials),
-        values=tuple(trial.score(objective) for trial in trials),
-        best_so_far=tuple(best_so_far([trial.score(objective) for trial in trials], objective)),
-        groups=tuple(_windows(trial) for trial in trials) if rolling else None,
+        title=sweep.spec.batch_id,
+        runs=tuple(trial.run for trial in shown),
+        slots=tuple(trial.slot for trial in shown),
+        designed=designed_slots(sweep.spec),
+        values=tuple(trial.score(objective) for trial in shown),
+        best_so_far=tuple(reached[trial.slot] for trial in shown),
+        groups=tuple(_windows(trial) for trial in shown) if rolling else None,
         best_run=best.run if best else None,
-        baseline=against.baseline if against else None,
-        baseline_value=against.baseline_value if against else None,
+        levels=_levels(rankers(best.metrics), objective) if best and best.metrics else {},
     )
 
 
-def _drawn(sweep: Sweep) -> tuple[list[int], str]:
-    """Which of a sweep's trials are drawn, by place, and what is to be said of it where they are not all.
-
-    Each point is some bytes of a file that a browser has to open: of a long sweep evenly spread ones, and every trial
-    that was better than all before it.
-    """
-    trials, objective = sweep.ranked, sweep.spec.objective
-    step = ceil(len(trials) / MOST_POINTS)
-    if step <= 1:
-        return list(range(len(trials))), ""
-    course = best_so_far([trial.score(objective) for trial in trials], objective)
-    better = {place for place in range(1, len(trials)) if course[place] != course[place - 1]}
-    return sorted({*range(0, len(trials), step), *better}), f" (one trial of {step}, and all that were the best so far)"
+def _levels(scores: Table, objective: Objective) -> dict[str, float]:
+    against = compare(scores, objective)
+    levels = {f"best baseline ({against.baseline})": against.baseline_value} if against else {}
+    untrained = finite(scores[EXPECTED].of(objective)) if EXPECTED in scores else None
+    if untrained is not None and not (against and against.baseline == EXPECTED):
+        levels[f"without training ({EXPECTED})"] = untrained
+    return levels
 
 
 def _windows(trial: Trial) -> str:
     return f"windows {setting(trial.parameters.get('rolling_windows'))}"
 
 
-def _parameter_row(sweep: Sweep) -> ParameterRow:
+def _parameter_row(sweep: Sweep, most: int) -> ParameterRow:
     objective = sweep.spec.objective
-    places, said = _drawn(sweep)
-    trials = [sweep.ranked[place] for place in places]
-    best = best_trial(trials, objective)
+    shown = thinned(sweep.ranked, most, objective)
+    best = best_trial(sweep.ranked, objective)
     space = singles(sweep.spec.space)
     varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
-        title=sweep.spec.batch_id + said,
-        values=tuple(trial.score(objective) for trial in trials),
-        parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in trials) for name in varied},
-        best=trials.index(best) if best else None,
+        title=sweep.spec.batch_id,
+        runs=tuple(trial.run for trial in shown),
+        values=tuple(trial.score(objective) for trial in shown),
+        parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in shown) for name in varied},
+        best=shown.index(best) if best else None,
     )
 
 

@@ -19,14 +19,19 @@ from launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
+from launcher.report.figures.course import course_chart
+from launcher.report.figures.gains import gains_chart
+from launcher.report.figures.parallel import front_chart, parallel_chart
 from launcher.report.figures.rankers import rankers_chart, thirds_chart
 from launcher.report.figures.reliability import reliability_chart
+from launcher.report.figures.standing import CoursePlot, GainPlot
 from launcher.report.figures.style import (
     BLACK,
     BLUE,
     CONFIG,
     CYCLE,
     DASHES,
+    GREEN,
     GREY,
     LINE,
     SHAPES,
@@ -37,12 +42,14 @@ from launcher.report.figures.style import (
     beside,
     dots,
     layer,
+    mark,
     told_apart,
     two_lines,
     values,
     x,
     y,
 )
+from launcher.report.figures.together import FrontPlot, ParallelPlot
 from launcher.report.trials import parameter_names
 from trainer.contract.words import Objective
 
@@ -58,47 +65,64 @@ def draw(drawing: Drawing) -> Node:
 def _chart(drawing: Drawing) -> Node:
     match drawing:
         case TrialPlot():
-            return beside([_trial_panel(panel, drawing.objective) for panel in drawing.panels])
+            chart = beside([_trial_panel(panel, drawing.objective) for panel in drawing.panels])
         case ParameterPlot():
-            return _parameters(drawing)
+            chart = _parameters(drawing)
         case RankerPlot():
-            return rankers_chart(drawing)
+            chart = rankers_chart(drawing)
         case ThirdsPlot():
-            return thirds_chart(drawing)
+            chart = thirds_chart(drawing)
         case ReliabilityPlot():
-            return reliability_chart(drawing)
+            chart = reliability_chart(drawing)
+        case GainPlot():
+            chart = gains_chart(drawing)
+        case CoursePlot():
+            chart = course_chart(drawing)
         case ImportanceMap():
-            return _importances(drawing)
+            chart = _importances(drawing)
+        case ParallelPlot():
+            chart = parallel_chart(drawing)
+        case FrontPlot():
+            chart = front_chart(drawing)
+    return chart
 
 
 def _trial_panel(panel: TrialPanel, objective: Objective) -> Node:
     groups = panel.groups or ("trial",) * len(panel.slots)
     looks = {name: (CYCLE[i % 8], SHAPES[i % 8]) for i, name in enumerate(sorted(set(groups)))}
     looks[BEST] = (VERMILION, LINE)
-    baseline = f"best baseline ({panel.baseline})"
-    if panel.baseline_value is not None:
-        looks[baseline] = (GREY, LINE)
-    color, shape = told_apart(looks, {"orient": "bottom", "columns": 2 if panel.groups else 3})
+    looks |= {name: (color, LINE) for name, color in zip(panel.levels, (GREY, GREEN), strict=False)}
+    color, shape = told_apart(looks, {"orient": "bottom", "columns": 2})
     axis = {"tickMinStep": 1, "format": "d", "grid": False}
     slot = x("slot", "quantitative", "trial (slot)", axis=axis, scale={"zero": False, "nice": False, "padding": 10})
     value = values(two_lines(f"{axis_label(objective)}, validation"))
-    best = _points(panel.slots, panel.best_so_far, (BEST,) * len(panel.slots))
+    best = [
+        {"slot": s, "value": _number(v), "series": BEST} for s, v in zip(panel.slots, panel.best_so_far, strict=True)
+    ]
+    points = _points(panel, groups)
+    hollow = {"type": "point", "filled": False, "size": 40, "strokeWidth": 1.6, "opacity": 1}
     layers = [
         layer(best, {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5}, slot, value, color),
-        layer(_points(panel.slots, panel.values, groups), dots(45), slot, value, color, shape),
+        layer(points[: _designed(panel)], hollow, slot, value, color, shape, mark()),
+        layer(points[_designed(panel) :], dots(45), slot, value, color, shape, mark()),
     ]
-    if panel.baseline_value is not None:
-        line: Rows = [{"value": panel.baseline_value, "series": baseline}]
+    for name, level in panel.levels.items():
+        line: Rows = [{"value": level, "series": name}]
         layers.append(layer(line, {"type": "rule", "strokeDash": DASHES, "strokeWidth": 1.3}, value, color))
     title = panel.title + (f", best: {panel.best_run}" if panel.best_run else "")
     return {"title": title, "width": 330, "height": 200, "layer": layers}
 
 
-def _points(slots: Sequence[int], found: Sequence[float | None], series: Sequence[str]) -> Rows:
+def _points(panel: TrialPanel, series: Sequence[str]) -> Rows:
     return [
-        {"slot": slot, "value": _number(value), "series": name}
-        for slot, value, name in zip(slots, found, series, strict=True)
+        {"slot": slot, "value": _number(value), "series": name, "mark": f"#{run}"}
+        for run, slot, value, name in zip(panel.runs, panel.slots, panel.values, series, strict=True)
     ]
+
+
+def _designed(panel: TrialPanel) -> int:
+    """How many of the points are of the start design: slots are in order."""
+    return sum(slot < panel.designed for slot in panel.slots)
 
 
 def _parameters(plot: ParameterPlot) -> Node:
@@ -113,9 +137,9 @@ def _parameters(plot: ParameterPlot) -> Node:
 
 def _parameter_panel(row: ParameterRow, name: str, objective: Objective | None) -> Node:
     """Value by one parameter; the first of a row (which has the `objective`) names the values."""
-    pairs = list(zip(row.parameters[name], row.values, strict=True))
-    settings = [setting for setting, _ in pairs if setting is not None]
-    rows: Rows = [{"setting": s, "value": _number(v)} for s, v in pairs if s is not None]
+    own = list(zip(row.parameters[name], row.values, row.runs, strict=True))
+    settings = [setting for setting, _, _ in own if setting is not None]
+    rows: Rows = [{"setting": s, "value": _number(v), "mark": f"#{run}"} for s, v, run in own if s is not None]
     if all(isinstance(setting, float) for setting in settings):
         scale = {"zero": False, "nice": False, "padding": 10}
         axis = _few_ticks([float(setting) for setting in settings])
@@ -123,10 +147,10 @@ def _parameter_panel(row: ParameterRow, name: str, objective: Objective | None) 
     else:
         place = x("setting", "nominal", name, axis={"labelAngle": -35})
     value = values(two_lines(axis_label(objective)) if objective else None)
-    layers = [layer(rows, dots(25, color=BLUE), place, value)]
-    if row.best is not None and (setting := pairs[row.best][0]) is not None:
-        best: Rows = [{"setting": setting, "value": _number(pairs[row.best][1])}]
-        layers.append(layer(best, dots(130, shape="diamond", color=VERMILION, stroke="white"), place, value))
+    layers = [layer(rows, dots(25, color=BLUE), place, value, mark())]
+    if row.best is not None and (setting := own[row.best][0]) is not None:
+        best: Rows = [{"setting": setting, "value": _number(own[row.best][1]), "mark": f"#{own[row.best][2]}"}]
+        layers.append(layer(best, dots(130, shape="diamond", color=VERMILION, stroke="white"), place, value, mark()))
     return {"width": 115, "height": 110, "layer": layers}
 
 

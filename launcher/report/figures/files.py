@@ -20,11 +20,21 @@ from pathlib import Path
 import msgspec
 
 from launcher.report.figures.contents import Drawing, Picture, figure_data
+from launcher.report.figures.standing import course_plots
 from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
-CODE = ("drawing.py", "rankers.py", "style.py", "reliability.py", "process.py")
+CODE = (
+    "drawing.py",
+    "course.py",
+    "gains.py",
+    "rankers.py",
+    "style.py",
+    "reliability.py",
+    "parallel.py",
+    "process.py",
+)
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
@@ -33,30 +43,40 @@ _DIGEST = re.compile(rb'<svg [^>]*data-shows="(\w+)"')
 
 
 def draw_figures(
-    sweeps: Sequence[Sweep], folder: Path, say: Callable[[str], object], rest_s: float = 0.0
-) -> dict[str, str]:
-    """Draw every plot there is data for into `folder`.
+    wanted: Mapping[Path, Sequence[Sweep]],
+    say: Callable[[str], object],
+    rest_s: float = 0.0,
+    courses: Path | None = None,
+) -> dict[Path, dict[str, str]]:
+    """Draw every plot there is data for, all of them in one process.
 
     Args:
-        sweeps: What the plots show.
-        folder: Where they lie.
+        wanted: The folders that the plots lie in, and the sweeps that those of each show.
         say: Told, at most once, which plots could not be drawn, and why.
         rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
+        courses: The folder of `wanted` that also gets the charts of seasons: they are large, and slow to draw.
 
     Returns:
-        Plot name -> path relative to the parent of `folder`, where the report lies; without those that failed.
+        By folder: plot name -> path relative to the parent of the folder, where the report lies; without those that
+        failed.
     """
     try:
-        drawings = dict(figure_data(sweeps))
-        paths = {name: folder / f"{name}.svg" for name in drawings}
+        drawings = {folder: dict(figure_data(sweeps)) for folder, sweeps in wanted.items()}
+        if courses:
+            drawings[courses] |= dict(course_plots(wanted[courses]))
         problems: Mapping[str, str] = {}
-        if rest_s <= 0 or time.time() - _last_drawn(folder, sweeps) >= rest_s:
-            problems = _drawn(list(_outdated(drawings, paths)))
+        if rest_s <= 0 or time.time() - _last_drawn(wanted) >= rest_s:
+            problems = _drawn([picture for folder, own in drawings.items() for picture in _outdated(own, folder)])
     except Exception as error:  # whatever it is, it costs the plots only
-        say(_said({folder.name: f"{type(error).__name__}: {error}"}))
-        return {}
+        say(_said({folder.name: f"{type(error).__name__}: {error}" for folder in wanted}))
+        return {folder: {} for folder in wanted}
     if problems:
         say(_said(problems))
+    return {folder: _there(own, folder, problems) for folder, own in drawings.items()}
+
+
+def _there(drawings: Mapping[str, Drawing], folder: Path, problems: Mapping[str, str]) -> dict[str, str]:
+    paths = {name: _path(folder, name) for name in drawings}
     return {
         name: f"{folder.name}/{path.name}"
         for name, path in paths.items()
@@ -64,11 +84,16 @@ def draw_figures(
     }
 
 
-def _outdated(drawings: Mapping[str, Drawing], paths: Mapping[str, Path]) -> Iterator[Picture]:
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.svg"
+
+
+def _outdated(drawings: Mapping[str, Drawing], folder: Path) -> Iterator[Picture]:
     for name, drawing in drawings.items():
+        path = _path(folder, name)
         content = digest([type(drawing).__name__, drawing, _code()])
-        if _digest_in(paths[name]) != content:
-            yield Picture(str(paths[name].absolute()), content, drawing)
+        if _digest_in(path) != content:
+            yield Picture(str(path.absolute()), content, drawing)
 
 
 def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
@@ -91,7 +116,7 @@ def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
 
 
 def _said(problems: Mapping[str, str]) -> str:
-    names = ", ".join(Path(path).stem for path in problems)
+    names = ", ".join(dict.fromkeys(Path(path).stem for path in problems))
     reasons = "; ".join(dict.fromkeys(problems.values()))
     return (
         f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
@@ -99,10 +124,11 @@ def _said(problems: Mapping[str, str]) -> str:
     )
 
 
-def _last_drawn(folder: Path, sweeps: Sequence[Sweep]) -> float:
+def _last_drawn(wanted: Mapping[Path, Sequence[Sweep]]) -> float:
     """When a plot was written last, or if none was, when the first trial began, in seconds since 1970."""
-    if drawn := [path.stat().st_mtime for path in folder.glob("*.svg")]:
+    if drawn := [path.stat().st_mtime for folder in wanted for path in folder.glob("*.svg")]:
         return max(drawn)
+    sweeps = (sweep for own in wanted.values() for sweep in own)
     begun = [trial.started_at for sweep in sweeps for trial in sweep.trials if trial.started_at]
     return min((moment.timestamp() for moment in begun), default=0.0)
 

@@ -72,6 +72,11 @@ def dots(size: int, **more: Any) -> Node:
     return {"type": "point", "filled": True, "size": size, "opacity": 1, **more}
 
 
+def mark() -> Node:
+    """What a mark stands for: the field `mark` has it, as `#run_025`, and the page's script finds it."""
+    return {"description": {"field": "mark", "type": "nominal"}}
+
+
 def x(field: str, kind: str, title: str | list[str] | None, **more: Any) -> Node:
     """The horizontal axis; `kind` is Vega-Lite's: quantitative or nominal."""
     return {"x": {"field": field, "type": kind, "title": title, **more}}

@@ -12,7 +12,7 @@ from statistics import median
 
 from launcher.report.markdown import MISSING, cell, number, section, table
 from launcher.report.trials import Sweep, Trial, best_runs
-from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.paths.outputs import OutputsRoot, RunPaths
 from trainer.contract.records.metrics import RunMetrics, StageCount
 
 
@@ -32,31 +32,30 @@ def time_section(sweeps: Sequence[Sweep]) -> str:
 
 
 def failure_section(sweeps: Sequence[Sweep]) -> str:
-    """Every attempt that ended without a result, with its reason, and complete runs whose folder cannot be read."""
+    """Every attempt that ended without a result, a line each, and complete runs whose folder cannot be read."""
     failed = [trial for sweep in sweeps for trial in sweep.incomplete]
-    unread = [f"- `{t.batch_id}` {t.run}" for sweep in sweeps for t in sweep.complete if t.metrics is None]
-    rows = [
-        [t.batch_id, t.run, t.state, cell(t.reason or MISSING), t.host or MISSING, t.job_id or MISSING, _place(t)]
-        for t in failed
-    ]
-    headers = ["sweep", "run", "state", "reason", "host", "job", "slot.attempt"]
+    rows = [[t.batch_id, t.run, t.state, cell(t.reason or MISSING), t.host or MISSING, _place(t)] for t in failed]
+    headers = ["sweep", "run", "state", "reason", "host", "slot.attempt"]
     return section(
         [
             "## Trials that failed",
-            table(headers, rows, text_columns=6) if rows else "None: every attempt completed.",
-            "Complete, but `metrics.json` is missing or damaged:\n\n" + "\n".join(unread) if unread else "",
+            table(headers, rows, text_columns=5) if rows else "None: every attempt completed.",
+            unread_said(sweeps),
         ]
     )
+
+
+def unread_said(sweeps: Sequence[Sweep]) -> str:
+    """Complete runs whose figures cannot be read; empty where all can."""
+    unread = [f"- `{t.batch_id}` {t.run}" for sweep in sweeps for t in sweep.complete if t.metrics is None]
+    return "Complete, but `metrics.json` is missing or damaged:\n\n" + "\n".join(unread) if unread else ""
 
 
 def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     """Commands that train the best runs again, as runs of their own, and that read the held-out season."""
     chosen = [(target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in best_runs(sweeps)]
     python = _python()
-    commands = [
-        f"{python} -m trainer run --no-share{_repeats(best)} --config {_shown(paths.config)}  # {target}"
-        for target, paths, best in chosen
-    ]
+    commands = [f"{command_of(paths, _repeats(best))}  # {target}" for target, paths, best in chosen]
     held_out = [f"{python} -m trainer holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout]
     return section(
         [
@@ -72,8 +71,14 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     )
 
 
-def _repeats(best: Trial) -> str:
-    return f" --repeats {len(best.metrics.repeats)}" if best.metrics and best.metrics.repeats else ""
+def command_of(paths: RunPaths, repeats: int) -> str:
+    """What trains a run again, as a run of its own, for a shell."""
+    seeds = f" --repeats {repeats}" if repeats > 1 else ""
+    return f"{_python()} -m trainer run --no-share{seeds} --config {_shown(paths.config)}"
+
+
+def _repeats(best: Trial) -> int:
+    return len(best.metrics.repeats) if best.metrics and best.metrics.repeats else 1
 
 
 def _commands(lines: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ import json
 import pytest
 import yaml
 
-from trainer.search.proposals import START_SLOTS, start_point
+from trainer.contract.sweep.start_slots import START_SLOTS
+from trainer.search.proposals import start_point
 
 AXES = {
     "training.seed": [1, 2, 3],

@@ -20,7 +20,19 @@ def benchmark(name, *words):
 
 @pytest.mark.parametrize(
     "name",
-    ["phase1", "trial", "orchestration", "ledger", "gpu", "siblings", "backtest", "neutral", "chaos", "samplers"],
+    [
+        "phase1",
+        "trial",
+        "orchestration",
+        "ledger",
+        "gpu",
+        "siblings",
+        "backtest",
+        "neutral",
+        "chaos",
+        "samplers",
+        "report",
+    ],
 )
 def test_every_command_says_what_it_measures(name):
     said = benchmark(name, "--help")
@@ -77,3 +89,14 @@ def test_gpu_says_that_there_is_none():
     said = benchmark("gpu")
     assert said.returncode == 2
     assert "--device cpu" in said.stderr
+
+
+def test_report_leaves_runs_out_of_charts_and_not_out_of_the_page(tmp_path):
+    said = benchmark("report", "--trials", "700", "--sweeps", "2", "--keep", str(tmp_path / "report.html"))
+    assert said.returncode == 0, said.stderr
+    rows = [line.split()[:3] for line in said.stdout.splitlines()]
+    assert ["plan", "700", "300"] in rows
+    assert ["null_1", "350", "300"] in rows
+    text = (tmp_path / "report.html").read_text()
+    assert "Charts show at most 300 of 700 runs" in text
+    assert all(f'"run_{run_id:03d}"' in text for run_id in range(25, 725)), "the table has them all"

@@ -37,6 +37,7 @@ FILES = (
     "best_config_by_objective.json",
     "optuna_study.json",
     "optuna_importances.json",
+    "study.sqlite3",
 )
 
 
@@ -150,12 +151,16 @@ def test_writing_again_changes_no_byte_and_leaves_nothing_else(ledger, outputs):
     run_sweep(ledger, make_spec(outputs), outputs)
     write_sweep_results(ledger, BATCH, outputs)
     first, text = contents(outputs), write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes()
+    pages = outputs.page.read_bytes(), outputs.sweep(BATCH).page.read_bytes()
     (outputs.sweep(BATCH).folder / "sweep_results.csv").unlink()
     write_sweep_results(ledger, BATCH, outputs)
     assert write_analysis(ledger, [BATCH], outputs, pytest.fail).read_bytes() == text
     assert contents(outputs) == first
+    assert (outputs.page.read_bytes(), outputs.sweep(BATCH).page.read_bytes()) == pages
     folders = {run_name(attempt.run_id) for attempt in ledger.attempts(BATCH) if attempt.state == "complete"}
-    assert {entry.name for entry in outputs.sweep(BATCH).folder.iterdir()} == {*FILES, *folders}
+    assert {entry.name for entry in outputs.sweep(BATCH).folder.iterdir()} == {
+        *FILES, "report.html", "figures", *folders
+    }  # fmt: skip
 
 
 def test_a_sweep_without_trials_has_files_too(ledger, outputs):
@@ -240,7 +245,13 @@ def test_the_report_command_writes_everything_again(ledger, outputs, project_dat
     command = [sys.executable, "-m", "launcher", "report", "--outputs", str(outputs.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=outputs.root.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [str(outputs.sweep(BATCH).folder), str(outputs.analysis)]
+    *files, empty, verdict = done.stdout.splitlines()
+    assert files == [str(outputs.sweep(BATCH).folder), str(outputs.analysis), str(outputs.page)]
+    best = run_name(ledger.progress(BATCH).best_run_id)
+    assert empty == ""
+    assert f"for final_rank, {best} won (sweep {BATCH})" in verdict
+    for written in (outputs.analysis, outputs.page, outputs.sweep(BATCH).page):
+        assert f"{best} won" in written.read_text(), "the same sentence stands first in the files"
     assert set(contents(outputs)) == set(FILES)
     assert outputs.analysis.is_file()
 

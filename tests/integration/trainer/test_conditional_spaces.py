@@ -79,7 +79,7 @@ def test_importances_and_report_know_what_is_not_always_there(ledger, outputs, d
     hidden = plot.rows[0].parameters["model_a.hidden"]
     assert {None, 8.0, 16.0} == set(hidden)
     problems = []
-    figures = draw_figures([sweep], tmp_path / "figures", problems.append, 0.0)
+    figures = draw_figures({tmp_path / "figures": [sweep]}, problems.append, 0.0)[tmp_path / "figures"]
     assert problems == []
     listmle = [trial for trial in sweep.trials if trial.parameters["training.loss"] == "listmle"]
     only = msgspec.structs.replace(sweep, trials=tuple(listmle))

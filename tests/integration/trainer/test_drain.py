@@ -11,8 +11,8 @@ import pytest
 
 from trainer.contract.errors import DataError
 from trainer.contract.ledger import AttemptState, Ledger, SlotState, study
+from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Method, Objective
-from trainer.search.proposals import START_SLOTS
 from trainer.worker import drain as drain_module
 from trainer.worker import study_record
 from trainer.worker.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain

@@ -8,9 +8,10 @@ import time
 import pytest
 
 from trainer.contract.ledger import AttemptState
+from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Objective, Sampler
 from trainer.search import proposals
-from trainer.search.proposals import START_SLOTS, propose, quasi_random_point, random_point, searched
+from trainer.search.proposals import propose, quasi_random_point, random_point, searched
 from trainer.worker.drain import TrialOutcome, drain
 
 SPACE = {

@@ -11,13 +11,12 @@ import jsonschema
 import msgspec
 import pytest
 
-from launcher.report.figures import contents
 from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
 from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
 from launcher.report.figures.style import axis_label
 from launcher.report.trials import Sweep
-from trainer.contract.words import Objective, Phase, Target
+from trainer.contract.words import Method, Objective, Phase, Target
 
 
 def make_pair(build):
@@ -33,7 +32,8 @@ def test_there_is_a_plot_for_everything(phase1):
     assert set(dict(figure_data(phase1))) == {
         *(f"{kind}_{objective}" for kind in ("trials", "parameters") for objective in Objective),
         "trials_phase1_rolling_spearman_playoff_outcome",
-        "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances",
+        "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances", "gains",
+        "parallel_final_rank", "parallel_playoff_outcome", "front_final_rank", "front_playoff_outcome",
     }  # fmt: skip
 
 
@@ -58,7 +58,8 @@ def test_a_minimised_objective_goes_down(build):
     values = [12 * (1 - skill) for skill in (0.80, 0.85, 0.82)]
     assert panel.values == tuple(values)
     assert panel.best_so_far == (values[0], values[1], values[1])
-    assert (panel.best_run, panel.baseline, panel.baseline_value) == ("run_026", "blend", 12 * (1 - 0.83))
+    assert panel.best_run == "run_026"
+    assert panel.levels == {"best baseline (blend)": 12 * (1 - 0.83), "without training (expected)": 12 * (1 - 0.79)}
 
 
 def test_rmse_says_that_lower_is_better():
@@ -80,29 +81,25 @@ def layers(chart):
 def test_the_drawn_points_are_the_trials(build):
     plot = dict(figure_data(make_pair(build)))["trials_rank_rmse"]
     [panel] = draw(plot)["hconcat"]
-    [(line, best), (point, trials), (rule, baseline)] = layers(panel)
-    assert (line, point, rule) == ("line", "point", "rule")
-    assert [row["value"] for row in trials] == list(plot.panels[0].values)
+    [(line, best), (hollow, designed), (point, searched), *levels] = layers(panel)
+    assert (line, hollow, point) == ("line", "point", "point")
+    assert [row["value"] for row in (*designed, *searched)] == list(plot.panels[0].values)
+    assert [row["mark"] for row in (*designed, *searched)] == ["#run_025", "#run_026", "#run_027"]
     assert [row["value"] for row in best] == list(plot.panels[0].best_so_far)
-    assert [row["value"] for row in baseline] == [plot.panels[0].baseline_value]
+    assert [(kind, rows[0]["value"]) for kind, rows in levels] == [("rule", v) for v in plot.panels[0].levels.values()]
     assert "(lower is better), validation" in panel["layer"][0]["encoding"]["y"]["title"]
 
 
-def test_of_a_long_sweep_some_points_are_drawn_and_every_one_that_was_the_best(build, monkeypatch):
-    skills = [0.70, 0.71, 0.60, 0.61, 0.62, 0.80, 0.63, 0.64, 0.65, 0.66, 0.67, 0.68]
-    sweep = build.sweep(build.spec(Objective.SPEARMAN, n_trials=12), skills)
-    whole = dict(figure_data([sweep]))
-    monkeypatch.setattr(contents, "MOST_POINTS", 3)
-    some = dict(figure_data([sweep]))
-    [panel], [row] = some["trials_spearman"].panels, some["parameters_spearman"].rows
-    [all_of_it] = whole["trials_spearman"].panels
-    assert panel.slots == (0, 1, 4, 5, 8)
-    assert panel.values == tuple(all_of_it.values[slot] for slot in panel.slots)
-    assert panel.best_so_far == tuple(all_of_it.best_so_far[slot] for slot in panel.slots)
-    assert panel.best_run == all_of_it.best_run == "run_030"
-    assert (row.best, row.values) == (3, panel.values)
-    assert "one trial of 4, and all that were the best so far" in panel.title == row.title
-    assert "one trial" not in all_of_it.title
+def test_the_start_design_is_hollow(build):
+    sweep = build.sweep(build.spec(n_trials=12), [0.7 + i / 100 for i in range(12)])
+    [panel] = draw(dict(figure_data([sweep]))["trials_spearman"])["hconcat"]
+    _, hollow, filled, *_ = panel["layer"]
+    assert [(layer["mark"]["filled"], len(layer["data"]["values"])) for layer in (hollow, filled)] == [
+        (False, 10), (True, 2)
+    ]  # fmt: skip
+    random = build.sweep(build.spec(n_trials=12, method=Method.RANDOM), [0.7] * 12)
+    [panel] = draw(dict(figure_data([random]))["trials_spearman"])["hconcat"]
+    assert not panel["layer"][1]["data"]["values"]
 
 
 def test_the_drawn_rankers_are_the_runs(build):
@@ -139,7 +136,7 @@ def test_few_rankers_are_drawn_as_they_are(build, names):
 def test_files_are_images_and_written_once(build, tmp_path):
     folder = tmp_path / "figures"
     sweeps = [msgspec.structs.replace(make_pair(build)[0], importances=None)]
-    paths = draw_figures(sweeps, folder, pytest.fail)
+    paths = draw_figures({folder: sweeps}, pytest.fail)[folder]
     assert paths["trials_rank_rmse"] == "figures/trials_rank_rmse.svg"
     assert sorted(f"figures/{path.name}" for path in folder.iterdir()) == sorted(paths.values())
     for path in paths.values():
@@ -149,7 +146,7 @@ def test_files_are_images_and_written_once(build, tmp_path):
         assert min(float(image.get("width")), float(image.get("height"))) > 100
     before = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     (folder / "trials_rank_rmse.svg").write_bytes(b"torn")
-    draw_figures(sweeps, folder, pytest.fail)
+    draw_figures({folder: sweeps}, pytest.fail)
     after = {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
     changed = {name for name in before if before[name][0] != after[name][0]}
     assert changed <= {"trials_rank_rmse.svg"}
@@ -159,15 +156,15 @@ def test_files_are_images_and_written_once(build, tmp_path):
 def test_a_plot_that_was_just_drawn_rests_and_a_missing_one_is_not_shown(build, tmp_path):
     folder = tmp_path / "figures"
     first, second = make_pair(build)
-    assert draw_figures([just_begun(first)], folder, pytest.fail, rest_s=3600) == {}
-    paths = draw_figures([first], folder, pytest.fail)
+    assert draw_figures({folder: [just_begun(first)]}, pytest.fail, rest_s=3600)[folder] == {}
+    paths = draw_figures({folder: [first]}, pytest.fail)[folder]
     before = {path.name: path.stat().st_ino for path in folder.iterdir()}
     better = build.sweep(first.spec, [0.80, 0.85, 0.99])
-    assert draw_figures([better, second], folder, pytest.fail, rest_s=3600) == paths
+    assert draw_figures({folder: [better, second]}, pytest.fail, rest_s=3600)[folder] == paths
     assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
     for path in folder.iterdir():
         os.utime(path, (0, 0))
-    assert len(draw_figures([better, second], folder, pytest.fail, rest_s=3600)) > len(paths)
+    assert len(draw_figures({folder: [better, second]}, pytest.fail, rest_s=3600)[folder]) > len(paths)
     assert (folder / "trials_rank_rmse.svg").stat().st_ino != before["trials_rank_rmse.svg"]
 
 
@@ -180,7 +177,7 @@ def test_another_value_is_another_file(build, tmp_path):
     def draw_and_read(skill):
         spec = build.spec(Objective.RANK_RMSE)
         lost = build.trial(spec, 0, skill, 25, metrics=None)
-        draw_figures([Sweep(spec=spec, standing="stopped", trials=(lost,))], tmp_path, pytest.fail)
+        draw_figures({tmp_path: [Sweep(spec=spec, standing="stopped", trials=(lost,))]}, pytest.fail)
         return (tmp_path / "trials_rank_rmse.svg").read_bytes()
 
     assert draw_and_read(0.80) != draw_and_read(0.81)
@@ -190,7 +187,12 @@ def test_another_value_is_another_file(build, tmp_path):
 def test_values_that_are_missing_leave_a_gap(build, values):
     panel = dict(figure_data(make_pair(build)))["trials_rank_rmse"].panels[0]
     gaps = msgspec.structs.replace(
-        panel, slots=tuple(range(len(values))), values=values, best_so_far=values, baseline_value=None
+        panel,
+        runs=("run_025", "run_026")[: len(values)],
+        slots=tuple(range(len(values))),
+        values=values,
+        best_so_far=values,
+        levels={},
     )
     [panel] = draw(TrialPlot(Objective.RANK_RMSE, (gaps,)))["hconcat"]
     assert layers(panel)[1][1][0]["value"] is None

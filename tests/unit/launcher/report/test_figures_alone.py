@@ -24,12 +24,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_no_setting_of_the_user_reaches_the_charts(sweeps, tmp_path, monkeypatch):
-    draw_figures(sweeps, tmp_path / "plain", pytest.fail)
+    draw_figures({tmp_path / "plain": sweeps}, pytest.fail)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     monkeypatch.setenv("LC_ALL", "C")
-    draw_figures(sweeps, Path("drawn"), pytest.fail)
+    draw_figures({Path("drawn"): sweeps}, pytest.fail)
     assert len(contents(tmp_path / "drawn")) > 2
     assert contents(tmp_path / "drawn") == contents(tmp_path / "plain")
 
@@ -78,7 +78,7 @@ def test_a_chart_that_cannot_be_written_is_left_out_and_said_once(sweeps, tmp_pa
     folder = tmp_path / "figures"
     (folder / "trials_rank_rmse.svg" / "in the way").mkdir(parents=True)
     said: list[str] = []
-    drawn = draw_figures(sweeps, folder, said.append)
+    drawn = draw_figures({folder: sweeps}, said.append)[folder]
     assert "trials_rank_rmse" not in drawn
     assert {"parameters_rank_rmse", "thirds"} <= set(drawn)
     [text] = said
@@ -89,7 +89,7 @@ def test_a_chart_that_cannot_be_written_is_left_out_and_said_once(sweeps, tmp_pa
 def test_a_folder_that_cannot_be_made_is_said(sweeps, tmp_path):
     (tmp_path / "figures").write_text("a file")
     said: list[str] = []
-    assert draw_figures(sweeps, tmp_path / "figures", said.append) == {}
+    assert draw_figures({tmp_path / "figures": sweeps}, said.append)[tmp_path / "figures"] == {}
     assert len(said) == 1
     assert "Error" in said[0]
 
@@ -105,7 +105,7 @@ def test_a_process_that_fails_or_hangs_is_said(sweeps, tmp_path, monkeypatch, fa
     name, value, why = failing
     monkeypatch.setattr(figures, name, value)
     said: list[str] = []
-    assert draw_figures(sweeps, tmp_path / "figures", said.append) == {}
+    assert draw_figures({tmp_path / "figures": sweeps}, said.append)[tmp_path / "figures"] == {}
     [text] = said
     assert why in text
     assert not contents(tmp_path / "figures")
