@@ -151,7 +151,7 @@ def _row(system: System, python: Path, sweep: Sweep, url: str) -> list[object]:
     url = _new_database(url, sweep.name)
     # Jobs of Hydra's launcher find the trial by PYTHONPATH only.
     environment = {URL_VARIABLE: url, "STUDY_STORAGE": sqlalchemy_url(url), "PYTHONPATH": str(SCRIPTS)}
-    before = _server_cpu_s(url)
+    before = server_cpu_s(url)
     try:
         folder = system.state.folder if system.state else Path()
         usage = measure(system.command(python, sweep), environment, sweep.folder / "log.txt", folder)
@@ -159,7 +159,7 @@ def _row(system: System, python: Path, sweep: Sweep, url: str) -> list[object]:
         print(error, file=sys.stderr)
         return [system.name, sweep.workers, *[None] * (len(HEADER) - 3), "failed, see above"]
     found = pace(read_marks(sweep.marks), usage.wall_s)
-    cpu_ms, server_ms = (1000 * s / found.trials for s in (usage.cpu_s, _server_cpu_s(url) - before))
+    cpu_ms, server_ms = (1000 * s / found.trials for s in (usage.cpu_s, server_cpu_s(url) - before))
     costs = [usage.wall_s, found.around_s, found.per_trial_ms, cpu_ms, server_ms, usage.memory_mib]
     return [system.name, sweep.workers, found.trials, *costs, ""]
 
@@ -213,7 +213,7 @@ def _new_database(url: str, name: str) -> str:
     return with_database(url, name)
 
 
-def _server_cpu_s(url: str) -> float:
+def server_cpu_s(url: str) -> float:
     """CPU seconds of PostgreSQL so far."""
     with connected(url) as session:
         path = execute(session, "SHOW data_directory").fetchone()

@@ -34,6 +34,18 @@ def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
     return ["-m", "trainer", "noise", *(word for run in runs for word in ("--run", str(run))), "--seeds", str(n_seeds)]
 
 
+def explain(runs: Sequence[Path]) -> list[str]:
+    """What carried each team in finished runs, into their folders."""
+    return ["-m", "trainer", "explain", *map(str, runs), "--save"]
+
+
+def compare(runs: Sequence[str], outputs: Path, data: Path | None, *, json: bool) -> list[str]:
+    """Finished runs side by side."""
+    league = [] if data is None else ["--data", str(data)]
+    form = ["--json"] if json else []
+    return ["-m", "trainer", "compare", *runs, "--outputs", str(outputs), *league, *form]
+
+
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
     return ["-m", "trainer", "data", "demo", "--into", into]

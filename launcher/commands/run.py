@@ -94,18 +94,21 @@ def _budget(args: argparse.Namespace) -> Budget:
         repeats=args.repeats,
         max_minutes=args.max_minutes,
         goal=args.goal,
-        explain=args.run_explain,
+        explain=bool(args.run_explain),
         share_observations=args.share_observations,
         prior=args.prior,
     )
 
 
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
-    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds."""
+    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds.
+
+    Unless told otherwise, any plan ends with what carried the teams in its sweeps' best runs.
+    """
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
-    noise = whole and args.noise
+    ends = {"whole": whole, "noise": whole and args.noise, "explained": args.run_explain is not False}
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
@@ -114,7 +117,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole, noise)
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, **ends)
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:
@@ -134,7 +137,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            reports = WrittenReports(plan, ledger, screen.say, inside, whole, noise)
+            reports = WrittenReports(plan, ledger, screen.say, inside, **ends)
             return run_plan(plan, ledger, executor, screen, reports)
 
 

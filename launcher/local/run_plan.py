@@ -26,10 +26,10 @@ from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
-from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress, in_words
 from trainer.contract.paths.outputs import OutputsRoot, run_name
+from trainer.contract.text_table import text_table
 
 EXIT_INCOMPLETE = 1
 SHARE_OF_TIME = 0.05
@@ -63,6 +63,8 @@ class WrittenReports:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
     _not_before: float = field(default=float("-inf"), init=False, repr=False)
     """When the next analysis between two sweeps may be written."""
 
@@ -90,6 +92,7 @@ class WrittenReports:
             changed=changed,
             held_out=self.whole and complete,
             noise=self.noise and complete,
+            explained=self.explained and complete,
             container=self.container,
             say=self.say,
         )

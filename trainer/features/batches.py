@@ -58,7 +58,13 @@ class Batches:
 
 
 def build_batches(
-    league: League, windows: Sequence[int], roster_size: int, first_day: int, foresight: Foresight = outlook
+    league: League,
+    windows: Sequence[int],
+    roster_size: int,
+    first_day: int,
+    foresight: Foresight = outlook,
+    *,
+    only: str | None = None,
 ) -> Batches:
     """All lists of all seasons: every regular-season game day from `first_day` days after the season's first game on.
 
@@ -70,6 +76,7 @@ def build_batches(
         roster_size: most players of a team.
         first_day: lists start this many days after a season's first game.
         foresight: gives the outlook of a season, which takes half of the time.
+        only: the one season to make lists of; ratings and players come from all that was before.
 
     Returns:
         Arrays as `Batches` says. A season without playoffs has NaN as its playoff outcome.
@@ -84,6 +91,8 @@ def build_batches(
     del league  # unless the caller keeps it, what follows has its memory
     parts: list[_SeasonArrays] = []
     for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
+        if only not in {None, games.season}:
+            continue
         roster = season_roster(log, i, games, games.days)
         try:
             listed = _listed(games, first_day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 import msgspec
 
@@ -22,6 +23,9 @@ from trainer.contract.config.search_space import Fixed, singles
 from trainer.contract.records.metrics import THIRDS, RunMetrics, Table
 from trainer.contract.records.odds import ReliabilityBin
 from trainer.contract.words import Objective, Phase, Target
+
+MOST_POINTS = 1000
+"""Of one sweep, evenly spread."""
 
 
 class TrialPanel(msgspec.Struct, frozen=True):
@@ -154,20 +158,36 @@ def _best_run_figures(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
 
 def _trial_panel(sweep: Sweep) -> TrialPanel:
     objective = sweep.spec.objective
-    values = [trial.score(objective) for trial in sweep.ranked]
+    places, said = _drawn(sweep)
+    trials = [sweep.ranked[place] for place in places]
     best = best_trial(sweep.ranked, objective)
     against = compare(rankers(best.metrics), objective) if best and best.metrics else None
     rolling = sweep.spec.phase == Phase.ROLLING
     return TrialPanel(
-        title=sweep.spec.batch_id,
-        slots=tuple(trial.slot for trial in sweep.ranked),
-        values=tuple(values),
-        best_so_far=tuple(best_so_far(values, objective)),
-        groups=tuple(_windows(trial) for trial in sweep.ranked) if rolling else None,
+        title=sweep.spec.batch_id + said,
+        slots=tuple(trial.slot for trial in trials),
+        values=tuple(trial.score(objective) for trial in trials),
+        best_so_far=tuple(best_so_far([trial.score(objective) for trial in trials], objective)),
+        groups=tuple(_windows(trial) for trial in trials) if rolling else None,
         best_run=best.run if best else None,
         baseline=against.baseline if against else None,
         baseline_value=against.baseline_value if against else None,
     )
+
+
+def _drawn(sweep: Sweep) -> tuple[list[int], str]:
+    """Which of a sweep's trials are drawn, by place, and what is to be said of it where they are not all.
+
+    Each point is some bytes of a file that a browser has to open: of a long sweep evenly spread ones, and every trial
+    that was better than all before it.
+    """
+    trials, objective = sweep.ranked, sweep.spec.objective
+    step = ceil(len(trials) / MOST_POINTS)
+    if step <= 1:
+        return list(range(len(trials))), ""
+    course = best_so_far([trial.score(objective) for trial in trials], objective)
+    better = {place for place in range(1, len(trials)) if course[place] != course[place - 1]}
+    return sorted({*range(0, len(trials), step), *better}), f" (one trial of {step}, and all that were the best so far)"
 
 
 def _windows(trial: Trial) -> str:
@@ -176,14 +196,16 @@ def _windows(trial: Trial) -> str:
 
 def _parameter_row(sweep: Sweep) -> ParameterRow:
     objective = sweep.spec.objective
-    best = best_trial(sweep.ranked, objective)
+    places, said = _drawn(sweep)
+    trials = [sweep.ranked[place] for place in places]
+    best = best_trial(trials, objective)
     space = singles(sweep.spec.space)
     varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
-        title=sweep.spec.batch_id,
-        values=tuple(trial.score(objective) for trial in sweep.ranked),
-        parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in sweep.ranked) for name in varied},
-        best=sweep.ranked.index(best) if best else None,
+        title=sweep.spec.batch_id + said,
+        values=tuple(trial.score(objective) for trial in trials),
+        parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in trials) for name in varied},
+        best=trials.index(best) if best else None,
     )
 
 

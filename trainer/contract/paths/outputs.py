@@ -63,6 +63,16 @@ class RunPaths:
         return self.folder / "explanation.csv"
 
     @property
+    def contributions(self) -> Path:
+        """What each column and player adds to each team's strength on one date; of a sweep's best run."""
+        return self.folder / "contributions.csv"
+
+    @property
+    def contributions_chart(self) -> Path:
+        """The same, drawn."""
+        return self.folder / "contributions.svg"
+
+    @property
     def predictions(self) -> Path:
         """One row per season, date and team of the validation seasons."""
         return self.folder / "predictions.parquet"
@@ -140,6 +150,11 @@ class SweepPaths:
     def study(self) -> Path:
         """The Optuna study as JSON."""
         return self.folder / "optuna_study.json"
+
+    @property
+    def study_file(self) -> Path:
+        """The Optuna study as an SQLite file."""
+        return self.folder / "study.sqlite3"
 
     @property
     def importances(self) -> Path:

@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from launcher.report.figures import contents
 from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
 from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
@@ -85,6 +86,23 @@ def test_the_drawn_points_are_the_trials(build):
     assert [row["value"] for row in best] == list(plot.panels[0].best_so_far)
     assert [row["value"] for row in baseline] == [plot.panels[0].baseline_value]
     assert "(lower is better), validation" in panel["layer"][0]["encoding"]["y"]["title"]
+
+
+def test_of_a_long_sweep_some_points_are_drawn_and_every_one_that_was_the_best(build, monkeypatch):
+    skills = [0.70, 0.71, 0.60, 0.61, 0.62, 0.80, 0.63, 0.64, 0.65, 0.66, 0.67, 0.68]
+    sweep = build.sweep(build.spec(Objective.SPEARMAN, n_trials=12), skills)
+    whole = dict(figure_data([sweep]))
+    monkeypatch.setattr(contents, "MOST_POINTS", 3)
+    some = dict(figure_data([sweep]))
+    [panel], [row] = some["trials_spearman"].panels, some["parameters_spearman"].rows
+    [all_of_it] = whole["trials_spearman"].panels
+    assert panel.slots == (0, 1, 4, 5, 8)
+    assert panel.values == tuple(all_of_it.values[slot] for slot in panel.slots)
+    assert panel.best_so_far == tuple(all_of_it.best_so_far[slot] for slot in panel.slots)
+    assert panel.best_run == all_of_it.best_run == "run_030"
+    assert (row.best, row.values) == (3, panel.values)
+    assert "one trial of 4, and all that were the best so far" in panel.title == row.title
+    assert "one trial" not in all_of_it.title
 
 
 def test_the_drawn_rankers_are_the_runs(build):
