@@ -37,6 +37,8 @@ class Plan:
     planned: tuple[PlannedSweep, ...]
     config: Config = field(repr=False)
     """What the sweeps were expanded from."""
+    command: str = field(default="", repr=False)
+    """The command line that asks for it; changes no result."""
 
     @property
     def sweeps(self) -> list[SweepSpec]:

@@ -8,15 +8,23 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from launcher.plan import Plan
 from trainer.contract.errors import UserError
+from trainer.contract.files import write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
 
 
-def register(ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot, limits: Limits = NO_LIMITS) -> None:
-    """Register a sweep with the limits that count from now on; one that was cancelled goes on."""
+def register(
+    ledger: Ledger, spec: SweepSpec, outputs: OutputsRoot, limits: Limits = NO_LIMITS, command: str = ""
+) -> None:
+    """Register a sweep with the limits that count from now on; one that was cancelled goes on.
+
+    `command`, which asked for it, is kept in its folder: the report tells it.
+    """
     ledger.register(spec, outputs, limits=limits)
+    if command:
+        write_text(outputs.sweep(spec.batch_id).command, f"{command}\n")
     if ledger.cancelled(spec.batch_id):
         # Whoever runs the sweep again wants it to go on.
         ledger.retry(spec.batch_id)

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from launcher.commands.outputs import ledger_of
-from launcher.report.analysis import write_analysis
+from launcher.report.analysis import verdict_of, write_analysis
 from launcher.report.reading import registered
 from launcher.report.sweep_files import write_sweep_results
 from trainer.contract.command_line import say
@@ -50,6 +50,8 @@ def _report(chosen: OutputsRoot | None, only: str | None) -> None:
                 continue
             say(str(outputs.sweep(batch_id).folder))
         say(str(write_analysis(ledger, known, outputs, say)))
+        say(str(outputs.page))
+        say(f"\n{verdict_of(outputs)}")
 
 
 def _known_root(ledger: Ledger) -> OutputsRoot:

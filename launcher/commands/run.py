@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from launcher.trainer_commands import demo_league, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import Config, load_with_origin
+from trainer.contract.database.url import redact
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.process import thread_environment, threads_per_worker
 
@@ -106,6 +108,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
     noise = whole and args.noise
+    plan = replace(plan, command=redact(shlex.join(["python", "-m", "launcher", *sys.argv[1:]])))
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "

@@ -114,7 +114,7 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
         for one, spec in zip(plan.planned, with_prior(ledger, plan.sweeps), strict=True):
-            register(ledger, spec, plan.outputs, one.limits)
+            register(ledger, spec, plan.outputs, one.limits, plan.command)
             for sentence in prior_said(spec):
                 display.say(sentence)
             seen.see(ledger.progress(spec.batch_id))

@@ -10,18 +10,16 @@ from pathlib import Path
 
 from launcher.report.figures.files import draw_figures
 from launcher.report.folders import run_folders
-from launcher.report.markdown import Figures, bold, section
+from launcher.report.markdown import Figures, bold, picture, section
 from launcher.report.page.contents import page
 from launcher.report.page.facts import Facts
 from launcher.report.reading import made_from, mark, read_sweeps
-from launcher.report.sections.ceiling import ceiling_section
-from launcher.report.sections.course import failure_section, repeat_section, time_section
+from launcher.report.sections.course import failure_section, repeat_section
+from launcher.report.sections.first_sentence import plain
 from launcher.report.sections.headline import headline
-from launcher.report.sections.objectives import objective_section, target_section
-from launcher.report.sections.odds import odds_section
-from launcher.report.sections.parameters import importance_section, rolling_section
+from launcher.report.sections.objectives import settings_section
+from launcher.report.sections.parameters import importance_section
 from launcher.report.sections.prior import prior_section
-from launcher.report.sections.slices import slice_section, stack_section
 from launcher.report.sections.terms import TERMS
 from launcher.report.trials import Sweep, comparable
 from trainer.contract.errors import DataError
@@ -29,7 +27,13 @@ from trainer.contract.files import write_text
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method, Objective
+from trainer.contract.words import Method
+
+MORE = (
+    "[report.html](report.html), for a browser, has all of this and what is too much for a page of text: every run "
+    "with its parameters, every ranker by third of the season and by conference, what each model is worth, the "
+    "championship odds, the course of each season, time and cost, and the last lines of the logs of what failed."
+)
 
 
 def write_analysis(
@@ -57,7 +61,7 @@ def write_analysis(
     known = [sweep.spec.batch_id for sweep in sweeps]
     planned = [*known, *(batch_id for batch_id in batch_ids if batch_id not in [*known, *foreign])]
     not_drawn: list[str] = []
-    drawn = draw_figures(_wanted(sweeps, outputs), not_drawn.append, rest_s)
+    drawn = draw_figures(_wanted(sweeps, outputs), not_drawn.append, rest_s, outputs.figures)
     folders = map(bold, run_folders(ledger, outputs).sentences())
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
@@ -71,6 +75,12 @@ def write_analysis(
     for problem in not_drawn:
         say(problem)
     return outputs.analysis
+
+
+def verdict_of(outputs: OutputsRoot) -> str:
+    """The sentence that stands first in the report, as a terminal shows it."""
+    _, sentence, *_ = outputs.analysis.read_text(encoding="utf-8").split("\n\n")
+    return plain(sentence)
 
 
 def _wanted(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> dict[Path, Sequence[Sweep]]:
@@ -130,7 +140,7 @@ def _source(folder: Path, fingerprint: str) -> str:
 
 
 def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, outputs: OutputsRoot, data: str) -> str:
-    """The whole report as Markdown.
+    """The report as Markdown: what a reader needs in git; the pages have the rest.
 
     Args:
         sweeps: Those that are registered.
@@ -139,24 +149,16 @@ def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, ou
         outputs: Where the runs' folders are, for the commands that repeat them.
         data: Which league the sweeps were run on.
     """
-    return (
-        section(
-            [
-                headline(sweeps, planned, figures, data),
-                *(objective_section(objective, sweeps, figures) for objective in Objective),
-                target_section(sweeps),
-                rolling_section(sweeps, figures),
-                importance_section(sweeps, figures),
-                prior_section(sweeps),
-                slice_section(sweeps, figures),
-                stack_section(sweeps),
-                odds_section(sweeps, figures),
-                ceiling_section(sweeps),
-                time_section(sweeps),
-                failure_section(sweeps),
-                repeat_section(sweeps, outputs),
-                TERMS,
-            ]
-        )
-        + "\n"
-    )
+    blocks = [
+        headline(sweeps, planned, figures, data),
+        settings_section(sweeps, figures),
+        importance_section(sweeps, figures),
+        prior_section(sweeps),
+        picture(figures, "thirds", "score by third of the season"),
+        picture(figures, "title_odds", "reliability of the championship odds"),
+        failure_section(sweeps),
+        repeat_section(sweeps, outputs),
+        f"## More\n\n{MORE}",
+        TERMS,
+    ]
+    return f"{section(blocks)}\n"

@@ -132,6 +132,9 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
     return Sweep(
         spec=spec,
         standing=now.standing,
+        folder=str(paths.folder.absolute()),
+        running=now.running,
+        given_up=now.failed,
         not_needed=tuple(waiting) if now.reached else (),
         reached=now.reached,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),

@@ -32,8 +32,6 @@ COMPLETE = "complete"
 FAILED = "failed"
 KEPT = "kept"
 """The state of a run that the ledger does not know, in the results table."""
-
-
 NOT_NEEDED = "not needed"
 """The state of a slot after the early end of its sweep, in the results table."""
 
@@ -87,10 +85,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete run whose folder is there and that the ledger does not know: it was restored, replaced or forgot it.
-
-    What it was trained on may be something else than the sweep's, so it is compared with nothing.
-    """
+    """A complete run that the ledger does not know. It may have been trained on other data: nothing is compared."""
 
     run_id: int
     slot: int | None
@@ -125,6 +120,12 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     spec: SweepSpec
     standing: Standing
     """When the ledger was read."""
+    folder: str = ""
+    """Where its runs lie; absolute."""
+    running: int = 0
+    """Slots that a worker has."""
+    given_up: int = 0
+    """Slots that failed so often that they are tried no more."""
     not_needed: tuple[Slot, ...] = ()
     """Those of the budget that wait for nothing: a limit was reached."""
     reached: Limit | None = None
@@ -178,7 +179,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     @property
     def beats(self) -> bool:
-        """Whether the stack is strictly better than every baseline."""
+        """Whether the stack is strictly better."""
         return self.objective.better(self.stack, self.baseline_value)
 
 
@@ -218,12 +219,14 @@ def rankers(metrics: RunMetrics) -> Table:
 
 def compare(scores: Table, objective: Objective) -> Comparison | None:
     """The stack of `scores` against the best baseline in it; None when either has no figure."""
-    stack = finite(scores[STACK].of(objective)) if STACK in scores else None
-    baselines = {name: row for name, row in scores.items() if not is_model(name)}
-    best = best_ranker(baselines, objective)
-    if stack is None or best is None:
-        return None
-    return Comparison(objective, stack, best, baselines[best].of(objective))
+    best = best_ranker({name: row for name, row in scores.items() if not is_model(name)}, objective)
+    return against(scores, best, objective) if best else None
+
+
+def against(scores: Table, baseline: str, objective: Objective) -> Comparison | None:
+    """The stack of `scores` against one baseline; None when either has no figure."""
+    stack, other = (finite(scores[name].of(objective)) if name in scores else None for name in (STACK, baseline))
+    return None if stack is None or other is None else Comparison(objective, stack, baseline, other)
 
 
 def comparisons(scores: Table) -> list[Comparison]:

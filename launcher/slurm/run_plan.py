@@ -79,7 +79,7 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             check(site)
             specs = with_prior(ledger, plan.sweeps)
             for one, spec in zip(plan.planned, specs, strict=True):
-                register(ledger, spec, plan.outputs, one.limits)
+                register(ledger, spec, plan.outputs, one.limits, plan.command)
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)

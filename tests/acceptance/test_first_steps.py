@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from markupsafe import escape
 
 from tests.support.places import REPOSITORY
 from trainer.contract.paths.outputs import RunPaths
@@ -64,6 +65,10 @@ def finished(project):
 def test_a_plan_ends_whatever_the_shell_is_set_to(project, finished):
     assert "database: stopped; its data stays in .postgres/" in finished
     assert "could not be drawn" not in finished
+    sweeps = project / "lab/out/sweeps"
+    command = (sweeps / "phase1_spearman_final_rank" / "command.txt").read_text()
+    assert command.startswith("python -m launcher sweep --n-trials 2 --n-jobs 1 --config c.yaml")
+    assert escape(command.strip()) in (sweeps / "report.html").read_text()
     drawn = {path.stem for path in (project / "lab/out/sweeps/figures").iterdir()}
     assert {"trials_spearman", "rankers_final_rank", "thirds", "title_odds"} <= drawn
 

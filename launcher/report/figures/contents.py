@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from launcher.report.chance import by_chance
+from launcher.report.figures.standing import CoursePlot, GainPlot, gain_plot
 from launcher.report.figures.together import (
     MOST_LINES,
     MOST_POINTS,
@@ -130,7 +131,16 @@ class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
 
 
 Drawing = (
-    TrialPlot | ParameterPlot | RankerPlot | ThirdsPlot | ReliabilityPlot | ImportanceMap | ParallelPlot | FrontPlot
+    TrialPlot
+    | ParameterPlot
+    | RankerPlot
+    | ThirdsPlot
+    | ReliabilityPlot
+    | GainPlot
+    | CoursePlot
+    | ImportanceMap
+    | ParallelPlot
+    | FrontPlot
 )
 
 
@@ -147,6 +157,8 @@ class Picture(msgspec.Struct, frozen=True):
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
     """Name and content of every plot there is data for."""
     begun = [sweep for sweep in sweeps if sweep.ranked]
+    if gains := gain_plot(begun):
+        yield "gains", gains
     fixed = [sweep for sweep in begun if sweep.spec.phase != Phase.ROLLING]
     trials, settings = (max(FEWEST_SHOWN, most // max(1, len(begun))) for most in (MOST_TRIALS, MOST_SETTINGS))
     for objective in Objective:

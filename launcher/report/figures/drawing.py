@@ -19,9 +19,12 @@ from launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
+from launcher.report.figures.course import course_chart
+from launcher.report.figures.gains import gains_chart
 from launcher.report.figures.parallel import front_chart, parallel_chart
 from launcher.report.figures.rankers import rankers_chart, thirds_chart
 from launcher.report.figures.reliability import reliability_chart
+from launcher.report.figures.standing import CoursePlot, GainPlot
 from launcher.report.figures.style import (
     BLACK,
     BLUE,
@@ -71,6 +74,10 @@ def _chart(drawing: Drawing) -> Node:
             chart = thirds_chart(drawing)
         case ReliabilityPlot():
             chart = reliability_chart(drawing)
+        case GainPlot():
+            chart = gains_chart(drawing)
+        case CoursePlot():
+            chart = course_chart(drawing)
         case ImportanceMap():
             chart = _importances(drawing)
         case ParallelPlot():

@@ -20,11 +20,21 @@ from pathlib import Path
 import msgspec
 
 from launcher.report.figures.contents import Drawing, Picture, figure_data
+from launcher.report.figures.standing import course_plots
 from launcher.report.trials import Sweep
 from trainer.contract.digests import digest
 
 PROCESS = "launcher.report.figures.process"
-CODE = ("drawing.py", "rankers.py", "style.py", "reliability.py", "parallel.py", "process.py")
+CODE = (
+    "drawing.py",
+    "course.py",
+    "gains.py",
+    "rankers.py",
+    "style.py",
+    "reliability.py",
+    "parallel.py",
+    "process.py",
+)
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
@@ -33,7 +43,10 @@ _DIGEST = re.compile(rb'<svg [^>]*data-shows="(\w+)"')
 
 
 def draw_figures(
-    wanted: Mapping[Path, Sequence[Sweep]], say: Callable[[str], object], rest_s: float = 0.0
+    wanted: Mapping[Path, Sequence[Sweep]],
+    say: Callable[[str], object],
+    rest_s: float = 0.0,
+    courses: Path | None = None,
 ) -> dict[Path, dict[str, str]]:
     """Draw every plot there is data for, all of them in one process.
 
@@ -41,6 +54,7 @@ def draw_figures(
         wanted: The folders that the plots lie in, and the sweeps that those of each show.
         say: Told, at most once, which plots could not be drawn, and why.
         rest_s: Draw nothing when a plot is younger than this, in seconds, or the first trial.
+        courses: The folder of `wanted` that also gets the charts of seasons: they are large, and slow to draw.
 
     Returns:
         By folder: plot name -> path relative to the parent of the folder, where the report lies; without those that
@@ -48,6 +62,8 @@ def draw_figures(
     """
     try:
         drawings = {folder: dict(figure_data(sweeps)) for folder, sweeps in wanted.items()}
+        if courses:
+            drawings[courses] |= dict(course_plots(wanted[courses]))
         problems: Mapping[str, str] = {}
         if rest_s <= 0 or time.time() - _last_drawn(wanted) >= rest_s:
             problems = _drawn([picture for folder, own in drawings.items() for picture in _outdated(own, folder)])

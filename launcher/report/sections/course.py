@@ -32,21 +32,23 @@ def time_section(sweeps: Sequence[Sweep]) -> str:
 
 
 def failure_section(sweeps: Sequence[Sweep]) -> str:
-    """Every attempt that ended without a result, with its reason, and complete runs whose folder cannot be read."""
+    """Every attempt that ended without a result, a line each, and complete runs whose folder cannot be read."""
     failed = [trial for sweep in sweeps for trial in sweep.incomplete]
-    unread = [f"- `{t.batch_id}` {t.run}" for sweep in sweeps for t in sweep.complete if t.metrics is None]
-    rows = [
-        [t.batch_id, t.run, t.state, cell(t.reason or MISSING), t.host or MISSING, t.job_id or MISSING, _place(t)]
-        for t in failed
-    ]
-    headers = ["sweep", "run", "state", "reason", "host", "job", "slot.attempt"]
+    rows = [[t.batch_id, t.run, t.state, cell(t.reason or MISSING), t.host or MISSING, _place(t)] for t in failed]
+    headers = ["sweep", "run", "state", "reason", "host", "slot.attempt"]
     return section(
         [
             "## Trials that failed",
-            table(headers, rows, text_columns=6) if rows else "None: every attempt completed.",
-            "Complete, but `metrics.json` is missing or damaged:\n\n" + "\n".join(unread) if unread else "",
+            table(headers, rows, text_columns=5) if rows else "None: every attempt completed.",
+            unread_said(sweeps),
         ]
     )
+
+
+def unread_said(sweeps: Sequence[Sweep]) -> str:
+    """Complete runs whose figures cannot be read; empty where all can."""
+    unread = [f"- `{t.batch_id}` {t.run}" for sweep in sweeps for t in sweep.complete if t.metrics is None]
+    return "Complete, but `metrics.json` is missing or damaged:\n\n" + "\n".join(unread) if unread else ""
 
 
 def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:

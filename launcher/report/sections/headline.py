@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
+from launcher.report.sections.first_sentence import said_first
+from launcher.report.sections.gains import gains_said
 from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
     HEADLINE_OBJECTIVE,
@@ -26,6 +28,10 @@ from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
 from trainer.contract.sweep.axes import axes
 from trainer.contract.words import Objective, Target
 
+GAINS_SHOW = (
+    "gain of each sweep's best run over the best baseline and over the ranking without training, with 95 % intervals"
+)
+
 
 def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, data: str) -> str:
     """Title, one verdict per target, and what is there of the plan.
@@ -37,7 +43,8 @@ def headline(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, 
         data: Which league the sweeps were run on.
     """
     targets = (best_section(sweeps, target, figures) for target in Target)
-    return section(["# What the sweeps found", data, *targets, standing_section(sweeps, planned)])
+    there = standing_section(sweeps, planned, figures)
+    return section(["# What the sweeps found", said_first(sweeps, planned), data, *targets, there])
 
 
 def verdict(found: Sequence[Comparison]) -> str:
@@ -159,11 +166,26 @@ def _objective(objective: Objective) -> str:
     return f"{objective} (lower is better)" if objective is Objective.RANK_RMSE else objective.value
 
 
-def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
-    """How much of the plan is there, and a row per sweep."""
+def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures) -> str:
+    """How much of the plan is there, and a row per sweep with its best run and how that stands."""
     begun = {sweep.spec.batch_id: sweep for sweep in sweeps}
+    grid = axes([sweep.spec for sweep in sweeps])
+    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
+    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
+    return section(
+        [
+            "## What is there",
+            standing_said(sweeps, planned),
+            table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid)),
+            picture(figures, "gains", GAINS_SHOW),
+        ]
+    )
+
+
+def standing_said(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
+    """How much of the plan is there, in a sentence or two."""
     complete = sum(len(sweep.complete) - len(sweep.missing) for sweep in sweeps)
-    whole = {name for name, sweep in begun.items() if sweep.standing in COMPLETE and not sweep.missing}
+    whole = {sweep.spec.batch_id for sweep in sweeps if sweep.standing in COMPLETE and not sweep.missing}
     missing = [batch_id for batch_id in planned if batch_id not in whole]
     said = (
         f"All {len(planned)} sweeps are complete: {complete} trials."
@@ -173,13 +195,10 @@ def standing_section(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:
     )
     if early := sum(len(sweep.not_needed) for sweep in sweeps):
         said += f" {early} more were not needed: a limit (`goal`, `max_minutes`) was reached."
-    grid = axes([sweep.spec for sweep in sweeps])
-    cells = {sweep.spec.batch_id: [setting(grid[name][i]) for name in grid] for i, sweep in enumerate(sweeps)}
-    rows = [[name, *cells.get(name, [MISSING] * len(grid)), *_row(begun.get(name))] for name in planned]
-    return section(["## What is there", said, table(["sweep", *grid, *_THERE], rows, text_columns=2 + len(grid))])
+    return said
 
 
-_THERE = ("state", "trials", "of", "not completed", "best value", "run")
+_THERE = ("state", "trials", "of", "not completed", "best value", "run", "over the best baseline", "over no training")
 
 
 def _row(sweep: Sweep | None) -> list[str]:
@@ -187,11 +206,12 @@ def _row(sweep: Sweep | None) -> list[str]:
         return [MISSING] * len(_THERE)
     best = best_trial(sweep.ranked, sweep.spec.objective)
     value = number(best.score(sweep.spec.objective)) if best else MISSING
-    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), _ended(sweep.incomplete)]
+    counts = [str(len(sweep.complete) - len(sweep.missing)), str(sweep.spec.n_trials), ended_said(sweep.incomplete)]
     state = in_words(sweep.standing, len(sweep.not_needed), len(sweep.missing))
-    return [state, *counts, value, best.run if best else MISSING]
+    return [state, *counts, value, best.run if best else MISSING, *gains_said(best, sweep.spec.objective)]
 
 
-def _ended(trials: Sequence[Trial]) -> str:
+def ended_said(trials: Sequence[Trial]) -> str:
+    """How many attempts ended how."""
     counts = Counter(trial.state for trial in trials)
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "0"

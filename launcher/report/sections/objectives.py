@@ -22,6 +22,8 @@ from trainer.contract.config.search_space import singles
 from trainer.contract.records.metrics import LABELS, Scores
 from trainer.contract.words import Objective, Phase, Target
 
+_KINDS = (("trials", "value by trial"), ("parameters", "value by parameter"))
+
 
 def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Figures) -> str:
     """The sweeps that optimised one objective: the best run's parameters, and its figures beside the baselines'."""
@@ -39,6 +41,22 @@ def objective_section(objective: Objective, sweeps: Sequence[Sweep], figures: Fi
     blocks.append(picture(figures, f"trials_{objective}", f"value by trial, sweeps of {objective}"))
     blocks.append(picture(figures, f"parameters_{objective}", f"value by parameter, sweeps of {objective}"))
     return section(blocks)
+
+
+def settings_section(sweeps: Sequence[Sweep], figures: Figures) -> str:
+    """The best configuration of every sweep, a table an objective, and value by trial and by parameter."""
+    blocks = ["## Best settings"]
+    for objective in Objective:
+        own = [sweep for sweep in sweeps if sweep.spec.objective is objective]
+        best = {sweep.spec.batch_id: best_trial(sweep.ranked, objective) for sweep in own}
+        if any(best.values()):
+            blocks += [f"### {objective}", _parameters(own, best, objective)]
+            blocks += [
+                picture(figures, f"{kind}_{objective}", f"{said}, sweeps of {objective}") for kind, said in _KINDS
+            ]
+            rolling = [sweep.spec.batch_id for sweep in own if sweep.spec.phase == Phase.ROLLING]
+            blocks += [picture(figures, f"trials_{name}", f"value by trial, {name}") for name in rolling]
+    return section(blocks if len(blocks) > 1 else [*blocks, "No complete trial yet."])
 
 
 def target_section(sweeps: Sequence[Sweep]) -> str:

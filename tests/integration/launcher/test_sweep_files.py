@@ -244,7 +244,13 @@ def test_the_report_command_writes_everything_again(ledger, outputs, project_dat
     command = [sys.executable, "-m", "launcher", "report", "--outputs", str(outputs.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=outputs.root.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [str(outputs.sweep(BATCH).folder), str(outputs.analysis)]
+    *files, empty, verdict = done.stdout.splitlines()
+    assert files == [str(outputs.sweep(BATCH).folder), str(outputs.analysis), str(outputs.page)]
+    best = run_name(ledger.progress(BATCH).best_run_id)
+    assert empty == ""
+    assert f"for final_rank, {best} won (sweep {BATCH})" in verdict
+    for written in (outputs.analysis, outputs.page, outputs.sweep(BATCH).page):
+        assert f"{best} won" in written.read_text(), "the same sentence stands first in the files"
     assert set(contents(outputs)) == set(FILES)
     assert outputs.analysis.is_file()
 

@@ -147,6 +147,11 @@ class SweepPaths:
         return self.folder / "optuna_importances.json"
 
     @property
+    def command(self) -> Path:
+        """The command that asked for it last."""
+        return self.folder / "command.txt"
+
+    @property
     def page(self) -> Path:
         """All of it as one file for a browser."""
         return self.folder / "report.html"

@@ -13,6 +13,7 @@ from launcher.report.sections.slices import slice_section, stack_section
 def part(facts: Facts) -> Part:
     """The sections on the best runs, in the report's order."""
     pictures = {name: name for name in facts.charts if not name.startswith("trials_")}
+    courses = [name for name in facts.charts if name.startswith("course_")]
     sections = [
         slice_section(facts.sweeps, pictures),
         target_section(facts.sweeps),
@@ -21,4 +22,4 @@ def part(facts: Facts) -> Part:
         stack_section(facts.sweeps),
         ceiling_section(facts.sweeps),
     ]
-    return Part("ranking", "Where it ranks well", {"sections": [text for text in sections if text]})
+    return Part("ranking", "Where it ranks well", {"sections": [text for text in sections if text], "courses": courses})

@@ -8,7 +8,11 @@ import pytest
 
 from launcher.report.analysis import about_data, report
 from launcher.report.markdown import number, section, signed, table
+from launcher.report.sections.course import time_section
 from launcher.report.sections.headline import training_adds, verdict
+from launcher.report.sections.objectives import objective_section, target_section
+from launcher.report.sections.parameters import rolling_section
+from launcher.report.sections.slices import slice_section, stack_section
 from launcher.report.trials import Importances, best_of_target, comparisons, rankers
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.records.metrics import BASELINES, Gain
@@ -20,6 +24,14 @@ ROOT = OutputsRoot(Path("outputs4"))
 def make_report(sweeps, planned=None, figures=None):
     names = planned or [sweep.spec.batch_id for sweep in sweeps]
     return report(sweeps, names, figures or {}, ROOT, about_data(sweeps))
+
+
+def make_details(sweeps):
+    """What only the pages have."""
+    objectives = (objective_section(objective, sweeps, {}) for objective in Objective)
+    others = (target_section, stack_section, time_section)
+    pictured = (rolling_section, slice_section)
+    return section([*objectives, *(one(sweeps) for one in others), *(one(sweeps, {}) for one in pictured)])
 
 
 def part(text, title):
@@ -42,11 +54,8 @@ def tables(text):
 def test_every_section_is_there_in_order(phase1):
     headings = re.findall(r"^## (.*)$", make_report(phase1), re.MULTILINE)
     assert [heading.split(":")[0] for heading in headings] == [
-        "Best run for `final_rank`", "Best run for `playoff_outcome`", "What is there",
-        *(f"Objective {objective}" for objective in Objective),
-        "final_rank against playoff_outcome", "Rolling windows", "Parameter importances",
-        "By third of the season and by conference", "What each model is worth in the stack",
-        "Championship odds", "Time and stored work", "Trials that failed", "Repeating a run by hand", "Terms",
+        "Best run for `final_rank`", "Best run for `playoff_outcome`", "What is there", "Best settings",
+        "Parameter importances", "Trials that failed", "Repeating a run by hand", "More", "Terms",
     ]  # fmt: skip
 
 
@@ -71,7 +80,8 @@ def test_a_model_that_loses_to_the_standings_looks_like_it(build):
     assert text.count("**LOSES to a baseline on all 6 objectives**") == 2
     assert "**beats every baseline" not in text
     for objective in Objective:
-        assert part(text, f"## Objective {objective}\n").count("**LOSES** to the best baseline, blend") == 2
+        details = part(make_details(build.phase1(3, skill=0.6)), f"## Objective {objective}\n")
+        assert details.count("**LOSES** to the best baseline, blend") == 2
 
 
 def test_a_mixed_verdict_names_what_is_lost(build):
@@ -113,7 +123,7 @@ def test_a_model_that_adds_nothing_to_the_stack_is_named(build):
     [trial] = sweep.trials
     without = {"model_a": trial.metrics.models["stack"], "model_b": build.metrics(0.5).models["stack"]}
     idle = msgspec.structs.replace(trial, metrics=msgspec.structs.replace(trial.metrics, stack_without=without))
-    text = make_report([msgspec.structs.replace(sweep, trials=(idle,))])
+    text = make_details([msgspec.structs.replace(sweep, trials=(idle,))])
     assert "**Adds nothing to the stack**, by any objective: model_a.\n" in text
 
 
@@ -176,9 +186,11 @@ def test_what_is_missing_is_said(build):
     [rows] = tables(part(text, "## What is there"))
     assert [row["state"] for row in rows] == ["stopped", *["-"] * 12]
     assert (rows[0]["trials"], rows[0]["of"]) == ("2", "3")
+    assert rows[0]["over the best baseline"].startswith("blend ")
     assert "No complete trial yet." in part(text, "## Best run for `playoff_outcome`")
-    assert "The rolling sweep has no complete trial yet." in text
-    assert "No sweep of this objective has a complete trial yet." in part(text, "## Objective ndcg4")
+    details = make_details([half])
+    assert "The rolling sweep has no complete trial yet." in details
+    assert "No sweep of this objective has a complete trial yet." in part(details, "## Objective ndcg4")
 
 
 def test_nothing_at_all_is_still_a_report(build):
@@ -193,7 +205,7 @@ def test_a_complete_plan_says_so(phase1):
 
 
 def test_an_objectives_section_has_parameters_and_metrics_beside_all_baselines(phase1):
-    text = part(make_report(phase1), "## Objective rank_rmse")
+    text = part(make_details(phase1), "## Objective rank_rmse")
     parameters, *metrics = tables(text)
     own = [sweep for sweep in phase1 if sweep.spec.objective is Objective.RANK_RMSE]
     assert len(own) == len(metrics) == 2
@@ -214,7 +226,7 @@ def test_the_better_run_of_another_sweep_is_named(build):
         build.sweep(build.spec(Objective.SPEARMAN), [0.80], first_run=25),
         build.sweep(build.spec(Objective.NDCG4), [0.90], first_run=30),
     ]
-    text = make_report(sweeps)
+    text = make_details(sweeps)
     assert "better still by spearman: run_030 of `phase1_ndcg4_final_rank`, 0.900." in text
     assert "better still by ndcg4" not in text
 
@@ -224,7 +236,7 @@ def test_the_targets_are_compared_by_their_gains(build):
         build.sweep(build.spec(Objective.SPEARMAN), [0.80, 0.85], first_run=25),
         build.sweep(build.spec(Objective.SPEARMAN, Target.PLAYOFF_OUTCOME), [0.70], first_run=30),
     ]
-    [rows] = tables(part(make_report(sweeps), "## final_rank against playoff_outcome"))
+    [rows] = tables(part(make_details(sweeps), "## final_rank against playoff_outcome"))
     assert rows[0]["final_rank: best"] == "0.850 (run_026)"
     assert (rows[0]["final_rank: gain"], rows[0]["playoff_outcome: gain"]) == ("+0.020", "-0.130")
     assert (rows[5]["final_rank: gain"], rows[5]["playoff_outcome: gain"]) == ("+0.240", "-1.560")
@@ -236,7 +248,7 @@ def test_the_rolling_table_has_a_row_per_choice_of_windows(build):
     for trial, windows in zip(sweep.trials, ([10], [15, 30], [15, 30]), strict=True):
         trial.parameters["rolling_windows"] = windows
     fixed = build.sweep(build.spec(Objective.SPEARMAN, Target.PLAYOFF_OUTCOME), [0.81], first_run=40)
-    [rows] = tables(part(make_report([fixed, sweep]), "## Rolling windows"))
+    [rows] = tables(part(make_details([fixed, sweep]), "## Rolling windows"))
     assert [list(row.values()) for row in rows] == [
         [spec.batch_id, "[10]", "1", "0.800", "0.800", "run_025"],
         [spec.batch_id, "[15, 30]", "2", "0.840", "0.830", "run_026"],
@@ -246,7 +258,7 @@ def test_the_rolling_table_has_a_row_per_choice_of_windows(build):
 
 def test_slices_show_every_ranker_by_third_and_conference(phase1):
     best = best_of_target(phase1, Target.FINAL_RANK)
-    text = part(make_report(phase1), "## By third of the season and by conference")
+    text = part(make_details(phase1), "## By third of the season and by conference")
     rows = {row["spearman"]: row for row in tables(text)[0]}
     assert list(rows["elo"]) == ["spearman", "all", "early", "middle", "late", "East", "West"]
     assert rows["elo"]["late"] == number(best.metrics.by_third["late"]["elo"].spearman)
@@ -255,14 +267,14 @@ def test_slices_show_every_ranker_by_third_and_conference(phase1):
 
 
 def test_what_a_model_is_worth_is_positive_when_it_helps(phase1):
-    text = part(make_report(phase1), "## What each model is worth in the stack")
+    text = part(make_details(phase1), "## What each model is worth in the stack")
     rows = {row["model"]: row for row in tables(text)[0]}
     assert (rows["model_a"]["weight"], rows["model_a"]["worth in spearman"]) == ("0.500", "+0.020")
     assert (rows["model_a"]["worth in rank_rmse"], rows["model_c"]["worth in rank_rmse"]) == ("+0.240", "-0.036")
 
 
 def test_time_and_cache_hits_are_summed(phase1):
-    sweeps, stages = tables(part(make_report(phase1), "## Time and stored work"))
+    sweeps, stages = tables(part(make_details(phase1), "## Time and stored work"))
     assert sweeps[0] == {
         "sweep": "phase1_spearman_final_rank", "attempts": "3", "wall min": "0.9", "trial seconds (sum)": "33.0",
         "median trial s": "11.0", "store hits": "18", "store misses": "3",
@@ -335,3 +347,20 @@ def test_tables_are_aligned_as_plain_text(text_columns):
 
 def test_empty_blocks_leave_no_gap():
     assert section(["a", "", "b"]) == "a\n\nb"
+
+
+def test_the_best_settings_of_every_sweep_are_in_git(phase1):
+    text = part(make_report(phase1), "## Best settings")
+    found = {}
+    for rows in tables(text):
+        for sweep in rows[0].keys() - {"best run of the sweep"}:
+            found[sweep] = {row["best run of the sweep"]: row[sweep] for row in rows}
+    for sweep in phase1:
+        better = min if sweep.spec.objective is Objective.RANK_RMSE else max
+        best = better(sweep.trials, key=lambda trial: trial.value)
+        assert found[sweep.spec.batch_id]["run"] == best.run
+        assert found[sweep.spec.batch_id]["max_depth"] == str(best.parameters["max_depth"])
+
+
+def test_the_report_is_short_enough_for_git(phase1):
+    assert len(make_report(phase1).splitlines()) < 250
