@@ -42,6 +42,7 @@ WORKDIR /source
 COPY pyproject.toml ./
 COPY trainer trainer
 COPY launcher launcher
+COPY truestrength truestrength
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=ca_bundle \
     /opt/venv/bin/pip install --no-deps --target /opt/truestrength .
 

@@ -5,7 +5,7 @@ CONFIG ?= config/outputs4_phase1.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: phase1 postgres-user test check install constraints clean
+.PHONY: phase1 postgres-user test check costs install constraints clean
 
 # Once, and again after a change of what it is made from, in a clone that was moved, and for another Python.
 install:
@@ -28,6 +28,10 @@ check: install
 	$(VENV)/bin/mypy
 	PATH=$(VENV)/bin:$$PATH lint-imports
 	$(VENV)/bin/deptry .
+
+# What a trial costs beside its training; printed, not judged: statements, CPU of the server.
+costs: install
+	$(VENV)/bin/python -m benchmarks.long_sweep --trials 200 2000 --more 50 --without report status
 
 constraints: install
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.new

@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.setting import CONFIG
-from launcher.text_table import text_table
 from trainer.contract import command_line
 from trainer.contract.config.settings import Config, load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.league.manifest import read_manifest
 from trainer.contract.records.metrics import LABELS, RunMetrics, Scores
+from trainer.contract.text_table import text_table
 from trainer.contract.words import Objective, Target
 from trainer.evaluation.ceilings import TRUE_OUTLOOK
 from trainer.run import holdout, pipeline

@@ -1,6 +1,6 @@
 """`python -m benchmarks.ledger`: what the ledger costs, by the number of workers and by the size of the study.
 
-`claims/s` is the bare ledger: claim, finish and settle a slot. The other columns are whole null trials: claim, proposal
+`claims/s` is the bare ledger: claim and finish a slot. The other columns are whole null trials: claim, proposal
 (the start design, then TPE), run id, study, result. How to read it: `first` and `last` are wall milliseconds per trial
 in the first and last tenth of a sweep (without the start design); they must not differ, however long the sweep. With
 --statements, what is sent to PostgreSQL per trial, in the smallest and the largest sweep.

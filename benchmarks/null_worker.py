@@ -2,7 +2,7 @@
 
 It does what `trainer work` does around its trials. With --processes it forks after its imports, so that 64 workers do
 not pay them 64 times; with --statements each process leaves a JSON file of the SQL that it sent, counted where the
-driver sends it; with --bare it claims, finishes and settles slots without a search and without a study.
+driver sends it; with --bare it claims and finishes slots without a search and without a study.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Objective
 from trainer.search import proposals  # noqa: F401 - before the forks
 from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from trainer.worker.forks import serve
 
 
-def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
+def nothing() -> None:
+    """All is imported already, and nothing of it needs to be tried out."""
+
+
+def work(url: str, batch_id: str, marks: Path, *, bare: bool = False) -> None:
     """Run slots until none is left."""
 
     def run(job: TrialJob) -> TrialOutcome:
@@ -38,7 +43,7 @@ def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
         sweep.run(job.run_id).folder.mkdir(parents=True)  # a complete run without a folder is said to be gone
         return TrialOutcome(value, dict.fromkeys(Objective, value))
 
-    with Ledger(database_url()) as ledger:
+    with Ledger(url) as ledger:
         worker = ledger.start_worker(batch_id, process.host(), os.getpid(), process.job_id(), LEASE_S)
         if bare:
             _drain_bare(ledger, batch_id, worker, marks)
@@ -50,7 +55,6 @@ def work(batch_id: str, marks: Path, *, bare: bool = False) -> None:
 def _drain_bare(ledger: Ledger, batch_id: str, worker: int, marks: Path) -> None:
     while claim := ledger.claim(batch_id, worker):
         ledger.finish(claim, null_trial(0.0, str(marks)), 0.0)
-        ledger.settle(claim)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("batch_id")
     parser.add_argument("marks", type=Path)
     parser.add_argument("--processes", type=int)
+    parser.add_argument("--forks", type=Path, metavar="FOLDER", help="as the trainer's own worker")
     parser.add_argument("--statements", type=Path, metavar="FOLDER")
     parser.add_argument("--bare", action="store_true")
     args = parser.parse_args(arguments)
@@ -67,11 +72,13 @@ def main(arguments: Sequence[str]) -> int:
     def one() -> int:
         counting: AbstractContextManager[dict[str, Any]] = counted() if count else nullcontext({})
         with counting as found:
-            work(args.batch_id, args.marks, bare=args.bare)
+            work(database_url(), args.batch_id, args.marks, bare=args.bare)
         if count:
             (args.statements / f"{os.getpid()}.json").write_text(json.dumps(found))
         return 0
 
+    if args.forks:
+        return serve(args.forks, lambda _: one(), nothing, nothing)
     return in_processes([one] * args.processes) if args.processes else one()
 
 

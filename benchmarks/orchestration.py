@@ -8,8 +8,10 @@ constant liar) and keeps its study in the same PostgreSQL, which is started for 
 - Ray Tune: OptunaSearch with that study, actors reused.
 
 How to read it: `ms/trial` is the wall time from one trial to the next; `around` is the time before the first trial and
-after the last one; CPU is that of all processes but the database, whose own CPU time stands beside it. A peer is
-installed from PyPI into a virtual environment of its own under .cache/peers; one that cannot be is said in the table.
+after the last one; CPU is that of all processes but the database, whose own CPU time stands beside it; memory is the
+highest sum of their PSS, without the database too. A peer is installed from PyPI into a virtual environment of its own
+under .cache/peers; one that cannot be is said in the table. `--against REV` puts this launcher in another state of the
+repository beside the others.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from psycopg2 import sql
 
 from benchmarks.pace import pace, read_marks
 from benchmarks.process_tree import measure, tree_cpu_s
-from benchmarks.setting import fresh_folder, heading, running_database, show
+from benchmarks.setting import Checkout, checkout, fresh_folder, heading, running_database, show
 from trainer.contract import command_line
 from trainer.contract.database.address import URL_VARIABLE
 from trainer.contract.database.sessions import connected, execute
@@ -35,7 +37,10 @@ from trainer.contract.errors import UserError
 
 VENVS = Path(".cache/peers")
 SCRIPTS = Path(__file__).parent / "peers"
-HEADER = ("system", "workers", "trials", "wall s", "around s", "ms/trial", "CPU ms/trial", "database CPU ms/trial", "")
+HEADER = (
+    *("system", "workers", "trials", "wall s", "around s", "ms/trial", "CPU ms/trial", "database CPU ms/trial"),
+    *("peak PSS MiB", ""),
+)
 OURS = "this launcher"
 
 
@@ -63,6 +68,8 @@ class System:
     """Given its Python and the sweep."""
     venv: str | None = None
     """Its requirements are `peers/VENV.txt`; None: this project's environment."""
+    state: Checkout | None = None
+    """Another state of this repository; None: this one."""
 
 
 def ours(python: Path, sweep: Sweep) -> Sequence[str]:
@@ -113,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--trials", type=int, default=64, metavar="N", help="null trials of each sweep (64)")
     top.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="(1 4 16)")
     top.add_argument("--without", nargs="*", default=[], choices=("hydra", "ray"), help="peers to leave out")
+    top.add_argument("--against", metavar="REV", help="this launcher in another state of this repository, too")
     top.set_defaults(handler=run)
     return top
 
@@ -120,11 +128,15 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Measure and print, a table for each number of workers."""
     print(heading(f"{args.trials} null trials"))
-    pythons = {system.name: _python(system, args.without) for system in SYSTEMS}
+    systems = list(SYSTEMS)
+    if args.against:
+        other = checkout(args.against)
+        systems.insert(1, System(f"launcher of {other.name}", ours, state=other))
+    pythons = {system.name: _python(system, args.without) for system in systems}
     with fresh_folder() as folder, running_database(folder / "postgres") as url:
         for workers in args.workers:
             rows = []
-            for i, system in enumerate(SYSTEMS):
+            for i, system in enumerate(systems):
                 python = pythons[system.name]
                 if isinstance(python, str):
                     rows.append([system.name, workers, *[None] * (len(HEADER) - 3), python])
@@ -139,16 +151,17 @@ def _row(system: System, python: Path, sweep: Sweep, url: str) -> list[object]:
     url = _new_database(url, sweep.name)
     # Jobs of Hydra's launcher find the trial by PYTHONPATH only.
     environment = {URL_VARIABLE: url, "STUDY_STORAGE": sqlalchemy_url(url), "PYTHONPATH": str(SCRIPTS)}
-    before = _server_cpu_s(url)
+    before = server_cpu_s(url)
     try:
-        usage = measure(system.command(python, sweep), environment, sweep.folder / "log.txt")
+        folder = system.state.folder if system.state else Path()
+        usage = measure(system.command(python, sweep), environment, sweep.folder / "log.txt", folder)
     except UserError as error:
         print(error, file=sys.stderr)
         return [system.name, sweep.workers, *[None] * (len(HEADER) - 3), "failed, see above"]
     found = pace(read_marks(sweep.marks), usage.wall_s)
-    cpu_ms, server_ms = (1000 * s / found.trials for s in (usage.cpu_s, _server_cpu_s(url) - before))
-    times = [usage.wall_s, found.around_s, found.per_trial_ms, cpu_ms, server_ms]
-    return [system.name, sweep.workers, found.trials, *times, ""]
+    cpu_ms, server_ms = (1000 * s / found.trials for s in (usage.cpu_s, server_cpu_s(url) - before))
+    costs = [usage.wall_s, found.around_s, found.per_trial_ms, cpu_ms, server_ms, usage.memory_mib]
+    return [system.name, sweep.workers, found.trials, *costs, ""]
 
 
 def _compared(rows: list[list[object]]) -> list[list[object]]:
@@ -168,6 +181,8 @@ def _flags(sweep: Sweep) -> list[str]:
 
 def _python(system: System, without: Sequence[str]) -> Path | str:
     """The system's Python; or why there is none."""
+    if system.state:
+        return Path(system.state.python)
     if system.venv is None:
         return Path(sys.executable)
     if system.venv in without:
@@ -198,7 +213,7 @@ def _new_database(url: str, name: str) -> str:
     return with_database(url, name)
 
 
-def _server_cpu_s(url: str) -> float:
+def server_cpu_s(url: str) -> float:
     """CPU seconds of PostgreSQL so far."""
     with connected(url) as session:
         path = execute(session, "SHOW data_directory").fetchone()

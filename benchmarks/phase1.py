@@ -8,8 +8,11 @@ splits the wall time: what the workers' runs say of their stages, divided by the
 `start` (launcher, database, registration, imports, to the first run), `between runs` (ledger, search, idle workers) and
 `end` (after the last run). Stages of workers that share a core take longer than alone; their sum is right.
 
+Memory is the highest sum of the PSS of all processes, PostgreSQL's too.
+
 `--against REV` measures another state of the repository and this one in turn, each with a league that it made itself
-from `--logs` (or the demo league): figures of one machine in one hour, whose ratio means something.
+from `--logs` (or the demo league): figures of one machine in one hour, whose ratio means something. Neither trains the
+more seeds that a plan may end with.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from trainer.contract.records.provenance import Provenance
 
 SWEEPS = 13
 GOAL = 10
+HEADER = ["setting", "trials", "wall s", "CPU s", "CPU s/trial", "peak PSS MiB", "around runs"]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -60,7 +64,15 @@ class Measured:
     def row(self) -> list[object]:
         """For the table."""
         cpu_s = self.usage.cpu_s
-        return [self.name, len(self.runs), self.usage.wall_s, cpu_s, cpu_s / len(self.runs)]
+        around = 100 * self.around_s / self.usage.wall_s
+        cells = [self.name, len(self.runs), self.usage.wall_s, cpu_s, cpu_s / len(self.runs)]
+        return [*cells, self.usage.memory_mib, f"{around:.1f}%"]
+
+    @property
+    def around_s(self) -> float:
+        """Wall seconds of launcher, database and start-up."""
+        split = parts(self.runs, self.workers, self.usage.began, self.usage.wall_s)
+        return split["start"] + split["between runs"] + split["end"]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,8 +102,7 @@ def run(args: argparse.Namespace) -> None:
         found = [_measured("shared", folder / "shared", args)]
         if args.alone:
             found.append(_measured("--no-share", folder / "alone", args, "--no-share"))
-    header = ["setting", "trials", "wall s", "CPU s", "CPU s/trial"]
-    show("All of Phase I", header, [one.row() for one in found])
+    show("All of Phase I", HEADER, [one.row() for one in found])
     if args.alone:
         shared, alone = (one.usage for one in found)
         cpu, wall = alone.cpu_s / shared.cpu_s, alone.wall_s / shared.wall_s
@@ -109,15 +120,22 @@ def _compare(args: argparse.Namespace) -> None:
         for i in range(args.times):
             for state in states:
                 given = argparse.Namespace(**{**vars(args), "data": leagues[state.name]})
-                found[state.name].append(_measured(state.name, folder / f"{state.name}_{i}", given, state=state))
-    header = ["state", "trials", "wall s", "CPU s", "CPU s/trial"]
-    show("All of Phase I", header, [one.row() for pair in zip(*found.values(), strict=True) for one in pair])
+                name = folder / f"{state.name}_{i}"
+                found[state.name].append(_measured(state.name, name, given, *_without_noise(state), state=state))
+    show("All of Phase I", HEADER, [one.row() for pair in zip(*found.values(), strict=True) for one in pair])
     theirs, ours = found.values()
-    for what in ("wall_s", "cpu_s"):
+    for what in ("wall_s", "cpu_s", "memory_mib"):
         ratio = sum(getattr(one.usage, what) for one in ours) / sum(getattr(one.usage, what) for one in theirs)
         print(f"{what}: this takes {ratio:.2f} of {states[0].name}")
     _show_parts(theirs[-1])
     _show_parts(ours[-1])
+
+
+def _without_noise(state: Checkout) -> list[str]:
+    """What leaves out the seeds beyond the plan, which not every state trains."""
+    command = [state.python, "-m", "launcher", "phase1", "--help"]
+    said = subprocess.run(command, cwd=state.folder, check=True, capture_output=True, text=True).stdout
+    return ["--no-noise"] if "--no-noise" in said else []
 
 
 def _league(state: Checkout, folder: Path, logs: Path | None) -> Path:
@@ -193,11 +211,12 @@ def _show_parts(found: Measured) -> None:
     rows = [[part, s, f"{100 * s / usage.wall_s:.1f}%", misses.get(part)] for part, s in split.items()]
     header = ["part", "s", "share", "trained or built"]
     show(f"{found.name}: where {usage.wall_s:.0f} s of wall time go, {len(found.runs)} trials", header, rows)
-    around = split["start"] + split["between runs"] + split["end"]
-    print(f"launcher, database and start-up: {100 * around / usage.wall_s:.1f}% of the wall time (goal: under 10%)")
+    share = 100 * found.around_s / usage.wall_s
+    print(f"launcher, database and start-up: {share:.1f}% of the wall time (goal: under 10%)")
     roles = sorted(usage.by_role.items(), key=lambda item: -item[1])
-    rows = [[role, s, f"{100 * s / usage.cpu_s:.1f}%"] for role, s in roles]
-    show(f"{found.name}: who used {usage.cpu_s:.0f} s of CPU", ["process", "s", "share"], rows)
+    rows = [[role, s, f"{100 * s / usage.cpu_s:.1f}%", usage.peak_mib.get(role, 0.0)] for role, s in roles]
+    header = ["process", "CPU s", "share", "MiB at the peak"]
+    show(f"{found.name}: who used {usage.cpu_s:.0f} s of CPU and {usage.memory_mib:.0f} MiB", header, rows)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The command runs below a helper process (this module as a script) that asks the kernel to hand it all orphans, so every
 process that ends is counted to the microsecond. Who used the CPU (`by_role`) is sampled from /proc: a process that
-lives for less than a sample is missing there, not in the sum.
+lives for less than a sample is missing there, not in the sum. So is memory, as PSS: a page that several processes share
+counts once in all of them together, so that the sum is what the machine has to have.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from trainer.contract.errors import UserError
 
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_S = 0.25
+MEMORY_SAMPLE_S = 0.5
 LEFTOVERS_S = 60.0
 TICKS = os.sysconf("SC_CLK_TCK")
 ROLES = (
@@ -51,6 +53,13 @@ class Usage:
     """User and system time of all processes."""
     by_role: dict[str, float]
     """CPU seconds by `ROLES`; `other` is the rest of `cpu_s`."""
+    peak_mib: dict[str, float]
+    """PSS by role at the moment when the sum of all processes was highest."""
+
+    @property
+    def memory_mib(self) -> float:
+        """The highest sum of the PSS of all processes."""
+        return sum(self.peak_mib.values())
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str | None], log: Path, folder: Path = Path()) -> Usage:
@@ -69,7 +78,8 @@ def measure(command: Sequence[str], environment: Mapping[str, str | None], log: 
     merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder.absolute()), merged.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as scratch, log.open("ab") as sink:
         result = Path(scratch) / "usage.json"
-        helper = [sys.executable, "-m", "benchmarks.process_tree", str(result), *command]
+        # By its path: another state of the repository that is measured has another module of this name.
+        helper = [sys.executable, "-P", str(Path(__file__).absolute()), str(result), *command]
         subprocess.run(helper, cwd=folder, env=merged, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=False)
         if not result.exists():
             raise UserError(f"the measurement of `{' '.join(command)}` broke off; see {log}")
@@ -95,6 +105,15 @@ def tree_cpu_s(pid: int) -> float:
         found = processes()
         own = [p for p in found.values() if pid in (p.pid, p.parent)]
         return sum(p.cpu_s for p in own) + (found[pid].ended_children_s if pid in found else 0.0)
+    return 0.0
+
+
+def pss_mib(pid: int) -> float:
+    """A process's own memory, and its part of what it shares, in MiB; 0 for one that has ended."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
     return 0.0
 
 
@@ -144,9 +163,11 @@ class _Sampler(threading.Thread):
         super().__init__(daemon=True)
         self.stop = threading.Event()
         self._seen: dict[tuple[int, int], tuple[str, float]] = {}
+        self.peak_mib: dict[str, float] = {}
 
     def run(self) -> None:
-        """Look four times a second."""
+        """Look four times a second, and half as often how much memory all have."""
+        memory_at = time.monotonic()
         while not self.stop.wait(SAMPLE_S):
             for process in descendants(os.getpid(), processes()):
                 with suppress(OSError):
@@ -155,6 +176,18 @@ class _Sampler(threading.Thread):
                     # A process that has ended and waits to be reaped has no command line any more.
                     role = role_of(words.decode(errors="replace")) if words else self._seen.get(key, ("other",))[0]
                     self._seen[key] = (role, process.cpu_s)
+            if time.monotonic() >= memory_at:
+                memory_at = time.monotonic() + MEMORY_SAMPLE_S
+                self._weigh()
+
+    def _weigh(self) -> None:
+        """Keep the PSS by role if the sum is the highest so far."""
+        now: dict[str, float] = {}
+        for process in descendants(os.getpid(), processes()):
+            role, _ = self._seen.get((process.pid, process.started), ("other", 0.0))
+            now[role] = now.get(role, 0.0) + pss_mib(process.pid)
+        if sum(now.values()) > sum(self.peak_mib.values()):
+            self.peak_mib = now
 
     def by_role(self) -> dict[str, float]:
         """CPU seconds."""
@@ -179,7 +212,7 @@ def _run(command: Sequence[str]) -> Usage:
     cpu_s = children.ru_utime + children.ru_stime
     by_role = sampler.by_role()
     by_role["other"] = max(0.0, cpu_s - sum(s for role, s in by_role.items() if role != "other"))
-    return Usage(code, began, wall_s, cpu_s, by_role)
+    return Usage(code, began, wall_s, cpu_s, by_role, sampler.peak_mib)
 
 
 def _reap(deadline: float) -> None:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.postgres import server
-from launcher.text_table import text_table
 from trainer.contract.database import address
 from trainer.contract.errors import UserError
 from trainer.contract.process import cores
 from trainer.contract.records.provenance import git_state
+from trainer.contract.text_table import text_table
 
 CACHE = Path(".cache/benchmarks")
 CONFIG = Path("config/outputs4_phase1.yaml")

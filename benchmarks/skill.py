@@ -17,13 +17,13 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.setting import CONFIG
-from launcher.text_table import text_table
 from trainer.contract import command_line
 from trainer.contract.config.settings import load_config, replace
 from trainer.contract.errors import UserError
 from trainer.contract.paths.outputs import RunPaths
 from trainer.contract.records.metrics import LABELS, Gain, RunMetrics, Scores
 from trainer.contract.records.odds import TitleOdds
+from trainer.contract.text_table import text_table
 from trainer.contract.words import Objective, Target
 from trainer.run import holdout as held_out
 from trainer.run import pipeline

@@ -48,6 +48,7 @@ def conclude(
     noise: bool,
     container: Container | None,
     say: Callable[[str], None],
+    explained: bool = False,
 ) -> bool:
     """Bring the analysis and all plots up to date; costs little where they are.
 
@@ -60,6 +61,7 @@ def conclude(
         noise: Measure with more seeds how far chance moves the value of the best runs, unless that was done.
         container: Where the trainer runs.
         say: Told what is being read, and what goes wrong with it.
+        explained: Say of every sweep's best run what carried the teams, unless that was done.
 
     Returns:
         Whether all that was to be read of the held-out season could be.
@@ -76,6 +78,10 @@ def conclude(
 
         measured = measure_noise(ledger, outputs, batch_ids, container=container, say=say)
         changed = changed or measured > 0
+    if explained:
+        from launcher.explained import explain_best  # noqa: PLC0415 - as above
+
+        explain_best(ledger, outputs, batch_ids, container=container, say=say)
     from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
     if changed or not up_to_date(ledger, outputs):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from launcher.text_table import counted, text_table
 from trainer.contract.config.settings import Config, Paths
 from trainer.contract.digests import digest
 from trainer.contract.paths.league import LeaguePaths
@@ -14,6 +13,7 @@ from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.axes import axes
 from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
+from trainer.contract.text_table import counted, text_table
 from trainer.contract.words import Sampler
 
 

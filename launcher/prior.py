@@ -16,20 +16,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from launcher.text_table import counted
 from trainer.contract.config.fitting import fitted
 from trainer.contract.config.search_space import Parameters, SearchSpace, config_key, singles
 from trainer.contract.config.settings import Evaluation
 from trainer.contract.errors import ConfigError, suggest
 from trainer.contract.ledger import Ledger, SlotState
-from trainer.contract.ledger.ledger import EXTREME_OBSERVATIONS as EXTREME
-from trainer.contract.ledger.ledger import NEWEST_OBSERVATIONS as NEWEST
+from trainer.contract.ledger.observations import EXTREME, NEWEST
 from trainer.contract.ledger.registration import stored
 from trainer.contract.paths.outputs import SweepPaths
 from trainer.contract.paths.user import expanded
 from trainer.contract.sweep.prior import PriorSweep, PriorTrial
 from trainer.contract.sweep.rungs import rung_of_slots
 from trainer.contract.sweep.spec import SweepSpec, is_folder
+from trainer.contract.text_table import counted
 from trainer.contract.words import Method, Objective, Target
 
 _FINISHED = (SlotState.REPORTED, SlotState.DONE)

@@ -19,6 +19,11 @@ def work(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool 
     return ["-m", "trainer", "work", *sweeps, "--threads", str(threads), *alone]
 
 
+def forking(words: Sequence[str], folder: Path) -> list[str]:
+    """A worker's words, for a process that forks such workers as they are asked for in a folder."""
+    return [*words, "--forks", str(folder)]
+
+
 def holdout(runs: Sequence[Path]) -> list[str]:
     """Finished runs, by their folders, on the held-out season."""
     return ["-m", "trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]
@@ -27,6 +32,18 @@ def holdout(runs: Sequence[Path]) -> list[str]:
 def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
     """The configurations of finished runs with more seeds."""
     return ["-m", "trainer", "noise", *(word for run in runs for word in ("--run", str(run))), "--seeds", str(n_seeds)]
+
+
+def explain(runs: Sequence[Path]) -> list[str]:
+    """What carried each team in finished runs, into their folders."""
+    return ["-m", "trainer", "explain", *map(str, runs), "--save"]
+
+
+def compare(runs: Sequence[str], outputs: Path, data: Path | None, *, json: bool) -> list[str]:
+    """Finished runs side by side."""
+    league = [] if data is None else ["--data", str(data)]
+    form = ["--json"] if json else []
+    return ["-m", "trainer", "compare", *runs, "--outputs", str(outputs), *league, *form]
 
 
 def demo_league(into: str) -> list[str]:

@@ -111,6 +111,17 @@ def database_url(server_urls: tuple[str, str], database_template: str) -> Iterat
 
 
 @pytest.fixture
+def storage(database_url: str) -> Iterator[Any]:
+    """Optuna's own storage on the test's database, as optuna-dashboard opens it."""
+    from optuna.storages import RDBStorage
+
+    opened = RDBStorage(url_text.sqlalchemy_url(database_url))
+    yield opened
+    opened.remove_session()
+    opened.engine.dispose()
+
+
+@pytest.fixture
 def ledger(database_url: str) -> Iterator[Ledger]:
     """The ledger of the test's own database."""
     with Ledger(database_url, patience_s=20) as opened:

@@ -74,10 +74,10 @@ class Blows:
             return
 
     def job(self, strike: Strike, number: signal.Signals) -> None:
-        """Strike what a worker runs in."""
+        """Strike what has forked a worker, and so all workers of the job."""
         for pid, attempt in self.caught():
             job = parent_of(pid)
-            assert "submitit" in self.user.family.living().get(job, ""), "a worker's parent is its job"
+            assert "--forks" in self.user.family.living().get(job, ""), "a worker's parent is what forks"
             strike.victim = f"job {job} of worker {pid}, slot {attempt.slot}"
             if number is not signal.SIGSTOP:
                 strike.attempt, strike.fates = attempt, _FATES[signal.SIGTERM]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, count, imported_when_called, positive
+from trainer.contract.config.settings import Paths
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
+OUTPUTS = Path(Paths().outputs)
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -61,6 +63,25 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
+    _add_publish(commands)
+    compare = commands.add_parser(
+        "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
+    )
+    compare.add_argument(
+        "run", nargs="+", metavar="RUN", help="ids (run_034, or 34) or folders; held against the first"
+    )
+    compare.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the first run)")
+    compare.add_argument(
+        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+    )
+    compare.add_argument("--json", action="store_true", help="for programs")
+    compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
+
+    dashboard = commands.add_parser("dashboard", help="optuna-dashboard on the studies, on this machine, read-only")
+    dashboard.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free (%(default)s)")
+    _add_outputs(dashboard)
+    dashboard.set_defaults(handler=imported_when_called("launcher.commands.dashboard", "dashboard"))
+
     _add_watching(commands)
     _add_roots(commands)
     _add_database(commands)
@@ -82,6 +103,23 @@ def _add_narrow(commands: Commands) -> None:
     narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
     _add_outputs(narrow)
     narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
+
+
+def _add_publish(commands: Commands) -> None:
+    publish = commands.add_parser(
+        "publish",
+        help="commit the results and the analysis of a sweep or a plan to git",
+        description=(
+            "Commits tables, configurations, metrics, the analysis and a row in the README's table of Report Assets, "
+            "and nothing else: no models, caches or logs. Refuses in the middle of a merge, without a branch, with "
+            "staged changes, or where a file holds a database's password."
+        ),
+    )
+    publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
+    publish.add_argument("--push", action="store_true", help="push the branch, too")
+    publish.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    publish.add_argument("--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
+    publish.set_defaults(handler=imported_when_called("launcher.commands.publish", "publish"))
 
 
 def _add_cell(to: argparse.ArgumentParser) -> None:
@@ -108,7 +146,11 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
     )
     to.add_argument("--goal", type=positive, metavar="VALUE", help="end a sweep when a trial is as good (none)")
-    to.add_argument("--run-explain", action=argparse.BooleanOptionalAction, default=False, help="importances per run")
+    to.add_argument(
+        "--run-explain",
+        action=argparse.BooleanOptionalAction,
+        help="every run's importances; --no-run-explain: not even what carried the teams in a sweep's best run (that)",
+    )
     to.add_argument(
         "--share-observations",
         action=argparse.BooleanOptionalAction,

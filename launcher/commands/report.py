@@ -1,13 +1,17 @@
-"""`python -m launcher report`: writes every table and the analysis again, from the ledger and the run folders.
+"""`python -m launcher report|compare`: tables and the analysis again; finished runs side by side.
 
-It runs nothing: for a launcher that was killed between a sweep's end and its tables, or for files that were deleted.
+`report` writes everything from the ledger and the run folders. It runs nothing: for a launcher that was killed between
+a sweep's end and its tables, or for files that were deleted.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
+from launcher import trainer_commands
 from launcher.commands.outputs import ledger_of
 from launcher.report.analysis import verdict_of, write_analysis
 from launcher.report.reading import registered
@@ -16,6 +20,12 @@ from trainer.contract.command_line import say
 from trainer.contract.errors import DatabaseError, SweepChangedError, UserError, suggest
 from trainer.contract.ledger import Ledger, roots
 from trainer.contract.paths.outputs import OutputsRoot
+
+
+def compare(args: argparse.Namespace) -> int:
+    """`launcher compare`: the trainer computes and prints it; its exit code is the command's."""
+    words = trainer_commands.compare(args.run, args.outputs, args.data, json=args.json)
+    return subprocess.run([sys.executable, *words], check=False).returncode
 
 
 def report(args: argparse.Namespace) -> None:

@@ -19,7 +19,7 @@ from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
 from launcher.plan import Plan, awaits_demo_league
 from launcher.set_values import searched_no_more
-from launcher.trainer_commands import demo_league, precision, work
+from launcher.trainer_commands import demo_league, forking, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import Config, load_with_origin
@@ -96,18 +96,21 @@ def _budget(args: argparse.Namespace) -> Budget:
         repeats=args.repeats,
         max_minutes=args.max_minutes,
         goal=args.goal,
-        explain=args.run_explain,
+        explain=bool(args.run_explain),
         share_observations=args.share_observations,
         prior=args.prior,
     )
 
 
 def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
-    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds."""
+    """Run a plan; a `whole` one ends with the held-out season and, unless told otherwise, with more seeds.
+
+    Unless told otherwise, any plan ends with what carried the teams in its sweeps' best runs.
+    """
     from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
     from launcher.containers.settings import parse_container  # noqa: PLC0415
 
-    noise = whole and args.noise
+    ends = {"whole": whole, "noise": whole and args.noise, "explained": args.run_explain is not False}
     plan = replace(plan, command=redact(shlex.join(["python", "-m", "launcher", *sys.argv[1:]])))
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
@@ -117,7 +120,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, whole, noise)
+        options = Options(args.cluster, args.order == "sequential", args.container, args.share, **ends)
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:
@@ -137,7 +140,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            reports = WrittenReports(plan, ledger, screen.say, inside, whole, noise)
+            reports = WrittenReports(plan, ledger, screen.say, inside, **ends)
             return run_plan(plan, ledger, executor, screen, reports)
 
 
@@ -149,10 +152,13 @@ def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:
     first, *later = (spec.batch_id for spec in plan.sweeps)
     threads = threads_per_worker(plan.n_jobs)
     words = work(first, threads, later, share=share)
-    command = [sys.executable, *words]
-    if settings.runtime != "none":
-        command = preview(container(settings, plan.config.paths, Path()), words, thread_environment(threads))
-    return f"{plan.table()}\n\neach worker runs: {shlex.join(command)}"
+    python = sys.executable if settings.runtime == "none" else settings.python
+    said = f"{plan.table()}\n\neach worker runs: {shlex.join([python, *words])}"
+    if settings.runtime == "none":
+        return said
+    forks = forking(words, plan.outputs.sweep(first).jobs.absolute() / "SUBMISSION")
+    command = preview(container(settings, plan.config.paths, Path()), forks, thread_environment(threads))
+    return f"{said}\nall in one container: {shlex.join(command)}"
 
 
 def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) -> Executor:

@@ -22,12 +22,12 @@ from launcher.database import named_root
 from launcher.jobs.logs import follow, last_words, logs_of, tail
 from launcher.report.folders import RunFolders, run_folders
 from launcher.slurm import queue
-from launcher.text_table import text_table
 from trainer.contract.command_line import say
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, in_words, roots
 from trainer.contract.ledger.registration import stored
 from trainer.contract.paths.outputs import OutputsRoot, run_name
+from trainer.contract.text_table import text_table
 
 WATCH_S = 2.0
 

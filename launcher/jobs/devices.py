@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.text_table import counted
 from trainer.contract.errors import ConfigError
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.records.provenance import gpu_memory_mb
+from trainer.contract.text_table import counted
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 CONTEXT_MB = 600.0

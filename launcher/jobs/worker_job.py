@@ -6,7 +6,6 @@ without a timeout does, and a handler that waits too would hang for ever). Impor
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -23,8 +22,8 @@ from submitit.core.utils import DelayedSubmission, JobPaths, UncompletedJobError
 from launcher.containers.contained import contained
 from launcher.containers.settings import Container
 from trainer.contract import files
+from trainer.contract.process import tether
 
-PR_SET_PDEATHSIG = 1
 POLL_S = 0.1
 SUBMITITS_FOLDER = "SUBMITIT_FOLDER"
 """Set by submitit in the processes that it loads a job in."""
@@ -127,17 +126,14 @@ def start_tethered(command: Sequence[str], environment: Mapping[str, str | None]
     SIGUSR2 is ignored in the child: SLURM sends it to every process of a step, and its default action kills.
     """
     merged = {**os.environ, **environment}
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def tether() -> None:
+    def prepare() -> None:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
+        tether(parent)
 
     return subprocess.Popen(
         list(command),
         env={name: value for name, value in merged.items() if value is not None},
-        preexec_fn=tether,  # noqa: PLW1509 - the job has one thread
+        preexec_fn=prepare,  # noqa: PLW1509 - the job has one thread
     )

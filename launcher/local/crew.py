@@ -10,7 +10,8 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from launcher.local.executors import GRACE_S, Array, Executor
+from launcher.local.executors import Array, Executor
+from launcher.local.forking_job import GRACE_S
 from launcher.local.signals import termination_held
 from trainer.contract.errors import EXIT_USER_ERROR
 from trainer.contract.ledger import SweepProgress, WorkerRow
@@ -120,6 +121,7 @@ class Crew:
         deadline = time.monotonic() + GRACE_S + 5
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.1)
+        self._executor.end()
 
     def wait(self, seconds: float) -> None:
         """Wait until the number of living workers changes, at most `seconds`."""
@@ -134,6 +136,7 @@ class Crew:
             time.sleep(0.05)
         if self.alive():
             self.stop()
+        self._executor.end()
 
     def _notice(self, batch_id: str, closed: int, *, moving: bool) -> None:
         """Begin to count anew when a slot was closed, of whichever sweep, or another sweep has come.

@@ -1,39 +1,32 @@
-"""Submits arrays of workers through submitit, each array into a folder of its own.
+"""Starts workers on this machine: through submitit, forked from one process; or one in the foreground.
 
-Surprising: a LocalExecutor job's id is a pid, and submitit takes an old result in the same folder under the same id
-for the new job's; and it hides every GPU from its jobs unless told otherwise. Its results are pickles, which are never
-loaded here: they would run whatever somebody has put there.
+Surprising: submitit hides every GPU from its jobs unless told otherwise.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
-import submitit
-
 from launcher.containers.settings import Container
 from launcher.jobs.devices import VISIBLE, Device, deal, devices
-from launcher.jobs.worker_job import WorkerJob, exit_code, start_tethered
+from launcher.jobs.worker_job import WorkerJob, start_tethered
+from launcher.local.forking_job import GRACE_S, ForkingJob, LocalArray
 from launcher.local.signals import interrupts_ignored
-from launcher.trainer_commands import WorkerWords, work
+from launcher.trainer_commands import WorkerWords, forking, work
 from trainer.contract import files
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.paths.outputs import submission_folder
 from trainer.contract.process import host, thread_environment, threads_per_worker
 
-LOCAL_TIMEOUT_MIN = 7 * 24 * 60
-"""submitit's default is 2 minutes; on one machine nobody else waits for the cores."""
-GRACE_S = 60.0
-"""Seconds from being told to stop to being killed."""
+PASSING_ON_S = 3.0
+"""The process that forks kills what does not stop in time, and is killed itself so much later."""
 
 
 class Array(Protocol):
@@ -65,90 +58,64 @@ class Executor(Protocol):
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start an array of workers that serve sweeps in order; `jobs` is the first one's folder of submissions."""
 
+    def end(self) -> None:
+        """No more workers are wanted: whatever starts them may go, once they have ended, and is waited for."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class LocalExecutor:
-    """An array of processes on this machine, outliving the launcher; cores are shared out among the workers."""
+    """Workers that one process of this machine forks, outliving the launcher; cores are shared out among them."""
 
     n_jobs: int
     """Workers of a full array: a smaller one (after a crash) gets no more threads, so results stay the same."""
     words: WorkerWords = work
     container: Container | None = None
-    """What workers run in; None: plain processes."""
+    """What all workers run in; None: plain processes."""
     workers_per_gpu: int | None = None
     """None: as many as there are, each GPU in turn."""
     devices: Sequence[Device] = field(default_factory=devices)
-    _numbered: list[tuple[int, submitit.Job[int]]] = field(default_factory=list, init=False, repr=False)
-    """Every worker's number, which chooses its GPU."""
+    _job: ForkingJob | None = field(default=None, init=False, repr=False)
+    _placed: list[tuple[int, LocalArray, int]] = field(default_factory=list, init=False, repr=False)
+    """Every worker's place, which chooses its GPU, with its array and its number there."""
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
-        files.make_private(jobs)  # job files are pickles: nobody else's
-        folder = submission_folder(jobs)
-        executor = submitit.LocalExecutor(folder)
-        executor.update_parameters(timeout_min=LOCAL_TIMEOUT_MIN, stderr_to_stdout=True, tasks_per_node=1)
-        threads = threads_per_worker(self.n_jobs)
-        numbers = self._free_numbers(n_workers)
-        calls = [
-            WorkerJob(
-                self.words(batch_ids[0], threads, batch_ids[1:]),
-                {**thread_environment(threads), **self._gpu(number)},
-                GRACE_S,
-                self.container,
-            )
-            for number in numbers
-        ]
+        places = self._free_places(n_workers)
+        devices_of = [self._device(place) for place in places]
         with interrupts_ignored():
-            array = LocalArray(executor.submit_array(calls))
-            self._numbered.extend(zip(numbers, array.jobs, strict=True))
+            files.make_private(jobs)  # job files are pickles: nobody else's
+            folder = submission_folder(jobs)
+            if self._job is not None and self._job.takes_more:
+                array = self._job.ask(batch_ids, devices_of, folder)
+            else:
+                self._job = ForkingJob(folder)
+                array = self._job.ask(batch_ids, devices_of, folder)
+                self._job.start(self._forking(batch_ids, folder))
+            self._placed.extend((place, array, n) for place, n in zip(places, array.numbers, strict=True))
         return array
 
-    def _gpu(self, worker: int) -> dict[str, str | None]:
-        """Undo submitit's empty CUDA_VISIBLE_DEVICES: a worker sees the device that is dealt to it."""
+    def end(self) -> None:
+        """No more workers are wanted; waits until nothing of them is left."""
+        if self._job is not None:
+            self._job.end()
+
+    def _forking(self, batch_ids: Sequence[str], folder: Path) -> WorkerJob:
+        """The job. submitit gives it an empty CUDA_VISIBLE_DEVICES, which is undone here."""
+        threads = threads_per_worker(self.n_jobs)
+        words = forking(self.words(batch_ids[0], threads, batch_ids[1:]), folder.absolute())
+        environment = {**thread_environment(threads), VISIBLE: os.environ.get(VISIBLE)}
+        return WorkerJob(words, environment, GRACE_S + PASSING_ON_S, self.container)
+
+    def _device(self, place: int) -> dict[str, str | None]:
+        """A worker sees the device that is dealt to it."""
         if len(self.devices) < 2:
-            return {VISIBLE: os.environ.get(VISIBLE)}
-        return {VISIBLE: deal(self.devices, worker, self.workers_per_gpu)}
+            return {}
+        return {VISIBLE: deal(self.devices, place, self.workers_per_gpu)}
 
-    def _free_numbers(self, n_workers: int) -> list[int]:
-        """The lowest numbers that no living worker has: a replacement gets the GPU of the one that died."""
-        taken = {number for number, job in self._numbered if not job.done()}
-        return list(islice((number for number in count() if number not in taken), n_workers))
-
-
-@dataclass(frozen=True)
-class LocalArray:
-    """Jobs of submitit's LocalExecutor."""
-
-    jobs: Sequence[submitit.Job[int]]
-
-    @property
-    def logs(self) -> list[Path]:
-        """What each worker says."""
-        return [job.paths.stdout for job in self.jobs]
-
-    def owns(self, worker: WorkerRow) -> bool:
-        """Whether a worker of the ledger is one of these."""
-        return worker.host == host() and worker.job_id in {job.job_id for job in self.jobs}
-
-    def alive(self) -> int:
-        """How many run."""
-        return sum(not job.done() for job in self.jobs)
-
-    def exit_codes(self) -> list[int | None]:
-        """Of the workers that have ended; None for one that was killed."""
-        return [exit_code(job.paths) for job in self.jobs if job.done()]
-
-    def killed_by(self, worker: WorkerRow) -> int | None:
-        """The signal that a worker's process was killed by, when its job has told."""
-        jobs = [job for job in self.jobs if self.owns(worker) and job.job_id == worker.job_id and job.done()]
-        return _signal(exit_code(jobs[0].paths)) if jobs else None
-
-    def stop(self) -> None:
-        """Tell all to stop; each job kills its own worker after the grace time."""
-        for job in self.jobs:
-            if not job.done():
-                with suppress(ProcessLookupError):
-                    os.kill(int(job.job_id), signal.SIGTERM)
+    def _free_places(self, n_workers: int) -> list[int]:
+        """The lowest places that no living worker has: a replacement gets the GPU of the one that died."""
+        taken = {place for place, array, number in self._placed if array.runs(number)}
+        return list(islice((place for place in count() if place not in taken), n_workers))
 
 
 @dataclass(frozen=True)
@@ -166,6 +133,9 @@ class DebugExecutor:
                     [sys.executable, *self.words(batch_ids[0], threads, batch_ids[1:])], thread_environment(threads)
                 )
             )
+
+    def end(self) -> None:
+        """Nothing: a worker has no parent but this process."""
 
 
 @dataclass(frozen=True)

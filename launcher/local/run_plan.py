@@ -6,10 +6,11 @@ not after hours, and `cancel --all` reaches the whole plan.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import Protocol
@@ -25,12 +26,14 @@ from launcher.prior import prior_said, with_prior
 from launcher.registration import exclusively, register, too_few_connections
 from launcher.report.folders import RunFolders, run_folders
 from launcher.report.reading import written
-from launcher.text_table import text_table
 from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger, SweepProgress, in_words
 from trainer.contract.paths.outputs import OutputsRoot, run_name
+from trainer.contract.text_table import text_table
 
 EXIT_INCOMPLETE = 1
+SHARE_OF_TIME = 0.05
+"""Of the time of a plan, for the analysis while it runs: it is read and drawn anew each time, beside the workers."""
 UNREAD = "The held-out season is not read for every target, see above; the same command, run again, tries it again."
 
 
@@ -48,7 +51,7 @@ class Reports(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass
 class WrittenReports:
     """Tables, analysis and plots in the outputs root."""
 
@@ -60,17 +63,25 @@ class WrittenReports:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
+    _not_before: float = field(default=float("-inf"), init=False, repr=False)
+    """When the next analysis between two sweeps may be written."""
 
     def sweep(self, batch_id: str) -> None:
-        """The tables of one sweep and, unless the end of the plan is next, the analysis."""
+        """The tables of one sweep and, unless one was written just now or the plan's end is next, the analysis."""
         from launcher.report.sweep_files import write_sweep_results  # noqa: PLC0415 - a finished plan need not wait for it
 
         write_sweep_results(self.ledger, batch_id, self.plan.outputs)
         names = self.plan.batch_ids
-        ahead = names[names.index(batch_id) + 1 :]
+        ahead, began = names[names.index(batch_id) + 1 :], time.monotonic()
+        if began < self._not_before:
+            return
         if any(now.open and not now.cancelled for now in self.ledger.all_progress() if now.batch_id in ahead):
             # What could not be drawn is said at the end, once; until then it stands in the analysis.
             analyse(self.plan.outputs, names, self.ledger, lambda _: None, resting=True)
+            ended = time.monotonic()
+            self._not_before = ended + (ended - began) / SHARE_OF_TIME
 
     def end(self, *, changed: bool, complete: bool) -> str | None:
         """The analysis with all plots and, of a whole plan that is complete, the held-out season."""
@@ -81,6 +92,7 @@ class WrittenReports:
             changed=changed,
             held_out=self.whole and complete,
             noise=self.noise and complete,
+            explained=self.explained and complete,
             container=self.container,
             say=self.say,
         )
@@ -177,11 +189,11 @@ def at_work(crew: Crew, display: Display) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if workers := crew.alive():
-            try:
+        try:
+            if workers := crew.alive():
                 display.say(f"stopping {workers} workers; they give back their slots (Ctrl-C again: leave them to it)")
-            finally:
-                crew.stop()
+        finally:
+            crew.stop()
         raise
     crew.leave()
 

@@ -14,14 +14,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from optuna import Study, create_study
+from optuna import Study
 from optuna.distributions import distribution_to_json
 from optuna.importance import get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from launcher.report.trials import Importances
-from launcher.text_table import counted
+from trainer.contract.ledger.optuna_trials import study_of
+from trainer.contract.text_table import counted
 
 FEWEST_TRIALS = 4
 """PED-ANOVA compares the best two trials with all: with fewer than four that is noise."""
@@ -29,10 +30,11 @@ FEWEST_TRIALS = 4
 
 def study_as_data(study: Study) -> dict[str, Any]:
     """Name, direction and every trial with its parameters, distributions, state and times (ISO 8601)."""
+    known: dict[int, dict[str, Any]] = {}
     return {
         "study_name": study.study_name,
         "direction": study.direction.name.lower(),
-        "trials": [_trial_as_data(trial) for trial in sorted(study.get_trials(deepcopy=False), key=_number)],
+        "trials": [_trial_as_data(trial, known) for trial in sorted(study.get_trials(deepcopy=False), key=_number)],
     }
 
 
@@ -75,8 +77,7 @@ def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | 
 def _shares(
     trials: Sequence[FrozenTrial], direction: StudyDirection, varied: list[str]
 ) -> tuple[dict[str, float], str | None]:
-    counted = create_study(direction=direction)
-    counted.add_trials(trials)
+    counted = study_of(trials, direction)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         shares = get_param_importances(counted, params=varied)
@@ -87,13 +88,17 @@ def _number(trial: FrozenTrial) -> int:
     return trial.number
 
 
-def _trial_as_data(trial: FrozenTrial) -> dict[str, Any]:
+def _trial_as_data(trial: FrozenTrial, known: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """`known`: what is said of distributions that many trials share, by the object."""
     return {
         "number": trial.number,
         "state": trial.state.name.lower(),
         "value": trial.values[0] if trial.values else None,
         "params": trial.params,
-        "distributions": {name: json.loads(distribution_to_json(space)) for name, space in trial.distributions.items()},
+        "distributions": {
+            name: known.get(id(space)) or known.setdefault(id(space), json.loads(distribution_to_json(space)))
+            for name, space in trial.distributions.items()
+        },
         "user_attrs": trial.user_attrs,
         "datetime_start": trial.datetime_start,
         "datetime_complete": trial.datetime_complete,

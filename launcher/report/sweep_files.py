@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from optuna import Study
 
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
+from launcher.report.study_file import write_study_file
 from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
 from trainer.contract.config.search_space import singles
-from trainer.contract.files import write_json, write_text
+from trainer.contract.files import as_json, write_bytes, write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import EARLY, AttemptState
 from trainer.contract.ledger.study import load_study
@@ -43,7 +45,7 @@ def result_columns(sweep: Sweep) -> list[str]:
         *LEADING,
         *([STANDARD_ERROR] if sweep.spec.repeats > 1 else []),
         *parameter_names(singles(sweep.spec.space)),
-        *(_column(ranker, o) for ranker, o in _figures(sweep)),
+        *(_column(ranker, o) for ranker in _rankers(sweep) for o in Objective),
         "seconds",
         "reason",
     ]
@@ -56,24 +58,26 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
 
     None where a trial has no figure.
     """
+    names, parameters = _rankers(sweep), parameter_names(singles(sweep.spec.space))
     for trial in sweep.finished:
         scores = rankers(trial.metrics) if trial.metrics else {}
-        figures = [_figure(trial, scores, name, objective) for name, objective in _figures(sweep)]
-        settings = [_plain(trial.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
+        figures = [figure for name in names for figure in _of_ranker(trial, scores, name)]
+        settings = [_plain(trial.parameters.get(name)) for name in parameters]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         state += _error(sweep, trial.standard_error(sweep.spec.objective))
         yield [*state, *settings, *figures, trial.seconds, trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
-        figures = [finite(scores[name].of(o)) if name in scores else None for name, o in _figures(sweep)]
-        settings = [_plain(run.parameters.get(name)) for name in parameter_names(singles(sweep.spec.space))]
+        figures = [finite(scores[name].of(o)) if name in scores else None for name in names for o in Objective]
+        settings = [_plain(run.parameters.get(name)) for name in parameters]
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
         error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
         state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]
         yield [*state, *settings, *figures, run.seconds, None]
+    width = len(result_columns(sweep))
     for slot in sweep.not_needed:
         row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
-        yield [*row, *[None] * (len(result_columns(sweep)) - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
+        yield [*row, *[None] * (width - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
 
 
 def _error(sweep: Sweep, found: float | None) -> list[float | None]:
@@ -133,7 +137,7 @@ def sweep_config(spec: SweepSpec) -> dict[str, Any]:
 
 
 def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> None:
-    """Write the six files of a sweep, whole or not at all, from what has finished so far.
+    """Write the seven files of a sweep, whole or not at all, from what has finished so far.
 
     Raises:
         UserError: when the ledger has no such sweep.
@@ -145,11 +149,19 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
     write_json(paths.config, sweep_config(sweep.spec))
     write_text(paths.results, results_csv(sweep))
     write_json(paths.best_configs, best_configs(sweep))
-    write_json(paths.study, study_as_data(study))
+    _write_study(paths, study)
     counted = {trial.trial_number for trial in sweep.ranked if trial.trial_number is not None}
     write_json(paths.importances, importances(study, counted))
-    # Last: it says what all six were made from.
+    # Last: it says what all seven were made from.
     write_json(paths.summary, summary(sweep))
+
+
+def _write_study(paths: SweepPaths, study: Study) -> None:
+    """The study as JSON and before it, unless it is the same as before, as a file for Optuna's tools: a slow one."""
+    content = as_json(study_as_data(study))
+    if not (paths.study_file.exists() and paths.study.exists() and paths.study.read_bytes() == content):
+        write_study_file(paths.study_file, study)
+        write_bytes(paths.study, content)
 
 
 def _mark_ended(sweep: Sweep, paths: SweepPaths) -> None:
@@ -185,17 +197,18 @@ def _best_by(sweep: Sweep, objective: Objective) -> dict[str, Any] | None:
     }
 
 
-def _figures(sweep: Sweep) -> list[tuple[str, Objective]]:
+def _rankers(sweep: Sweep) -> list[str]:
     known: Sequence[str] = (*MODELS, *BASELINES)
     measured = [*(trial.metrics for trial in sweep.finished), *(run.metrics for run in sweep.kept)]
     seen = {name for metrics in measured if metrics for name in rankers(metrics)}
-    return [(name, objective) for name in (*known, *sorted(seen - set(known))) for objective in Objective]
+    return [*known, *sorted(seen - set(known))]
 
 
-def _figure(trial: Trial, scores: Table, ranker: str, objective: Objective) -> float | None:
+def _of_ranker(trial: Trial, scores: Table, ranker: str) -> list[float | None]:
+    """Objective by objective."""
     if ranker == STACK:
-        return trial.score(objective)
-    return finite(scores[ranker].of(objective)) if ranker in scores else None
+        return [trial.score(objective) for objective in Objective]
+    return [finite(scores[ranker].of(objective)) if ranker in scores else None for objective in Objective]
 
 
 def _column(ranker: str, objective: Objective) -> str:

@@ -242,10 +242,10 @@ def best_ranker(scores: dict[str, Scores], objective: Objective) -> str | None:
 
 def best_trial(trials: Iterable[Trial], objective: Objective) -> Trial | None:
     """The trial whose stack is best by `objective`, the lowest run id among equals; None when none has a figure."""
-    by_id = {trial.run_id or 0: trial for trial in trials}
-    scores = {run_id: by_id[run_id].score(objective) for run_id in sorted(by_id)}
-    best = _best({run_id: score for run_id, score in scores.items() if score is not None}, objective)
-    return None if best is None else by_id[best]
+    sign = 1.0 if objective.direction is Direction.MINIMIZE else -1.0
+    scored = ((trial, score) for trial in trials if (score := trial.score(objective)) is not None)
+    best = min(scored, key=lambda pair: (sign * pair[1], pair[0].run_id or 0), default=None)
+    return best and best[0]
 
 
 def best_of_target(sweeps: Sequence[Sweep], target: Target) -> Trial | None:

@@ -49,6 +49,7 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
         changed=bool(unwritten),
         held_out=site.whole and not incomplete,
         noise=site.noise and not incomplete,
+        explained=site.explained and not incomplete,
         container=site.container,
         say=say,
     )

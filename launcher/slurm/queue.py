@@ -14,9 +14,9 @@ from typing import NamedTuple
 from launcher.slurm import programs
 from launcher.slurm.names import JobName, Kind, job_name, token_of
 from launcher.slurm.programs import QueuedJob, SlurmError
-from launcher.text_table import text_table
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.contract.text_table import text_table
 
 SHORTEST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0

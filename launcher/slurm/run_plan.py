@@ -32,11 +32,11 @@ from launcher.slurm.names import JobName, plan_name, token_of
 from launcher.slurm.profile import ClusterProfile, load_profile
 from launcher.slurm.programs import LimitReachedError, SlurmAwayError, SlurmError
 from launcher.slurm.site import Site, Sweep, save
-from launcher.text_table import text_table
 from trainer.contract import outputs_root
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot, submission_script
+from trainer.contract.text_table import text_table
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Options:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
 
 
 def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
@@ -204,6 +206,7 @@ def _site(plan: Plan, profile: ClusterProfile, options: Options, *, token: str, 
         share=options.share,
         whole=options.whole,
         noise=options.noise,
+        explained=options.explained,
     )
 
 

@@ -53,6 +53,8 @@ class Site:
     """The plan ends with the held-out season."""
     noise: bool = False
     """It ends with more seeds of the best configurations, too."""
+    explained: bool = False
+    """It ends with what carried each team, in every sweep's best run."""
 
     @property
     def batch_ids(self) -> list[str]:

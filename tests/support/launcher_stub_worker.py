@@ -11,12 +11,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.contract import process
 from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import Ledger, study
 from trainer.contract.paths.outputs import OutputsRoot
+from trainer.worker.forks import serve
 
 LEASE_S = 3.0
 OTHERS_AT_WORK = -1
@@ -39,7 +41,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--batch-id", required=True, action="append")
     arguments.add_argument("--threads", type=int)
-    batch_ids = arguments.parse_args().batch_id
+    arguments.add_argument("--forks", type=Path)
+    given = arguments.parse_args()
+    return serve(given.forks, drain_all, nothing, nothing) if given.forks else drain_all(given.batch_id)
+
+
+def nothing():
+    """There is nothing to import or to try out."""
+
+
+def drain_all(batch_ids: Sequence[str]) -> int:
     # As the real one: on to the next sweep instead of waiting for another worker's last trial, and a look back.
     left = []
     for name in batch_ids:
@@ -89,7 +100,7 @@ def run_slot(ledger, spec, outputs, claim, mode):
     """One attempt, as the mode has it."""
     run_id = ledger.new_run_id(outputs, spec.config.inference.run_id_base)
     outputs.sweep(claim.batch_id).run(run_id).folder.mkdir(parents=True)
-    ledger.begin(claim, {"max_depth": 3 + claim.slot % 3}, trial_number=claim.slot, run_id=run_id)
+    ledger.begin(claim, {"max_depth": 3 + claim.slot % 3}, run_id=run_id)
     print(f"slot {claim.slot} attempt {claim.attempt} run {run_id}", flush=True)
     if mode == "die" and _first(outputs.root / "died"):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -105,7 +116,8 @@ def run_slot(ledger, spec, outputs, claim, mode):
         ledger.fail(claim, "slot 1 never works")
     else:
         ledger.finish(claim, 0.5 + claim.slot / 100, 0.1, {"spearman": 0.5})
-        ledger.settle(claim)
+        while not study.tell(ledger.connection, spec):
+            time.sleep(0.01)
 
 
 def _first(path: Path) -> bool:

@@ -18,6 +18,7 @@ from trainer.contract.errors import UserError
 from trainer.contract.ledger import Ledger
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.words import Objective
+from trainer.worker.forks import serve
 
 SECONDS = 0.4
 LEASE_S = 3.0
@@ -55,9 +56,13 @@ def work(batch_id):
     return 0
 
 
+def fork(batch_id, _flag, folder):
+    return serve(Path(folder), lambda _: work(batch_id), lambda: None, lambda: None)
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(work(sys.argv[2]) if sys.argv[1] == "work" else launch(*sys.argv[2:]))
+        sys.exit(fork(*sys.argv[2:]) if sys.argv[1] == "work" else launch(*sys.argv[2:]))
     except UserError as error:
         print(f"error: {error}")
         sys.exit(2)

@@ -18,6 +18,7 @@ def sweep_progress(
         n_trials=n_trials,
         pending=0 if reached else left,
         running=running,
+        reported=0,
         done=done,
         failed=failed,
         not_needed=left if reached else 0,

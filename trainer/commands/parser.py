@@ -10,10 +10,11 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from trainer.contract.command_line import Parser, count, imported_when_called
-from trainer.contract.config.settings import Amp, Device
+from trainer.contract.command_line import Parser, count, day, imported_when_called
+from trainer.contract.config.settings import Amp, Device, Paths
 from trainer.contract.paths.user import path
 
+OUTPUTS = Path(Paths().outputs)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _add_data(commands)
     _add_cache(commands)
     _add_training(commands)
+    _add_use(commands)
     return top
 
 
@@ -46,6 +48,9 @@ def _add_training(commands: Commands) -> None:
     )
     work.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
     work.add_argument("--no-share", action="store_true", help="train every trial alone")
+    work.add_argument(
+        "--forks", type=path, metavar="FOLDER", help="a launcher's own: fork the workers that it asks for in FOLDER"
+    )
     work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")
@@ -61,6 +66,67 @@ def _add_training(commands: Commands) -> None:
     precision.add_argument("--amp", choices=get_args(Amp), default="auto", help="default: %(default)s")
     precision.add_argument("--device", choices=get_args(Device), default="auto", help="default: %(default)s")
     precision.set_defaults(handler=imported_when_called("trainer.commands.run", "precision"))
+
+
+def _add_use(commands: Commands) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="rank the teams on a date with a finished run's models, and say how the season may end",
+        description=(
+            "Ranks the teams with what was known before a date: rosters and results of the games before it, and the "
+            "season's schedule. Works in any season, also in one that is not over, or that came after the run."
+        ),
+    )
+    predict.add_argument("--run", required=True, metavar="RUN", help="its id (run_034, or 34) or its folder")
+    predict.add_argument("--as-of", type=day, metavar="DATE", help="2024-03-01 (default: the last that can be ranked)")
+    _add_where(predict)
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--csv", action="store_true", help="the table of the teams")
+    predict.set_defaults(handler=imported_when_called("trainer.commands.use", "predict"))
+
+    explain = commands.add_parser(
+        "explain",
+        help="say what carried each team on a date, by a finished run's models, or one team by name",
+        description=(
+            "Takes every team's strength on a date apart: the expected rank, the columns of its context and, by name, "
+            "its players. The parts add up to the strength."
+        ),
+    )
+    explain.add_argument("run", nargs="+", metavar="RUN", help="its id (run_034, or 34) or its folder")
+    explain.add_argument("--team", metavar="ABC", help="one team, by its abbreviation (default: all, in short)")
+    explain.add_argument(
+        "--as-of",
+        type=day,
+        metavar="DATE",
+        help="2024-03-01 (default: the middle of the last season that the run was validated on)",
+    )
+    _add_where(explain)
+    explain.add_argument("--chart", type=path, metavar="FILE", help="also draw it, as an SVG file")
+    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.add_argument(
+        "--save",
+        action="store_true",
+        help="leave all teams' parts and the chart in the run's folder; several runs, too",
+    )
+    explain.set_defaults(handler=imported_when_called("trainer.commands.use", "explain"))
+
+    compare = commands.add_parser(
+        "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
+    )
+    compare.add_argument(
+        "run", nargs="+", metavar="RUN", help="ids (run_034, or 34) or folders; held against the first"
+    )
+    _add_where(compare)
+    compare.add_argument("--json", action="store_true", help="for programs")
+    compare.set_defaults(handler=imported_when_called("trainer.commands.use", "compare"))
+
+
+def _add_where(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")
+    to.add_argument(
+        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+    )
 
 
 def _add_cache(commands: Commands) -> None:

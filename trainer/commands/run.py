@@ -8,6 +8,7 @@ first, and imports what it needs afterwards.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from trainer.contract.command_line import say
 from trainer.contract.config.settings import load_config
@@ -26,9 +27,18 @@ def run(args: argparse.Namespace) -> None:
 def work(args: argparse.Namespace) -> int:
     """`trainer work`."""
     threads = use_threads(args.threads)
-    from trainer.worker.work import work as drain_sweeps
 
-    return drain_sweeps(args.batch_id, threads=threads, share=not args.no_share)
+    def drain(batch_ids: Sequence[str]) -> int:
+        from trainer.worker.work import work as drain_sweeps
+
+        return drain_sweeps(batch_ids, threads=threads, share=not args.no_share)
+
+    if args.forks is None:
+        return drain(args.batch_id)
+    from trainer.worker import libraries
+    from trainer.worker.forks import serve
+
+    return serve(args.forks, drain, libraries.load, libraries.try_out)
 
 
 def holdout(args: argparse.Namespace) -> None:

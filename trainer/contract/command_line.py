@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -51,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
-    """Parse, call the chosen command's `handler(args)`, and turn what it raises into an exit code.
+    """Parse, and call the chosen command's `handler(args)`. Returns its exit code.
 
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
@@ -60,8 +61,13 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
             parser.error(f"{word!a}: is not UTF-8 text")
     args = parser.parse_args(arguments)
+    return exit_code_of(lambda: args.handler(args))
+
+
+def exit_code_of(handler: Callable[[], int | None]) -> int:
+    """Call a command's handler, and turn what it raises into an exit code."""
     try:
-        code = args.handler(args)
+        code = handler()
         sys.stdout.flush()
     except DiskError as error:
         return _user_error(error)
@@ -128,3 +134,11 @@ def positive(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
     return number
+
+
+def day(text: str) -> date:
+    """A date."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a date, such as 2024-03-01") from None

@@ -6,7 +6,9 @@ host name have different processes under one number, so a death can be known at 
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,6 +28,7 @@ THREAD_VARIABLES = (
 )
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Of this process's container: microseconds of CPU in a period, and the period."""
+PR_SET_PDEATHSIG = 1
 EXIT_TOLD_TO_STOP = 85
 """Of `python -m trainer work`: it was told to stop, gave back its slot, and work is left."""
 
@@ -88,6 +91,19 @@ def job_id(environment: Mapping[str, str] = os.environ) -> str | None:
     if "SLURM_ARRAY_JOB_ID" in environment and "SLURM_ARRAY_TASK_ID" in environment:
         return f"{environment['SLURM_ARRAY_JOB_ID']}_{environment['SLURM_ARRAY_TASK_ID']}"
     return environment.get("SLURM_JOB_ID") or environment.get("SUBMITIT_LOCAL_JOB_ID")
+
+
+def tether(parent: int) -> None:
+    """Have this process sent SIGTERM when its parent dies, however it dies, so that no worker is left behind."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def give_back_memory() -> None:
+    """Give the system the pages that are free in this process: glibc keeps those between two that are in use."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def host() -> str:

@@ -30,6 +30,28 @@ SIMULATIONS = 32
 """Of each day. Odds above 0.05 then differ by 0.006 (root mean square) from those of thousands of simulations."""
 
 
+FORECAST_SIMULATIONS = 2048
+"""Of the one day of a forecast: it is read to the percent."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How a season ends, as seen from one day. [T] each."""
+
+    won: Floats
+    """Games won so far."""
+    played: Floats
+    """Games played so far."""
+    win_rate: Floats
+    """Expected win rate at the end of the regular season."""
+    rank: Floats
+    """Expected final rank."""
+    playoffs: Floats
+    """Probability of being among the teams of its conference that play the playoffs."""
+    title: Floats
+    """Probability of winning the title; sums to 1."""
+
+
 @dataclass(frozen=True)
 class RestOfSeason:
     """What the games from a day on say of the teams, playoffs included: the normal equations of their strengths."""
@@ -83,17 +105,42 @@ def title_odds(games: SeasonGames, days: Ints, strength: Floats) -> Floats:
     n_days, n_teams = strength.shape
     asked = np.searchsorted(games.days, days)
     known = standing(games, asked, strength)
-    played, rate = (values.reshape(-1, n_teams) for values in play_out(known, *_draws(n_teams)))
+    played, rate = (values.reshape(-1, n_teams) for values in play_out(known, *_draws(n_teams, SIMULATIONS)))
     home = np.repeat(series_home(games, asked), SIMULATIONS).astype(np.float32)
     odds: Floats = bracket_odds(games.conference, played, rate, home).reshape(n_days, SIMULATIONS, n_teams).mean(axis=1)
     return odds
 
 
+def season_forecast(games: SeasonGames, day: int, strength: Floats) -> Forecast:
+    """How a season ends as seen from one day; as `title_odds`, from more simulations.
+
+    Args:
+        games: the season.
+        day: days since 1970-01-01, a regular-season day.
+        strength: [T] points by which each team beats an average one.
+    """
+    asked = np.searchsorted(games.days, [day])
+    known = standing(games, asked, strength[None])
+    played, rate = (values[0] for values in play_out(known, *_draws(len(strength), FORECAST_SIMULATIONS)))
+    in_playoffs = np.zeros(rate.shape)
+    for seeded in brackets(games.conference, -rate):
+        np.put_along_axis(in_playoffs, seeded, 1.0, axis=1)
+    home = series_home(games, asked).astype(np.float32)
+    return Forecast(
+        won=known.won[0],
+        played=known.total[0] - known.left.games[0],
+        win_rate=(known.won[0] + known.left.wins[0]) / known.total[0],
+        rank=(np.argsort(np.argsort(-rate, axis=1), axis=1) + 1).mean(axis=0),
+        playoffs=in_playoffs.mean(axis=0),
+        title=bracket_odds(games.conference, played, rate, home).mean(axis=0),
+    )
+
+
 @cache
-def _draws(n_teams: int) -> Floats:
+def _draws(n_teams: int, simulations: int) -> Floats:
     """[2, N, T] standard normal form and luck, spread evenly (Sobol): 32 of them do what 90 random ones would."""
-    uniform = qmc.Sobol(2 * n_teams, rng=np.random.default_rng(SEED)).random(SIMULATIONS)
-    draws: Floats = ndtri(np.clip(uniform, 1e-6, 1 - 1e-6)).reshape(SIMULATIONS, 2, n_teams).swapaxes(0, 1)
+    uniform = qmc.Sobol(2 * n_teams, rng=np.random.default_rng(SEED)).random(simulations)
+    draws: Floats = ndtri(np.clip(uniform, 1e-6, 1 - 1e-6)).reshape(simulations, 2, n_teams).swapaxes(0, 1)
     return draws
 
 

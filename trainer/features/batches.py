@@ -58,7 +58,13 @@ class Batches:
 
 
 def build_batches(
-    league: League, windows: Sequence[int], roster_size: int, first_day: int, foresight: Foresight = outlook
+    league: League,
+    windows: Sequence[int],
+    roster_size: int,
+    first_day: int,
+    foresight: Foresight = outlook,
+    *,
+    only: str | None = None,
 ) -> Batches:
     """All lists of all seasons: every regular-season game day from `first_day` days after the season's first game on.
 
@@ -70,6 +76,7 @@ def build_batches(
         roster_size: most players of a team.
         first_day: lists start this many days after a season's first game.
         foresight: gives the outlook of a season, which takes half of the time.
+        only: the one season to make lists of; ratings and players come from all that was before.
 
     Returns:
         Arrays as `Batches` says. A season without playoffs has NaN as its playoff outcome.
@@ -81,8 +88,11 @@ def build_batches(
     seasons = season_games(league)
     truth = target_ranks(league)
     log = player_log(league, [games.season for games in seasons])
+    del league  # unless the caller keeps it, what follows has its memory
     parts: list[_SeasonArrays] = []
     for i, (games, rating) in enumerate(zip(seasons, elo(seasons), strict=True)):
+        if only not in {None, games.season}:
+            continue
         roster = season_roster(log, i, games, games.days)
         try:
             listed = _listed(games, first_day)
@@ -118,7 +128,7 @@ class _SeasonArrays:
     games: SeasonGames
     days: Ints
     context: dict[str, Floats]
-    players: Floats
+    players: npt.NDArray[np.float32]
     player_mask: Bools
     ranks: dict[Target, Floats]
 
@@ -143,8 +153,8 @@ def _iso(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def _assemble(parts: Sequence[_SeasonArrays], columns: tuple[str, ...]) -> Batches:
-    """Cut every date into its conferences and stack all lists."""
+def _assemble(parts: list[_SeasonArrays], columns: tuple[str, ...]) -> Batches:
+    """Cut every date into its conferences and stack all lists. Empties `parts`."""
     conferences = tuple(sorted({str(name) for part in parts for name in part.games.conference}))
     n_teams = max(int((part.games.conference == name).sum()) for part in parts for name in conferences)
     n_lists = sum(len(part.days) for part in parts) * len(conferences)
@@ -165,7 +175,8 @@ def _assemble(parts: Sequence[_SeasonArrays], columns: tuple[str, ...]) -> Batch
         context_columns=tuple(parts[0].context),
     )
     first = 0
-    for i, part in enumerate(parts):
+    for i in range(len(parts)):
+        part = parts.pop(0)  # freed once it is copied: together they are as large as the result
         for j, name in enumerate(conferences):
             rows = slice(first + j, first + j + len(part.days) * len(conferences), len(conferences))
             teams = np.flatnonzero(part.games.conference == name)

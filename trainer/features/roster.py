@@ -8,10 +8,13 @@ Shapes: Q questions (a player on a day), D days, T teams, P players of a team, S
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer.data.league import BOX
 from trainer.features.players import STATISTICS, PlayerLog
@@ -168,7 +171,9 @@ def player_columns(windows: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-def player_features(log: PlayerLog, roster: Roster, windows: Sequence[int], roster_size: int) -> tuple[Floats, Bools]:
+def player_features(
+    log: PlayerLog, roster: Roster, windows: Sequence[int], roster_size: int
+) -> tuple[npt.NDArray[np.float32], Bools]:
     """[D, T, P, S] `player_columns` of each team's `roster_size` players, those with the most minutes first.
 
     A game missed takes a sixtieth off a player's minutes here, so that a star who is out for a month stays on the
@@ -177,18 +182,36 @@ def player_features(log: PlayerLog, roster: Roster, windows: Sequence[int], rost
     Returns:
         The features, 0 where there is no player, and [D, T, P] where there is one.
     """
-    rank = roster.minutes * np.maximum(1 - roster.missed / 60, 0.05)
-    order = np.lexsort((roster.player, -rank, roster.group))
-    group = roster.group[order]
-    place = np.arange(len(order)) - np.searchsorted(group, group, side="left")
-    kept = place < roster_size
-    order, group, place = order[kept], group[kept], place[kept]
-    features = np.zeros((roster.n_days * roster.n_teams, roster_size, len(player_columns(windows))))
+    order, group, place = _places(roster, roster_size)
+    features = _own_pages((roster.n_days * roster.n_teams, roster_size, len(player_columns(windows))))
     features[group, place] = _columns(log, roster, order, windows)
     mask = np.zeros(features.shape[:2], dtype=np.bool_)
     mask[group, place] = True
     shape = (roster.n_days, roster.n_teams, roster_size)
     return features.reshape(*shape, -1), mask.reshape(shape)
+
+
+def _own_pages(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Zeros that the system gets back with the array: the C library would keep them, for a process that lives on."""
+    return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), dtype=np.float32).reshape(shape)
+
+
+def players_of(roster: Roster, roster_size: int) -> Ints:
+    """[D, T, P] which player each row of `player_features` is; -1 where there is none."""
+    order, group, place = _places(roster, roster_size)
+    players = np.full((roster.n_days * roster.n_teams, roster_size), -1)
+    players[group, place] = roster.player[order]
+    return players.reshape(roster.n_days, roster.n_teams, roster_size)
+
+
+def _places(roster: Roster, roster_size: int) -> tuple[Ints, Ints, Ints]:
+    """Of each player who is kept: which question he is, his team and day as `Roster.group`, his place in the team."""
+    rank = roster.minutes * np.maximum(1 - roster.missed / 60, 0.05)
+    order = np.lexsort((roster.player, -rank, roster.group))
+    group = roster.group[order]
+    place = np.arange(len(order)) - np.searchsorted(group, group, side="left")
+    kept = place < roster_size
+    return order[kept], group[kept], place[kept]
 
 
 def _columns(log: PlayerLog, roster: Roster, chosen: Ints, windows: Sequence[int]) -> Floats:

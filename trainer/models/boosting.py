@@ -82,6 +82,13 @@ def predict(booster: xgboost.Booster, rows: Array, rounds: int) -> Array:
     return predicted
 
 
+def contributions(booster: xgboost.Booster, rows: Array, rounds: int) -> Array:
+    """[R, C + 1] each column's part in `predict`, and the mean last: exact Shapley values (Lundberg's TreeSHAP)."""
+    table = xgboost.DMatrix(rows, nthread=1)
+    parts: Array = booster.predict(table, pred_contribs=True, iteration_range=(0, rounds))
+    return parts
+
+
 def _parameters(settings: BoostingSettings, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "objective": "reg:squarederror",

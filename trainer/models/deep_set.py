@@ -109,6 +109,15 @@ class Inputs:
     """[F, L, T, C] standardised, and turned round where lower is better; 0 where masked."""
 
 
+def attend(weights: Mapping[str, Tensor], inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """What is made of each player, [F, L * T, P, H], and each head's share of him in his team, [F, L * T, P, K]."""
+    n_fits, _, _, n_players = inputs.minutes.shape
+    hidden = silu(torch.baddbmm(weights["player_bias"], inputs.players.flatten(1, 3), weights["player"]))
+    logits = torch.bmm(hidden, weights["attention"]).view(n_fits, -1, n_players, HEADS)
+    attention = (logits.float() + inputs.minutes.flatten(1, 2)[..., None]).softmax(dim=2)
+    return hidden.view(n_fits, -1, n_players, hidden.shape[-1]), attention
+
+
 def score_teams(weights: Mapping[str, Tensor], inputs: Inputs, keep: Tensor | None = None) -> Tensor:
     """Scores of all teams under all fits.
 
@@ -120,11 +129,8 @@ def score_teams(weights: Mapping[str, Tensor], inputs: Inputs, keep: Tensor | No
     Returns:
         [F, L, T] float32; a higher score is a better team. Teams that are not there have scores too; mask them.
     """
-    n_fits, n_lists, n_teams, n_players = inputs.minutes.shape
-    hidden = silu(torch.baddbmm(weights["player_bias"], inputs.players.flatten(1, 3), weights["player"]))
-    logits = torch.bmm(hidden, weights["attention"]).view(n_fits, -1, n_players, HEADS)
-    attention = (logits.float() + inputs.minutes.flatten(1, 2)[..., None]).softmax(dim=2)
-    by_team = hidden.view(n_fits, -1, n_players, hidden.shape[-1])
+    n_fits, n_lists, n_teams, _ = inputs.minutes.shape
+    by_team, attention = attend(weights, inputs)
     # Products and sums, not a matrix product: thousands of products of 2 x 15 by 15 x 8 take longer.
     pooled = [(attention[..., head : head + 1] * by_team).sum(2) for head in range(HEADS)]
     context = inputs.context.flatten(1, 2)

@@ -76,7 +76,7 @@ def train(
         scale = standardisation(task.batches, task.fits.train)
         data = _training_data(task, scale, precision.device)
         ranked = _ranked_inputs(task, scale, precision.device)
-        architecture = _architecture(task.batches, task.target, settings.hidden)
+        architecture = architecture_of(task.batches, task.target, settings.hidden)
         trainer = _Trainer(architecture, settings, precision, data, before)
         history = [] if before is None else [_epoch_of(before, i) for i in range(len(before["loss"]))]
         for epoch in range(len(history), epochs):
@@ -123,7 +123,7 @@ def score(model: Mapping[str, Array], target: Target, hidden: int, batches: Batc
     scale = Standardisation.of_arrays({name: row[None] for name, row in model.items()})
     with one_thread():
         scores = score_lists(
-            _architecture(batches, target, hidden),
+            architecture_of(batches, target, hidden),
             torch.from_numpy(model["weights"].copy())[None],
             inputs(batches, [lists], scale, "cpu"),
         )
@@ -247,7 +247,8 @@ def _loss(
     assert_never(name)
 
 
-def _architecture(batches: Batches, target: Target, hidden: int) -> Architecture:
+def architecture_of(batches: Batches, target: Target, hidden: int) -> Architecture:
+    """The network that reads these batches."""
     return Architecture(
         stats=len(batches.player_columns),
         directions=directions(batches.context_columns),

@@ -25,6 +25,7 @@ from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.models import settings
 from trainer.models.fits import Ints
+from trainer.models.forest import NODES
 from trainer.models.stack import Stack
 from trainer.models.team_rows import as_lists, context_rows, expected_rows
 
@@ -114,9 +115,35 @@ def load_models(folder: Path) -> FittedModels:
         DataError: when the folder does not hold the models of a complete run.
     """
     try:
-        return fitted_models({path.name: path.read_bytes() for path in folder.iterdir()})
+        models = fitted_models({path.name: path.read_bytes() for path in folder.iterdir()})
+        _check_whole(models)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DataError(f"{folder}: no fitted models here ({error}). Only complete runs have them") from None
+        said = " ".join(str(error).split())[:200]  # XGBoost's own has a stack trace in it
+        raise DataError(f"{folder}: no fitted models here ({said}). Only complete runs have them") from None
+    return models
+
+
+def _check_whole(models: FittedModels) -> None:
+    """Read what is only read when something is scored.
+
+    Raises:
+        ValueError: when the parts do not go together.
+        KeyError: when one is missing.
+    """
+    from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
+
+    description, forest = models.description, models.model_c
+    if boosting.load(models.model_b).num_boosted_rounds() < description.rounds:
+        raise ValueError(f"model b has fewer than {description.rounds} rounds")
+    nodes = int(forest["n_nodes"].sum())
+    if len(forest["n_nodes"]) < description.trees or any(len(forest[name]) != nodes for name in NODES):
+        raise ValueError(f"model c has not {description.trees} whole trees")
+    widths = {"player": len(description.player_columns), "context": len(description.context_columns)}
+    for name, width in widths.items():
+        if models.model_a[f"{name}_mean"].shape != (width,) or models.model_a[f"{name}_deviation"].shape != (width,):
+            raise ValueError(f"model a has no means of {width} {name} columns")
+    if models.model_a["weights"].ndim != 1:
+        raise ValueError("model a has no weights")
 
 
 def fitted_models(files: Mapping[str, bytes]) -> FittedModels:

@@ -6,16 +6,20 @@ and has no place for the trials of sibling sweeps, which must not count as the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from trainer.contract.config.search_space import Parameters, SearchSpace
 from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encoded_trial
+from trainer.contract.ledger.optuna_parameters import distributions, encode
+from trainer.contract.ledger.optuna_trials import KnownTrial, study_of
 from trainer.contract.words import Direction, Sampler
 from trainer.search import dimensions
 
@@ -33,8 +37,7 @@ def sampled_point(
     """Where a sampler that learns would look next, with trials that run counted, so that workers keep apart."""
     # It warns of every parameter that is not there in all trials, and is searched by itself (GP: drawn) for that.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction=direction.value, sampler=sampler)
-    study.add_trials([_trial(space, o, {PRIOR: o.batch_id}) for o in prior] + [_trial(space, o, {}) for o in own])
+    study = study_of(_MADE.trials(space, own, prior), StudyDirection[direction.upper()], sampler)
     trial = study.ask(fixed_distributions=distributions(space))
     return dimensions.decode(space, trial.params)
 
@@ -65,12 +68,45 @@ def learning_sampler(sampler: Sampler, seed: int) -> BaseSampler:
     raise AssertionError(sampler)
 
 
-def _trial(space: SearchSpace, observation: Observation, marks: dict[str, str]) -> FrozenTrial:
-    encoded, known = encoded_trial(space, observation.parameters)
-    return create_trial(
-        state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
-        value=observation.value,
-        params=encoded,
-        distributions=known,
-        user_attrs=marks,
-    )
+class _Made:
+    """Observations as trials, each made once: the next question is about nearly the same ones."""
+
+    def __init__(self) -> None:
+        self._space: SearchSpace = {}
+        self._known: Mapping[str, BaseDistribution] = {}
+        self._trials: dict[tuple[str, int, bool], tuple[Observation, KnownTrial]] = {}
+
+    def trials(
+        self, space: SearchSpace, own: Sequence[Observation], prior: Sequence[Observation]
+    ) -> Iterator[FrozenTrial]:
+        """Those of other sweeps, then the sweep's own."""
+        if space != self._space:
+            self._space, self._known, self._trials = space, distributions(space), {}
+        before, self._trials = self._trials, {}
+        for observation, of_another in [*((o, True) for o in prior), *((o, False) for o in own)]:
+            key = (observation.batch_id, observation.slot, of_another)
+            known, trial = before.get(key, (None, None))
+            if trial is None or known != observation:
+                trial = self._trial(observation, {PRIOR: observation.batch_id} if of_another else {})
+            self._trials[key] = (observation, trial)
+            yield trial
+
+    def _trial(self, observation: Observation, marks: dict[str, str]) -> KnownTrial:
+        encoded = encode(self._space, observation.parameters)
+        now = datetime.now()
+        return KnownTrial(
+            number=-1,
+            trial_id=-1,
+            state=TrialState.RUNNING if observation.value is None else TrialState.COMPLETE,
+            value=observation.value,
+            datetime_start=now,
+            datetime_complete=None if observation.value is None else now,
+            params=encoded,
+            distributions={name: self._known[name] for name in encoded},
+            user_attrs=marks,
+            system_attrs={},
+            intermediate_values={},
+        )
+
+
+_MADE = _Made()

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DataError
 from trainer.contract.league.manifest import read_manifest
+from trainer.contract.process import give_back_memory
 from trainer.contract.words import Target
 from trainer.features.batches import Batches
 from trainer.stages import outlook as outlook_stage
 from trainer.stages.identity import code, libraries
 from trainer.stages.stage_file import Contents
 from trainer.stages.store import Store
+
+if TYPE_CHECKING:
+    from trainer.data.league import League
 
 STAGE = "batches"
 
@@ -46,18 +50,27 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
     """
 
     def build(_: Contents | None) -> Contents:
-        from trainer.data.league import load_league  # noqa: PLC0415 - a hit does not read the league
-        from trainer.features.batches import build_batches  # noqa: PLC0415
+        from trainer.features.batches import build_batches  # noqa: PLC0415 - a hit does not read the league
 
         training, first_day = config.training, config.evaluation.first_day
-        league = load_league(league_folder)
-        if league.manifest.fingerprint != wanted["data"]:
-            raise DataError(f"{league_folder}: another league was imported while this one was read. Start again")
-        foresight = outlook_stage.stored(store, proceed)
-        return pack(build_batches(league, training.rolling_windows, training.roster_size, first_day, foresight))
+        windows, foresight = training.rolling_windows, outlook_stage.stored(store, proceed)
+        return pack(
+            build_batches(_league(league_folder, wanted["data"]), windows, training.roster_size, first_day, foresight)
+        )
 
     wanted = identity(config, league_folder)
-    return unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
+    found = unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
+    give_back_memory()
+    return found
+
+
+def _league(folder: Path, fingerprint: str) -> League:
+    from trainer.data.league import load_league  # noqa: PLC0415
+
+    league = load_league(folder)
+    if league.manifest.fingerprint != fingerprint:
+        raise DataError(f"{folder}: another league was imported while this one was read. Start again")
+    return league
 
 
 def pack(batches: Batches) -> Contents:

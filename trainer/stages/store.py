@@ -136,7 +136,9 @@ class Store:
         log.info("%s: miss %s%s", stage, name[:12], " (continued)" if shorter else "")
         made = build(shorter)
         notes = {**made.notes, "stage": stage, "identity": msgspec.json.encode(identity, order="sorted").decode()}
-        self._write(stage, name, depth, Contents(made.arrays, notes))
+        if self._write(stage, name, depth, Contents(made.arrays, notes)):
+            # The file's pages are shared with all who read it, and can be taken from memory.
+            return self._open(stage, name, depth) or made
         return made
 
     def _open(self, stage: str, name: str, depth: int) -> Contents | None:
@@ -162,7 +164,7 @@ class Store:
 
     def _read(self, path: Path) -> Contents:
         status = path.stat()
-        version = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+        version = _version(path, status)
         contents = stage_file.read(path, verify=version not in self._verified)
         self._verified.add(version)
         # The time of access says how long an entry was not used; the time of change stays, as part of `version`.
@@ -170,15 +172,19 @@ class Store:
             os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
         return contents
 
-    def _write(self, stage: str, name: str, depth: int, contents: Contents) -> None:
+    def _write(self, stage: str, name: str, depth: int, contents: Contents) -> bool:
+        """Whether it could be written."""
         path = self.paths.entry(stage, name, depth)
         try:
             size = stage_file.write(path, contents)
             log.info("%s: stored %s, %.1f MB", stage, name[:12], size / 1e6)
             self._lacking = False
+            self._verified.add(_version(path, path.stat()))
             prune(self.paths, self._max_bytes)
         except OSError as error:
             self._do_without(error)
+            return False
+        return True
 
     def _do_without(self, error: OSError) -> None:
         """Go on without what cannot be read or written; later entries are tried again, as there may be room by then."""
@@ -194,3 +200,8 @@ class Store:
     def _count(self, stage: str, *, hit: bool) -> None:
         old = self.counts.get(stage, StageCount())
         self.counts[stage] = StageCount(hits=old.hits + hit, misses=old.misses + (not hit))
+
+
+def _version(path: Path, status: os.stat_result) -> tuple[str, int, int, int]:
+    """Another one whenever the file has been replaced or changed."""
+    return str(path), status.st_ino, status.st_size, status.st_mtime_ns

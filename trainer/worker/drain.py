@@ -1,7 +1,7 @@
 """A worker's loop: claim a slot, run it, report it, until the sweep has none left.
 
-The order is what makes it safe: the run's folder is whole, then the ledger has the result, then the study, and only
-then is the slot done. Wherever a worker dies in between, another one finds out how far it had come.
+The order is what makes it safe: the run's folder is whole, then the ledger has the result. Wherever a worker dies in
+between, another one finds out how far it had come. The study is told in batches, and a slot is done when it was.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.contract import disks
-from trainer.contract.config.search_space import Parameters, singles
+from trainer.contract.config.search_space import Parameters
 from trainer.contract.config.settings import Config
 from trainer.contract.errors import DatabaseError, UserError
 from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
-from trainer.contract.ledger.optuna_parameters import encoded_trial
-from trainer.contract.ledger.study import restore
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
 from trainer.run.failures import described
 from trainer.search.proposals import propose
-from trainer.worker.study_record import StudyRecord, reconcile
+from trainer.worker.study_record import TELL_EVERY_S, StudyRecord
 from trainer.worker.turn import SHORTEST_TURN_S, Turn
 
 LONGEST_REASON = 500
@@ -125,11 +123,11 @@ def drain(
         DiskError: a file system is full, read-only or broken; the slot is given back.
     """
     spec = ledger.spec(batch_id)
-    restore(ledger.connection, spec)
-    record = StudyRecord(ledger, spec, lease_s)
+    record = StudyRecord(ledger, spec)
+    record.tell_all()
     worker = _Worker(ledger, spec, record, worker_id, run_trial, stop, lease_s, on_superseded, ready)
     reason = worker.drain(wait=wait)
-    reconcile(ledger, record, batch_id)
+    record.tell_all()
     return replace(worker.result, reason=reason)
 
 
@@ -172,8 +170,8 @@ class _Worker:
                 return "no slots left"
             if not (wait or slots.pending or slots.reported):
                 return OTHERS_AT_WORK
-            if slots.reported:
-                reconcile(self.ledger, self.record, self.spec.batch_id)
+            if slots.reported and self.record.tell():
+                continue
             self.turn.wait_without_a_connection()
             waiting_since = waiting_since or time.monotonic()
             self._pause(time.monotonic() - waiting_since)
@@ -187,9 +185,10 @@ class _Worker:
     def _attempt(self, claim: Claim) -> None:
         """Run one attempt and write down how it ended."""
         started = _Started()
-        with Lease(self.ledger, claim, self.lease_s) as lease:
+        begun = self.record.tell_meanwhile
+        with Lease(self.ledger, claim, self.lease_s, once=begun, after_s=TELL_EVERY_S) as lease:
             try:
-                value = self._run(claim, lease, started)
+                self._run(claim, lease, started)
             except Superseded:
                 return self._end(claim, started, "superseded", "")
             except TrialStopped as stopped:
@@ -210,9 +209,6 @@ class _Worker:
             except BaseException:
                 self._end(claim, started, "released", "interrupted")
                 raise
-        assert started.trial is not None
-        self.record.complete(started.trial, value)
-        self.ledger.settle(claim)
         self.result = replace(self.result, done=self.result.done + 1)
         self.failures_in_a_row = 0
         return None
@@ -236,15 +232,13 @@ class _Worker:
             self._end(claim, started, "released", reason)
             raise
 
-    def _run(self, claim: Claim, lease: Lease, started: _Started) -> float:
+    def _run(self, claim: Claim, lease: Lease, started: _Started) -> None:
         """Run the slot and bring its result to safety."""
-        if claim.previous_trial is not None:
-            self.record.fail(claim.previous_trial)
+        self.record.tell_when_due(claim)
         parameters = propose(self.ledger, self.spec, claim) if claim.parameters is None else claim.parameters
         outputs = OutputsRoot(Path(self.spec.config.paths.outputs))
         run_id = self.ledger.new_run_id(outputs, self.spec.config.inference.run_id_base)
-        started.trial = self.record.start(*encoded_trial(singles(self.spec.space), parameters), run_id)
-        self.ledger.begin(claim, parameters, started.trial, run_id)
+        self.ledger.begin(claim, parameters, run_id)
         started.job = TrialJob(
             spec=self.spec,
             config=trial_config(self.spec, parameters, claim.rung),
@@ -261,7 +255,6 @@ class _Worker:
         if not math.isfinite(outcome.value):
             raise UserError(f"{self.spec.objective} is {outcome.value}: a run has to leave a number")
         self.ledger.finish(claim, outcome.value, time.monotonic() - began, outcome.objectives)
-        return outcome.value
 
     def _end(self, claim: Claim, started: _Started, how: Ending, reason: str, *, final: bool = False) -> None:
         """Write down an attempt that ended without a result."""
@@ -272,9 +265,6 @@ class _Worker:
                 self.ledger.release(claim, reason)
         except Superseded:
             how = "superseded"
-        # Once the ledger knows its number, the trial of a superseded attempt is for the later owner to tell.
-        if started.trial is not None and (how != "superseded" or started.job is None):
-            self.record.fail(started.trial)
         if how == "superseded" and started.job and self.on_superseded:
             self.on_superseded(started.job)
         self.result = replace(self.result, **{how: getattr(self.result, how) + 1})
@@ -284,5 +274,4 @@ class _Worker:
 class _Started:
     """How far an attempt has come."""
 
-    trial: int | None = None
     job: TrialJob | None = None

@@ -148,6 +148,12 @@ class _Trials:
     share: bool
 
     def run(self, job: TrialJob) -> TrialOutcome:
+        try:
+            return self._trained(job)
+        finally:
+            process.give_back_memory()  # another worker may need it meanwhile
+
+    def _trained(self, job: TrialJob) -> TrialOutcome:
         metrics = train_into(
             run_paths(job),
             job.run_id,

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from launcher.report.page.facts import Facts
 from launcher.report.reading import read_file
 from launcher.report.trials import Sweep, best_trial
-from launcher.text_table import counted
 from trainer.contract.records.provenance import Provenance
+from trainer.contract.text_table import counted
 from trainer.contract.words import Method, Sampler
 
 MOST_HOSTS = 8

@@ -22,9 +22,9 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from launcher.text_table import counted
 from trainer.contract.ledger.rows import COMPLETE, AttemptState
 from trainer.contract.records.metrics import EXPECTED, Gain, RunMetrics
+from trainer.contract.text_table import counted
 from trainer.contract.words import Objective, Target
 
 

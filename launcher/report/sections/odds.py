@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, table
 from launcher.report.trials import Sweep, best_of_target
-from launcher.text_table import counted
 from trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics
 from trainer.contract.records.odds import OddsTable, TitleOdds
+from trainer.contract.text_table import counted
 from trainer.contract.words import Target
 
 INTRO = (

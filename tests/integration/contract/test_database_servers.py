@@ -54,9 +54,9 @@ def test_settings_of_a_role_do_not_reach_us(odd_role, outputs, sweep_spec):
     with Ledger(odd_role, patience_s=5) as ledger:
         ledger.register(sweep_spec(), outputs)
         claim = ledger.claim(sweep_spec().batch_id, ledger.start_worker(sweep_spec().batch_id, "here", 1))
-        ledger.begin(claim, {"a\\b": "é'"}, 0, ledger.new_run_id(outputs, 25))
+        ledger.begin(claim, {"a\\b": "é'"}, ledger.new_run_id(outputs, 25))
         ledger.finish(claim, VALUE, 1.5, {"spearman": VALUE})
-        ledger.settle(claim)
+        assert study.tell(ledger.connection, ledger.spec(claim.batch_id))
         (attempt,) = ledger.attempts(sweep_spec().batch_id)
         assert (attempt.value, attempt.parameters, attempt.seconds) == (VALUE, {"a\\b": "é'"}, 1.5)
         assert attempt.finished_at is not None

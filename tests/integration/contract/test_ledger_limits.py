@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.processes import in_processes
 from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import Ledger, SlotState
+from trainer.contract.ledger import Ledger, SlotState, study
 from trainer.contract.sweep.limits import NO_LIMITS, Limits, wrong_goal
 from trainer.contract.words import Method, Objective
 
@@ -26,11 +26,15 @@ def sweep(ledger, sweep_spec, outputs):
     return registered
 
 
-def run(ledger, claim, value, *, settled=True):
-    ledger.begin(claim, {"max_depth": 3}, claim.slot, 25 + claim.slot)
+def run(ledger, claim, value, *, told=True):
+    ledger.begin(claim, {"max_depth": 3}, 25 + claim.slot)
     ledger.finish(claim, value, 1.5)
-    if settled:
-        ledger.settle(claim)
+    if told:
+        tell(ledger)
+
+
+def tell(ledger):
+    assert study.tell(ledger.connection, ledger.spec(BATCH))
 
 
 def sql(ledger, statement, *parameters):
@@ -48,13 +52,13 @@ def test_a_goal_ends_the_sweep_as_soon_as_its_value_is_safe(ledger, sweep, objec
     worker = sweep(Limits(goal=values[1]), objective=objective)
     run(ledger, ledger.claim(BATCH, worker), values[0])
     best, other = ledger.claim(BATCH, worker), ledger.claim(BATCH, worker)
-    run(ledger, best, values[1], settled=False)
+    run(ledger, best, values[1], told=False)
     assert ledger.claim(BATCH, worker) is None
     slots = ledger.open_slots(BATCH)
     assert (slots.pending, slots.running, slots.reported) == (0, 1, 1)
     now = ledger.progress(BATCH)
     assert (now.reached, now.standing, now.complete) == ("goal", "running", False)
-    ledger.settle(best)
+    tell(ledger)
     run(ledger, other, values[0])
     now = ledger.progress(BATCH)
     assert (now.standing, now.complete, now.open, now.best_value) == ("goal reached", True, 0, values[1])

@@ -8,7 +8,16 @@ import pytest
 
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import AttemptState, Lease, SlotState, Superseded, registration
+from trainer.contract.ledger import (
+    AttemptState,
+    Lease,
+    Ledger,
+    SlotState,
+    Superseded,
+    observations,
+    registration,
+    study,
+)
 from trainer.contract.ledger.ledger import MOST_DEATHS
 from trainer.contract.words import Method, Objective, Target
 
@@ -22,9 +31,14 @@ def sweep(ledger, sweep_spec, outputs):
 
 
 def run(ledger, claim, value, run_id=25):
-    ledger.begin(claim, {"max_depth": 3}, claim.slot, run_id)
+    ledger.begin(claim, {"max_depth": 3}, run_id)
     ledger.finish(claim, value, 1.5, {"ndcg4": value / 2})
-    ledger.settle(claim)
+    told(ledger)
+
+
+def told(ledger, batch_id=BATCH):
+    """Whoever has the turn tells the study."""
+    assert study.tell(ledger.connection, ledger.spec(batch_id))
 
 
 def test_every_slot_is_claimed_once(ledger, sweep):
@@ -54,21 +68,21 @@ def test_best_value_of_an_error_is_the_lowest(ledger, sweep_spec, outputs):
 
 def test_expired_lease_is_taken_over_and_the_late_owner_is_fenced(ledger, sweep, monkeypatch):
     late = ledger.claim(BATCH, sweep, lease_s=0.2)
-    ledger.begin(late, {"max_depth": 4}, 0, 25)
+    ledger.begin(late, {"max_depth": 4}, 25)
     for _ in range(5):
         ledger.claim(BATCH, sweep)
     _wait_for_expiry(ledger)
     taken = ledger.claim(BATCH, sweep)
-    assert (taken.slot, taken.attempt, taken.parameters, taken.previous_trial) == (0, 2, {"max_depth": 4}, 0)
+    assert (taken.slot, taken.attempt, taken.parameters) == (0, 2, {"max_depth": 4})
     for write in (
-        lambda: ledger.begin(late, {"max_depth": 4}, 0, 25),
+        lambda: ledger.begin(late, {"max_depth": 4}, 25),
         lambda: ledger.finish(late, 0.9, 1.0),
         lambda: ledger.fail(late, "x"),
         lambda: ledger.release(late, "x"),
     ):
         with pytest.raises(Superseded, match=r"slot 0 .* attempt 1 has a later owner"):
             write()
-    ledger.settle(late)
+    told(ledger)
     assert not ledger.renew(late).owner
     assert ledger.renew(taken).owner
     slot = ledger.slots(BATCH)[0]
@@ -77,7 +91,7 @@ def test_expired_lease_is_taken_over_and_the_late_owner_is_fenced(ledger, sweep,
 
 def test_the_dead_attempt_is_recorded_with_its_host_job_and_reason(ledger, sweep):
     claim = ledger.claim(BATCH, sweep, lease_s=0.1)
-    ledger.begin(claim, {"max_depth": 4}, 0, 25)
+    ledger.begin(claim, {"max_depth": 4}, 25)
     _wait_for_expiry(ledger)
     dead = ledger.attempts(BATCH)[0]
     assert (dead.state, dead.host, dead.pid, dead.job_id, dead.run_id) == (
@@ -211,13 +225,13 @@ def test_a_final_failure_is_not_tried_again(ledger, sweep):
 
 def test_a_safe_result_survives_its_worker(ledger, sweep):
     claim = ledger.claim(BATCH, sweep, lease_s=0.1)
-    ledger.begin(claim, {"max_depth": 4}, 7, 25)
+    ledger.begin(claim, {"max_depth": 4}, 25)
     ledger.finish(claim, 0.9, 1.0)
     assert ledger.expire(BATCH, [sweep]) == 0
-    (result,) = ledger.reported(BATCH)
-    assert (result.slot, result.trial_number, result.value) == (0, 7, 0.9)
-    ledger.settle(result)
-    ledger.settle(result)
+    slot = ledger.slots(BATCH)[0]
+    assert (slot.state, slot.trial_number, slot.value) == (SlotState.REPORTED, None, 0.9)
+    told(ledger)
+    told(ledger)
     assert ledger.slots(BATCH)[0].state is SlotState.DONE
     # Its worker, which never heard that the result had arrived, says it again.
     ledger.finish(claim, 0.9, 1.0)
@@ -228,7 +242,7 @@ def test_a_safe_result_survives_its_worker(ledger, sweep):
 def test_writing_twice_is_as_writing_once(ledger, sweep):
     claim = ledger.claim(BATCH, sweep)
     for _ in range(2):
-        ledger.begin(claim, {"max_depth": 4}, 7, 25)
+        ledger.begin(claim, {"max_depth": 4}, 25)
     for _ in range(2):
         ledger.finish(claim, 0.9, 1.0)
     assert ledger.slots(BATCH)[0].state is SlotState.REPORTED
@@ -314,13 +328,38 @@ def test_sibling_observations_are_of_the_same_target_and_another_objective(ledge
     for batch_id, spec in specs.items():
         ledger.register(spec, outputs)
         claim = ledger.claim(batch_id, ledger.start_worker(batch_id, "testhost", 1))
-        ledger.begin(claim, {"max_depth": 4}, 0, 25)
+        ledger.begin(claim, {"max_depth": 4}, 25)
         ledger.finish(claim, 0.1, 1.0, {"spearman": 0.7, "ndcg4": 0.1})
-        ledger.settle(claim)
+        told(ledger, batch_id)
     (found,) = ledger.sibling_observations("own", Objective.SPEARMAN)
     assert (found.batch_id, found.value) == ("sibling", 0.7)
     (own,) = ledger.observations("own")
     assert (own.batch_id, own.value) == ("own", 0.1)
+
+
+def test_observations_are_bounded_and_sent_once(ledger, sweep_spec, outputs, monkeypatch):
+    """The best two, the worst two, the newest three and what runs; a process hears the parameters of each one once."""
+    monkeypatch.setattr(observations, "EXTREME", 2)
+    monkeypatch.setattr(observations, "NEWEST", 3)
+    ledger.register(sweep_spec(n_trials=12), outputs)
+    worker = ledger.start_worker(BATCH, "testhost", 1)
+    sent, real = [], observations._observation
+    monkeypatch.setattr(observations, "_observation", lambda *row: sent.append(row[1].slot) or real(*row))
+    for value in (5.0, 9.0, 1.0, 4.0, 8.0, 2.0, 6.0, 3.0, 7.0):
+        claim = ledger.claim(BATCH, worker)
+        ledger.begin(claim, {"max_depth": claim.slot}, 25 + claim.slot)
+        if claim.slot < 8:
+            ledger.finish(claim, value, 1.0)
+        known = ledger.observations(BATCH)
+        assert [o.parameters for o in known] == [{"max_depth": o.slot} for o in known]
+    assert [(o.slot, o.value) for o in known] == [
+        (1, 9.0), (2, 1.0), (4, 8.0), (5, 2.0), (6, 6.0), (7, 3.0), (8, None),
+    ]  # fmt: skip
+    assert sorted(sent) == list(range(9))
+    with Ledger(ledger.url) as another:
+        assert another.observations(BATCH) == known
+    ledger.forget(BATCH)
+    assert ledger.observations(BATCH) == []
 
 
 def test_unknown_batch_names_the_known_ones(ledger, sweep):
@@ -343,7 +382,7 @@ def test_reasons_and_values_that_the_database_cannot_hold(ledger, sweep):
     ledger.fail(ledger.claim(BATCH, sweep), "cuda says \0 and \udcff")
     assert ledger.slots(BATCH)[0].reason == "cuda says \N{REPLACEMENT CHARACTER} and ?"
     claim = ledger.claim(BATCH, sweep)
-    ledger.begin(claim, {}, 1, 25)
+    ledger.begin(claim, {}, 25)
     ledger.finish(claim, 0.5, 1.0, {"spearman": 0.5, "ndcg4": math.nan, "rank_rmse": math.inf})
     assert ledger.slots(BATCH)[claim.slot].objectives == {"spearman": 0.5}
     ledger.stop_worker(sweep, "\0")

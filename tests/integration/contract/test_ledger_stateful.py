@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import AttemptState, Claim, SlotState, Superseded
+from trainer.contract.ledger import AttemptState, Claim, SlotState, Superseded, study
 from trainer.contract.sweep.limits import Limits
 from trainer.contract.words import Method
 
@@ -77,6 +77,11 @@ class Model:
             if slot.state is SlotState.RUNNING and (slot.lapsed or (dead is not None and slot.owner == dead)):
                 slot.state, slot.owner, slot.failed_on = SlotState.PENDING, None, None
 
+    def told(self) -> None:
+        for slot in self.slots:
+            if slot.state is SlotState.REPORTED:
+                slot.state = SlotState.DONE
+
     def owned(self, claim: Claim, *states: SlotState) -> Slot | None:
         """The claim's slot, when it is the claim's own and in one of these states."""
         slot = self.slots[claim.slot]
@@ -128,7 +133,6 @@ class LedgerMachine(RuleBasedStateMachine):
         if claim is None:
             return Claim(
                 batch_id=self.batch_id, slot=0, attempt=-1, rung=0, parameters=None, worker_id=worker,
-                previous_trial=None,
             )  # fmt: skip
         assert (claim.slot, claim.attempt) not in self.model.given
         self.model.given.add((claim.slot, claim.attempt))
@@ -152,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert run_id not in self.run_ids
         self.run_ids.append(run_id)
         slot = self.model.owned(claim, SlotState.RUNNING)
-        self._fenced(slot, lambda: self.ledger.begin(claim, {"max_depth": 3}, 0, run_id))
+        self._fenced(slot, lambda: self.ledger.begin(claim, {"max_depth": 3}, run_id))
         if slot:
             slot.begun = True
 
@@ -168,20 +172,12 @@ class LedgerMachine(RuleBasedStateMachine):
             slot.value = value
             slot.state = SlotState.DONE if slot.state is SlotState.DONE else SlotState.REPORTED
 
-    @rule(claim=claims)
-    def settle(self, claim: Claim) -> None:
-        self.ledger.settle(claim)
-        if slot := self.model.owned(claim, SlotState.REPORTED, SlotState.DONE):
-            slot.state = SlotState.DONE
-
     @rule()
-    def settle_what_others_reported(self) -> None:
-        reported = self.ledger.reported(self.batch_id)
-        wanted = [i for i, slot in enumerate(self.model.slots) if slot.state is SlotState.REPORTED]
-        assert [result.slot for result in reported] == wanted
-        for result in reported:
-            self.ledger.settle(result)
-            self.model.slots[result.slot].state = SlotState.DONE
+    def tell(self) -> None:
+        assert study.tell(self.ledger.connection, self.ledger.spec(self.batch_id))
+        self.model.told()
+        begun = [row.trial_number for row in self.ledger.attempts(self.batch_id) if row.run_id is not None]
+        assert sorted(begun) == list(range(len(begun)))
 
     @rule(claim=claims, final=st.booleans())
     def fail(self, claim: Claim, final: bool) -> None:
@@ -242,7 +238,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert progress.not_needed == (waiting if self.model.reached() else 0)
         attempts = self.ledger.attempts(self.batch_id)
         complete = [attempt.slot for attempt in attempts if attempt.state is AttemptState.COMPLETE]
-        assert len(complete) == len(set(complete)) == progress.done
+        assert len(complete) == len(set(complete)) == progress.done + progress.reported
         for slot, group in itertools.groupby(attempts, key=lambda attempt: attempt.slot):
             running = [attempt.attempt for attempt in group if attempt.state is AttemptState.RUNNING]
             assert running in ([], [self.model.slots[slot].attempt])
@@ -252,6 +248,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _register(self, n_trials: int) -> None:
         spec = self.sweep_spec(batch_id=self.batch_id, n_trials=n_trials, method=Method.RANDOM)
         self.ledger.register(spec, self.outputs, MAX_ATTEMPTS, Limits(goal=self.model.goal))
+        self.model.told()
 
     def _fenced(self, allowed: object, write) -> None:
         """A write that counts, or is refused because the slot has a later owner."""

@@ -56,9 +56,9 @@ def run_slots(ledger, outputs, count):
         claim = ledger.claim(BATCH, worker)
         given.append(ledger.new_run_id(outputs, 25))
         outputs.sweep(BATCH).run(given[-1]).folder.mkdir(parents=True)
-        ledger.begin(claim, {"max_depth": 3}, claim.slot, given[-1])
+        ledger.begin(claim, {"max_depth": 3}, given[-1])
         ledger.finish(claim, 0.5, 1.0)
-        ledger.settle(claim)
+        assert study.tell(ledger.connection, ledger.spec(claim.batch_id))
     ledger.stop_worker(worker, "no slots left")
     ledger.close()
     return given

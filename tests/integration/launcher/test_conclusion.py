@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import polars as pl
 import pytest
 
 from launcher import held_out
@@ -186,3 +187,34 @@ def test_noise_that_cannot_be_measured_is_said_and_stops_nothing(outputs, ledger
     assert conclude(outputs, [BATCH], ledger, changed=True, held_out=False, noise=True, container=None, say=said.append)
     assert "no league here" in said[-1]
     assert outputs.analysis.exists()
+
+
+def explained(outputs, ledger):
+    said = []
+    end_of = partial(conclude, outputs, [BATCH], ledger, changed=False, held_out=False, noise=False, container=None)
+    assert end_of(say=said.append, explained=True)
+    return said, sorted(outputs.sweeps.glob("*/run_*/contributions.*"))
+
+
+def test_the_best_run_is_explained_once(outputs, ledger):
+    said, files = explained(outputs, ledger)
+    assert said == []
+    assert [path.name for path in files] == ["contributions.csv", "contributions.svg"]
+    best = ledger.progress(BATCH).best_run_id
+    assert {path.parent for path in files} == {outputs.sweep(BATCH).run(best).folder}
+    rows = pl.read_csv(files[0])
+    strength = rows.group_by("team").agg(pl.col("score").sum())
+    predictions = pl.read_parquet(outputs.sweep(BATCH).run(best).predictions)
+    of_day = predictions.filter(pl.col("date") == pl.lit(rows["as_of"][0]).str.to_date())
+    assert sorted(strength["score"]) == pytest.approx(sorted(of_day["stack"]), abs=1e-4)
+    before = [path.stat().st_mtime_ns for path in files]
+    assert explained(outputs, ledger) == ([], files)
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_an_explanation_that_fails_is_said_and_stops_nothing(outputs, ledger):
+    Path("league").rename("elsewhere")
+    (said,), files = explained(outputs, ledger)
+    assert said.startswith("what carried the teams could not be explained for run_0")
+    assert "no league here" in said
+    assert files == []

@@ -15,6 +15,7 @@ import submitit
 from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.executors import LocalExecutor
 from launcher.trainer_commands import work
+from tests.support.forked import forked
 from tests.support.gpus import smi
 from trainer.contract.errors import UserError
 
@@ -56,6 +57,20 @@ def job():
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def local():
+    """Makes executors whose workers are text; nothing of them is left."""
+    made = []
+
+    def executor(n_jobs, text="", words=None, **settings):
+        made.append(LocalExecutor(n_jobs, words or (lambda *_: forked(text)), **settings))
+        return made[-1]
+
+    yield executor
+    for each in made:
+        each.end()
 
 
 def worker_pid():
@@ -142,7 +157,7 @@ while len(starts.read_text()) < 2:
     assert len(Path("starts").read_text()) == (2 if again else 1)
 
 
-def test_an_arrays_workers_get_their_share_of_the_machine_and_ignore_the_terminals_interrupt(tmp_path):
+def test_an_arrays_workers_get_their_share_of_the_machine_and_ignore_the_terminals_interrupt(tmp_path, local):
     worker = """
 import os, signal, sys, time
 from pathlib import Path
@@ -153,9 +168,9 @@ time.sleep(60)
 """
 
     def words(batch_id, threads, later):
-        return ["-c", worker, str(threads), batch_id, *later]
+        return forked(worker, str(threads), batch_id, *later)
 
-    array = LocalExecutor(n_jobs=1000, words=words).submit(["a", "b"], 2, tmp_path / "jobs")
+    array = local(1000, words=words).submit(["a", "b"], 2, tmp_path / "jobs")
     until(lambda: len(list(tmp_path.glob("*.seen"))) == 2)
     until(lambda: all(p.read_text() for p in tmp_path.glob("*.seen")))
     assert {p.read_text() for p in tmp_path.glob("*.seen")} == {f"1 1 a b {signal.SIG_IGN}"}
@@ -166,8 +181,8 @@ time.sleep(60)
     assert array.exit_codes() == [85, 85]
 
 
-def test_a_second_submission_has_a_folder_of_its_own(tmp_path):
-    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", "raise SystemExit(7)"])
+def test_a_second_submission_has_a_folder_of_its_own(tmp_path, local):
+    executor = local(1, "raise SystemExit(7)")
     arrays = [executor.submit(["a"], 1, tmp_path / "jobs") for _ in range(2)]
     until(lambda: not any(array.alive() for array in arrays))
     assert [array.exit_codes() for array in arrays] == [[7], [7]]
@@ -184,27 +199,28 @@ class Payload:
         return os.system, (f"touch '{self.trace}'",)
 
 
-def test_no_pickle_that_somebody_put_there_is_loaded(tmp_path):
+def test_no_pickle_that_somebody_put_there_is_loaded(tmp_path, local):
     """As when others could write to the folder: in place of the result, before and after the end of a job."""
     trace = tmp_path / "it was loaded"
     planted = pickle.dumps(("success", Payload(trace)))
-    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", "import time; time.sleep(1); raise SystemExit(7)"])
+    executor = local(1, "import time; time.sleep(1); raise SystemExit(7)")
     array = executor.submit(["a"], 1, tmp_path / "jobs")
-    (job,) = array.jobs
-    job.paths.result_pickle.write_bytes(planted)
-    assert (array.alive(), array.exit_codes(), array.logs) == (1, [], [job.paths.stdout])
+    result = array.job.log.with_name(f"{array.job.id}_0_result.pkl")
+    result.write_bytes(planted)
+    until(lambda: array.logs[0] != array.job.log)
+    assert (array.alive(), array.exit_codes()) == (1, [])
     until(lambda: not array.alive())
-    job.paths.result_pickle.write_bytes(planted)
+    result.write_bytes(planted)
     assert array.exit_codes() == [7]
     assert not trace.exists()
     pickle.loads(planted)
     assert trace.exists(), "it would have run"
 
 
-def test_a_killed_job_has_no_exit_code(tmp_path):
-    array = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", STOPS]).submit(["a"], 1, tmp_path / "jobs")
+def test_a_killed_job_has_no_exit_code(tmp_path, local):
+    array = local(1, STOPS).submit(["a"], 1, tmp_path / "jobs")
     worker_pid()
-    controller = int(array.jobs[0].job_id)
+    controller = int(array.job.id)
     task = int(Path(f"/proc/{controller}/task/{controller}/children").read_text())
     os.kill(task, signal.SIGKILL)
     until(lambda: not array.alive())
@@ -212,7 +228,7 @@ def test_a_killed_job_has_no_exit_code(tmp_path):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
-def test_the_folder_of_jobs_is_closed_whatever_the_umask_and_an_open_one_is_closed(tmp_path, umask):
+def test_the_folder_of_jobs_is_closed_whatever_the_umask_and_an_open_one_is_closed(tmp_path, umask, local):
     """The pickle that a job is read from lies in it."""
     jobs = tmp_path / "jobs"
     if not umask:
@@ -220,18 +236,18 @@ def test_the_folder_of_jobs_is_closed_whatever_the_umask_and_an_open_one_is_clos
         jobs.chmod(0o775)
     before = os.umask(umask)
     try:
-        array = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", ""]).submit(["a"], 1, jobs)
+        array = local(1).submit(["a"], 1, jobs)
     finally:
         os.umask(before)
     until(lambda: not array.alive())
     assert stat.S_IMODE(jobs.stat().st_mode) == 0o700
-    (left,) = jobs.glob("*/*.exit_code")
+    (left,) = jobs.glob("*/worker_*.exit_code")
     assert (left.read_text(), stat.S_IMODE(left.stat().st_mode)) == ("0", 0o600)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_is_refused(tmp_path):
-    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", ""])
+def test_a_folder_of_somebody_else_is_refused(tmp_path, local):
+    executor = local(1)
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 65534, 65534)
     (tmp_path / "link").symlink_to(tmp_path)
@@ -241,9 +257,9 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
     assert list((tmp_path / "theirs").iterdir()) == []
 
 
-def test_job_files_hold_no_secret(tmp_path, monkeypatch):
+def test_job_files_hold_no_secret(tmp_path, monkeypatch, local):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:sesame@host/db")
-    executor = LocalExecutor(n_jobs=1, words=lambda *_: ["-c", ""])
+    executor = local(1)
     array = executor.submit(["a"], 1, tmp_path / "jobs")
     until(lambda: not array.alive())
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -257,13 +273,13 @@ def test_the_worker_is_the_trainers_own_command():
     assert work("a", 2, ["b"], share=False) == [*words, "--no-share"]
 
 
-def test_a_replacement_gets_the_number_and_the_gpu_of_the_one_that_died(tmp_path, monkeypatch):
+def test_a_replacement_gets_the_number_and_the_gpu_of_the_one_that_died(tmp_path, monkeypatch, local):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
     script = (
         "import os, sys, time, pathlib; "
         "pathlib.Path(f'gpu_{os.environ[\"CUDA_VISIBLE_DEVICES\"]}').write_text(str(os.getpid())); time.sleep(60)"
     )
-    executor = LocalExecutor(3, words=lambda *_: ["-c", script])
+    executor = local(3, script)
     array = executor.submit(["a"], 3, tmp_path / "jobs")
     arrays = [array]
     try:
@@ -279,7 +295,7 @@ def test_a_replacement_gets_the_number_and_the_gpu_of_the_one_that_died(tmp_path
         until(lambda: not any(each.alive() for each in arrays))
 
 
-def test_workers_share_gpus_and_have_slices_alone(tmp_path, monkeypatch):
+def test_workers_share_gpus_and_have_slices_alone(tmp_path, monkeypatch, local):
     """One GPU is cut into two slices; the other one is shared by two."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     smi(tmp_path, monkeypatch)
@@ -287,7 +303,7 @@ def test_workers_share_gpus_and_have_slices_alone(tmp_path, monkeypatch):
         "import os, pathlib, time; "
         "pathlib.Path('at_' + os.environ['CUDA_VISIBLE_DEVICES'] + f'_{os.getpid()}').touch(); time.sleep(60)"
     )
-    executor = LocalExecutor(4, words=lambda *_: ["-c", script], workers_per_gpu=2)
+    executor = local(4, script, workers_per_gpu=2)
     array = executor.submit(["a"], 4, tmp_path / "jobs")
     try:
         until(lambda: len(list(Path().glob("at_*"))) == 4)

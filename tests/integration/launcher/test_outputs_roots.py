@@ -27,7 +27,7 @@ from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute, rows
 from trainer.contract.errors import ConfigError, SweepChangedError
 from trainer.contract.files import write_json, write_text
-from trainer.contract.ledger import Ledger, roots
+from trainer.contract.ledger import Ledger, roots, study
 from trainer.contract.outputs_root import outputs_id, owner
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.records.metrics import RunMetrics, Scores
@@ -91,9 +91,9 @@ def run_slots(ledger, outputs, count):
         paths = outputs.sweep(BATCH).run(run_id)
         write_text(paths.config, yaml.safe_dump(msgspec.to_builtins(spec.config)))
         write_json(paths.metrics, metrics)
-        ledger.begin(claim, {"max_depth": spec.config.model_b.max_depth}, claim.slot, run_id)
+        ledger.begin(claim, {"max_depth": spec.config.model_b.max_depth}, run_id)
         ledger.finish(claim, value, 1.0, dict.fromkeys(Objective, value))
-        ledger.settle(claim)
+        assert study.tell(ledger.connection, ledger.spec(claim.batch_id))
         given.append(run_id)
     ledger.stop_worker(worker, "no slots left")
     return given

@@ -97,7 +97,7 @@ def test_trials_of_an_earlier_sweep_are_known_and_those_outside_are_counted(ledg
 @pytest.mark.usefixtures("old")
 def test_what_is_known_spares_the_start_design_and_is_learnt_from(ledger, make, outputs, sampler):
     plain, [new] = make("new"), with_prior(ledger, [make("new", prior=("old",), sampler=sampler)])
-    claim = Claim(batch_id="new", slot=0, attempt=1, rung=0, worker_id=1, parameters=None, previous_trial=None)
+    claim = Claim(batch_id="new", slot=0, attempt=1, rung=0, worker_id=1, parameters=None)
     register(ledger, new, outputs)
     assert proposals.propose(ledger, plain, claim) == proposals.start_point(plain, 0)
     found = [proposals.propose(ledger, new, msgspec.structs.replace(claim, slot=i)) for i in range(8)]

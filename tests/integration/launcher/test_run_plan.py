@@ -121,6 +121,28 @@ def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(projec
     assert (outputs.figures / "trials_spearman.svg").exists()
 
 
+def test_between_sweeps_the_analysis_takes_a_small_part_of_the_time_only(project, ledger, outputs, monkeypatch):
+    """Each one takes a second here; a sweep ends every five seconds, and another is always to come."""
+    assert launch(ledger, ["a"], n_trials=2)[0] == 0
+    plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)
+    for spec in plan.sweeps:
+        ledger.register(spec, plan.outputs)
+    now, written = 0.0, []
+
+    def analyse(*_, **__):
+        nonlocal now
+        now += 1
+        written.append(now)
+
+    monkeypatch.setattr(plans, "analyse", analyse)
+    monkeypatch.setattr(plans.time, "monotonic", lambda: now)
+    reports = WrittenReports(plan, ledger, print)
+    for _ in range(20):
+        reports.sweep("a")
+        now += 5
+    assert written == [1.0, 22.0, 43.0, 64.0, 85.0]
+
+
 @pytest.mark.parametrize("lost", ["analysis", "page", "held out"])
 def test_what_was_cut_off_at_the_end_is_written_by_the_same_command(ledger, outputs, lost):
     launch(ledger, ["a", "b"], n_trials=2, written=True)

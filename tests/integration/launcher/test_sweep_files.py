@@ -37,6 +37,7 @@ FILES = (
     "best_config_by_objective.json",
     "optuna_study.json",
     "optuna_importances.json",
+    "study.sqlite3",
 )
 
 
@@ -221,7 +222,7 @@ def test_the_time_at_which_a_death_was_noticed_is_not_taken_for_its_duration(led
     ledger.register(make_spec(outputs), outputs)
     worker = ledger.start_worker(BATCH, "testhost", 1)
     claim = ledger.claim(BATCH, worker)
-    ledger.begin(claim, {"max_depth": 4}, 0, 25)
+    ledger.begin(claim, {"max_depth": 4}, 25)
     ledger.expire(BATCH, [worker])
     write_sweep_results(ledger, BATCH, outputs)
     (dead,) = read_sweep(ledger, BATCH, outputs).trials

@@ -20,7 +20,7 @@ from tests.support.places import SUPPORT
 from trainer.contract import command_line
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import Ledger
+from trainer.contract.ledger import Ledger, study
 from trainer.contract.sweep.limits import Limits
 
 _module = importlib.util.spec_from_file_location("launcher_stub_main", SUPPORT / "launcher_stub_main.py")
@@ -63,9 +63,9 @@ def launcher(*words):
 def test_status_of_sweeps_and_workers_for_people_and_programs(registered, plan, capsys):
     worker = registered.start_worker("a", "here", os.getpid(), "77")
     done = registered.claim("a", worker)
-    registered.begin(done, {"max_depth": 3}, 0, 25)
+    registered.begin(done, {"max_depth": 3}, 25)
     registered.finish(done, 0.8123, 1.0)
-    registered.settle(done)
+    assert study.tell(registered.connection, registered.spec(done.batch_id))
     plan.outputs.sweep("a").run(25).folder.mkdir(parents=True)
     registered.claim("a", worker)
     registered.cancel("b")
@@ -101,9 +101,9 @@ def test_status_names_what_is_not_needed(registered, plan, capsys):
     registered.register(plan.sweeps[0], plan.outputs, limits=Limits(goal=0.8))
     worker = registered.start_worker("a", "here", os.getpid())
     claim = registered.claim("a", worker)
-    registered.begin(claim, {"max_depth": 3}, 0, 25)
+    registered.begin(claim, {"max_depth": 3}, 25)
     registered.finish(claim, 0.8123, 1.0)
-    registered.settle(claim)
+    assert study.tell(registered.connection, registered.spec(claim.batch_id))
     registered.stop_worker(worker, "no slots left")
     plan.outputs.sweep("a").run(25).folder.mkdir(parents=True)
     assert launcher("status") == 0

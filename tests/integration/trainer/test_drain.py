@@ -6,14 +6,17 @@ import signal
 import threading
 import time
 
+import optuna
 import pytest
 
 from trainer.contract.errors import DataError
 from trainer.contract.ledger import AttemptState, Ledger, SlotState, study
 from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Method, Objective
+from trainer.worker import drain as drain_module
+from trainer.worker import study_record
 from trainer.worker.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain
-from trainer.worker.study_record import StudyRecord, reconcile
+from trainer.worker.study_record import StudyRecord
 
 BATCH = "phase1_spearman_final_rank"
 
@@ -244,9 +247,7 @@ def test_a_worker_that_dies_after_reporting_loses_nothing(ledger, outputs, work,
     ledger.register(sweep_spec(n_trials=1), outputs)
     dead = ledger.start_worker(BATCH, "testhost", 1)
     claim = ledger.claim(BATCH, dead)
-    record = StudyRecord(ledger, ledger.spec(BATCH))
-    trial = record.start({}, {}, 25)
-    ledger.begin(claim, {}, trial, 25)
+    ledger.begin(claim, {}, 25)
     ledger.finish(claim, 0.9, 1.0)
     assert work(sweep_spec(n_trials=1), pytest.fail).done == 0
     assert ledger.progress(BATCH).done == 1
@@ -254,22 +255,57 @@ def test_a_worker_that_dies_after_reporting_loses_nothing(ledger, outputs, work,
     assert (told.state.name, told.value) == ("COMPLETE", 0.9)
 
 
-def test_no_trial_stays_running(ledger, outputs, work, sweep_spec):
-    """Killed between making the trial and writing its number down: nobody owns it."""
+def test_no_trial_stays_running(ledger, outputs, work, sweep_spec, storage):
+    """One that the ledger does not know: an older version was killed before it wrote the number down."""
     ledger.register(sweep_spec(n_trials=1), outputs)
-    record = StudyRecord(ledger, ledger.spec(BATCH))
-    record.start({}, {}, {})
+    optuna.load_study(study_name=BATCH, storage=storage).ask()
     work(sweep_spec(n_trials=1), score)
     assert states(ledger) == ["FAIL", "COMPLETE"]
 
 
-def test_reconciling_leaves_running_trials_to_their_owner(ledger, outputs, sweep_spec):
+def test_the_study_hears_in_time_of_trials_that_begin_and_end(ledger, work, sweep_spec, storage, monkeypatch):
+    """A trial that is long is seen running, with its parameters; those that ended before it are told, too."""
+    monkeypatch.setattr(drain_module, "TELL_EVERY_S", 0.3)
+    seen = []
+
+    def run(job):
+        if job.slot == 2:
+            deadline = time.monotonic() + 30
+            while len(seen) < 3:
+                assert time.monotonic() < deadline
+                seen[:] = optuna.load_study(study_name=BATCH, storage=storage).get_trials()
+                time.sleep(0.05)
+        return score(job)
+
+    assert work(sweep_spec(n_trials=3), run).done == 3
+    assert [trial.state.name for trial in seen] == ["COMPLETE", "COMPLETE", "RUNNING"]
+    assert seen[2].params
+    assert [trial.user_attrs for trial in seen] == [{"run_id": 25}, {"run_id": 26}, {"run_id": 27}]
+    ended = optuna.load_study(study_name=BATCH, storage=storage).get_trials()[2]
+    assert (ended.state.name, ended.params) == ("COMPLETE", seen[2].params)
+
+
+def test_short_trials_are_told_as_the_next_one_is_claimed(work, sweep_spec, storage, monkeypatch):
+    monkeypatch.setattr(study_record, "TELL_EVERY_S", 0.1)
+    seen = []
+
+    def run(job):
+        time.sleep(0.15)
+        seen.append(len(optuna.load_study(study_name=BATCH, storage=storage).get_trials()))
+        return score(job)
+
+    assert work(sweep_spec(), run).done == 6
+    assert seen == sorted(seen)
+    assert seen[-1] == 5, "all that ended before it"
+
+
+def test_telling_leaves_running_trials_to_their_owner(ledger, outputs, sweep_spec):
     ledger.register(sweep_spec(), outputs)
-    ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", os.getpid()))
-    record = StudyRecord(ledger, ledger.spec(BATCH))
-    number = record.start({}, {}, {})
-    reconcile(ledger, record, BATCH)
-    assert record.running() == [number]
+    claim = ledger.claim(BATCH, ledger.start_worker(BATCH, "testhost", os.getpid()))
+    ledger.begin(claim, {}, 25)
+    for _ in range(2):
+        StudyRecord(ledger, ledger.spec(BATCH)).tell_all()
+        assert states(ledger) == ["RUNNING"]
 
 
 def test_low_rungs_train_on_fewer_lists_and_the_best_are_promoted(ledger, work, sweep_spec):

@@ -8,7 +8,6 @@ from datetime import timedelta
 import optuna
 import pytest
 
-from trainer.contract.database import url as url_text
 from trainer.contract.database.sessions import connected, execute
 from trainer.contract.errors import DatabaseError
 from trainer.contract.ledger import AttemptState, optuna_storage, study
@@ -31,15 +30,6 @@ def work(ledger, outputs):
         return drain(ledger, BATCH, worker, run_trial, threading.Event(), **options)
 
     return run
-
-
-@pytest.fixture
-def storage(database_url):
-    """As optuna-dashboard opens it."""
-    opened = optuna.storages.RDBStorage(url_text.sqlalchemy_url(database_url))
-    yield opened
-    opened.remove_session()
-    opened.engine.dispose()
 
 
 def trials(storage):

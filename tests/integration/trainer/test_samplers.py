@@ -8,13 +8,11 @@ import time
 import pytest
 
 from trainer.contract.ledger import AttemptState
-from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.sweep.start_slots import START_SLOTS
 from trainer.contract.words import Objective, Sampler
 from trainer.search import proposals
 from trainer.search.proposals import propose, quasi_random_point, random_point, searched
 from trainer.worker.drain import TrialOutcome, drain
-from trainer.worker.study_record import StudyRecord
 
 SPACE = {
     "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
@@ -102,9 +100,8 @@ def two_claims(ledger, sweep):
     return claim
 
 
-def begin(ledger, spec, claim, parameters):
-    trial = StudyRecord(ledger, spec).start(encode(spec.space, parameters), distributions(spec.space), 99)
-    ledger.begin(claim, parameters, trial, 99)
+def begin(ledger, claim, parameters):
+    ledger.begin(claim, parameters, 99)
 
 
 @pytest.mark.parametrize("sampler", LEARN)
@@ -112,7 +109,7 @@ def test_a_trial_that_runs_changes_what_a_sampler_that_learns_proposes(ledger, t
     spec, runs, asks = two_claims(sampler)
     alone = propose(ledger, spec, asks)
     assert propose(ledger, spec, asks) == alone
-    begin(ledger, spec, runs, alone)
+    begin(ledger, runs, alone)
     assert propose(ledger, spec, asks) != alone
 
 
@@ -124,7 +121,7 @@ def test_a_trial_that_begins_while_a_sampler_thinks_is_seen(ledger, two_claims, 
     def slowly(*question):
         found.append(searched(*question))
         if len(found) == 1:
-            begin(ledger, spec, runs, found[0])
+            begin(ledger, runs, found[0])
         return found[-1]
 
     monkeypatch.setattr(proposals, "searched", slowly)

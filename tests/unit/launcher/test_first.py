@@ -42,7 +42,7 @@ def expand(tmp_path):
 
 
 def proposed(spec, slot):
-    claim = Claim(batch_id="a", slot=slot, attempt=1, rung=0, worker_id=1, parameters=None, previous_trial=None)
+    claim = Claim(batch_id="a", slot=slot, attempt=1, rung=0, worker_id=1, parameters=None)
     return proposals.propose(None, spec, claim)
 
 

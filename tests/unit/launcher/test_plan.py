@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from launcher.expansion import Budget, expand_plan, expand_sweep
-from launcher.text_table import text_table
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
 from trainer.contract.config.plans import Words
 from trainer.contract.config.settings import load_config
 from trainer.contract.errors import ConfigError, DataError
+from trainer.contract.text_table import text_table
 from trainer.contract.words import Objective, Phase, Target
 
 IN_ORDER = [

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
 
 from trainer.contract.errors import DatabaseError, UserError
@@ -45,8 +47,16 @@ class Lease:
     A renewal that fails is tried again soon: others may want the connection that the server has left, too.
     """
 
-    def __init__(self, ledger: Ledger, claim: Claim, lease_s: float = LEASE_S) -> None:
-        """Remember what to renew; entering the block starts it."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        claim: Claim,
+        lease_s: float = LEASE_S,
+        *,
+        once: Callable[[], None] = lambda: None,
+        after_s: float = LONGEST_LEASE_S,
+    ) -> None:
+        """Remember what to renew; entering the block starts it. `once` is called after `after_s`, if it still runs."""
         self.lost = threading.Event()
         """Set when the slot has a later owner: the run may stop, its result will not count."""
         self.cancelled = threading.Event()
@@ -54,6 +64,7 @@ class Lease:
         self._ledger = ledger
         self._claim = claim
         self._lease_s = lease_s
+        self._once, self._after_s = once, after_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease-{claim.slot}", daemon=True)
 
@@ -68,18 +79,26 @@ class Lease:
         self._thread.join()
 
     def _run(self) -> None:
+        once_at: float | None = time.monotonic() + self._after_s
         pause_s, said = self._lease_s / 4, False
-        while not self._stop.wait(pause_s):
+        renew_at = time.monotonic() + pause_s
+        while not self._stop.wait(max(0.0, min(renew_at, once_at or renew_at) - time.monotonic())):
+            if once_at is not None and time.monotonic() >= once_at:
+                once_at = None
+                self._once()
+            if time.monotonic() < renew_at:
+                continue
             try:
                 renewal = self._ledger.renew(self._claim, self._lease_s, patience_s=0)
             except DatabaseError as error:
                 if not said:
                     _log.warning("lease of slot %d not renewed yet: %s", self._claim.slot, error)
                 pause_s, said = self._lease_s / 40, True
-                continue
-            pause_s, said = self._lease_s / 4, False
-            if renewal.cancelled:
-                self.cancelled.set()
-            if not renewal.owner:
-                self.lost.set()
-                return
+            else:
+                pause_s, said = self._lease_s / 4, False
+                if renewal.cancelled:
+                    self.cancelled.set()
+                if not renewal.owner:
+                    self.lost.set()
+                    return
+            renew_at = time.monotonic() + pause_s

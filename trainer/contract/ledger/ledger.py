@@ -21,6 +21,7 @@ from trainer.contract.errors import DatabaseError, suggest
 from trainer.contract.ledger import registration, roots, run_ids
 from trainer.contract.ledger.building import BuildingLocks
 from trainer.contract.ledger.connection import Connection, fetch, values
+from trainer.contract.ledger.observations import NEWEST, Observations
 from trainer.contract.ledger.preparation import prepare
 from trainer.contract.ledger.queries import query
 from trainer.contract.ledger.rows import (
@@ -32,7 +33,6 @@ from trainer.contract.ledger.rows import (
     Observation,
     OpenSlots,
     Renewal,
-    Reported,
     SlotRow,
     SweepProgress,
     WorkerRow,
@@ -49,8 +49,6 @@ T = TypeVar("T")
 LEASE_S = 60.0
 MOST_DEATHS = 20
 """So many workers may die with the same slot before it is failed: one that kills them all must come to an end."""
-EXTREME_OBSERVATIONS = 25
-NEWEST_OBSERVATIONS = 200
 
 
 class Superseded(Exception):  # noqa: N818 - it is no error: somebody else runs the slot now
@@ -70,6 +68,7 @@ class Ledger:
         self.url = url
         self.connection = Connection(url, patience_s)
         self._building = BuildingLocks(self.connection)
+        self._observations = Observations(self.connection)
 
     def __enter__(self) -> Ledger:
         return self
@@ -169,16 +168,16 @@ class Ledger:
         statement, parameters = query("renew"), {**_key(claim), "worker_id": claim.worker_id, "lease_s": lease_s}
         return self.connection.rows(statement, parameters, Renewal, patience_s)[0]
 
-    def begin(self, claim: Claim, parameters: dict[str, Any], trial_number: int, run_id: int) -> None:
+    def begin(self, claim: Claim, parameters: dict[str, Any], run_id: int) -> None:
         """Write down what the attempt is about to run.
 
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("begin", claim, parameters=Json(parameters), trial_number=trial_number, run_id=run_id)
+        self._fenced("begin", claim, parameters=Json(parameters), run_id=run_id)
 
     def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
-        """Bring the result to safety. The slot is done after `settle`, when the study knows it too.
+        """Bring the result to safety. The slot is done when the study knows it too.
 
         Args:
             claim: the attempt.
@@ -191,14 +190,6 @@ class Ledger:
         """
         known = {name: found for name, found in (objectives or {}).items() if math.isfinite(found)}
         self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(known))
-
-    def settle(self, result: Claim | Reported) -> None:
-        """The study knows the result: the slot is done. Anybody may say so, and more than once."""
-        self._run("settle", **_key(result))
-
-    def reported(self, batch_id: str) -> list[Reported]:
-        """Results that are safe and not yet settled."""
-        return self._rows("reported", Reported, batch_id=batch_id)
 
     def fail(self, claim: Claim, reason: str, *, final: bool = False) -> None:
         """End the attempt without a result. The slot is tried again, unless `final` or out of attempts.
@@ -299,8 +290,7 @@ class Ledger:
 
     def observations(self, batch_id: str) -> list[Observation]:
         """The sweep's best, worst and newest trials and those that run, by slot; a bounded number."""
-        limits = {"extreme": EXTREME_OBSERVATIONS, "newest": NEWEST_OBSERVATIONS}
-        return self._rows("observations", Observation, batch_id=batch_id, **limits)
+        return self._observations.of(batch_id)
 
     def rung_observations(self, batch_id: str, rung: int) -> list[Observation]:
         """The finished trials of one rung of successive halving."""
@@ -308,8 +298,7 @@ class Ledger:
 
     def sibling_observations(self, batch_id: str, objective: Objective) -> list[Observation]:
         """Finished trials of sweeps that differ in their objective only, with their value by this `objective`."""
-        most = NEWEST_OBSERVATIONS
-        key = {"batch_id": batch_id, "objective": objective, "most": most}
+        key = {"batch_id": batch_id, "objective": objective, "most": NEWEST}
         return self._rows("sibling_observations", Observation, **key)
 
     def new_run_id(self, outputs: OutputsRoot, base: int) -> int:
@@ -365,5 +354,5 @@ def _sayable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def _key(claim: Claim | Reported) -> dict[str, Any]:
+def _key(claim: Claim) -> dict[str, Any]:
     return {"batch_id": claim.batch_id, "slot": claim.slot, "attempt": claim.attempt}

@@ -41,14 +41,6 @@ def encode(space: SearchSpace, parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def encoded_trial(
-    space: SearchSpace, parameters: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """A trial's parameters as Optuna stores them, and the distributions of just these."""
-    encoded, known = encode(space, parameters), distributions(space)
-    return encoded, {label: known[label] for label in encoded}
-
-
 def _distribution(dimension: Dimension) -> BaseDistribution:
     from optuna.distributions import (  # noqa: PLC0415 - a third of a second of start-up
         CategoricalDistribution,

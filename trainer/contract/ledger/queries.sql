@@ -16,11 +16,11 @@ WITH alive AS (
     SELECT slots.batch_id, slots.slot
     FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
     WHERE slots.batch_id = %(batch_id)s AND slots.state = 'pending' AND sweeps.cancelled_at IS NULL
-      AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
+      AND (max_minutes IS NULL AND goal IS NULL OR (SELECT truestrength.reached_limit(%(batch_id)s)) IS NULL)
       AND NOT (%(others)s AND slots.worker_id IS NOT DISTINCT FROM %(worker_id)s)
       AND slots.rung = (
           SELECT lowest.rung FROM truestrength.slots AS lowest
-          WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running', 'reported')
+          WHERE lowest.batch_id = %(batch_id)s AND lowest.state IN ('pending', 'running')
           ORDER BY lowest.rung LIMIT 1
       )
     ORDER BY slots.rung, slots.deaths >= 3, slots.slot
@@ -37,20 +37,16 @@ WITH alive AS (
     INSERT INTO truestrength.attempts (batch_id, slot, attempt, rung, worker_id, parameters)
     SELECT batch_id, slot, attempt, rung, worker_id, parameters FROM taken
 )
-SELECT taken.batch_id, taken.slot, taken.attempt, taken.rung, taken.parameters, taken.worker_id,
-       earlier.trial_number AS previous_trial
-FROM taken
-LEFT JOIN truestrength.attempts AS earlier
-    ON (earlier.batch_id, earlier.slot, earlier.attempt) = (taken.batch_id, taken.slot, taken.attempt - 1);
+SELECT batch_id, slot, attempt, rung, parameters, worker_id,
+       extract(epoch FROM clock_timestamp() - told_at)::float8 AS untold_s
+FROM taken JOIN truestrength.sweeps USING (batch_id);
 
 -- name: held
 -- The slot that a worker holds: asked when the answer to its claim was lost on the way.
-SELECT slots.batch_id, slots.slot, slots.attempt, slots.rung, slots.parameters, slots.worker_id,
-       earlier.trial_number AS previous_trial
-FROM truestrength.slots
-LEFT JOIN truestrength.attempts AS earlier
-    ON (earlier.batch_id, earlier.slot, earlier.attempt) = (slots.batch_id, slots.slot, slots.attempt - 1)
-WHERE slots.batch_id = %(batch_id)s AND slots.worker_id = %(worker_id)s AND slots.state = 'running';
+SELECT batch_id, slot, attempt, rung, parameters, worker_id,
+       extract(epoch FROM clock_timestamp() - told_at)::float8 AS untold_s
+FROM truestrength.slots JOIN truestrength.sweeps USING (batch_id)
+WHERE batch_id = %(batch_id)s AND worker_id = %(worker_id)s AND state = 'running';
 
 -- name: expire
 -- Take the slots of dead owners away from them: those whose lease is over, and those in `dead_workers`. Who has just
@@ -102,13 +98,13 @@ WITH mine AS (
     RETURNING slot
 )
 UPDATE truestrength.attempts
-SET parameters = %(parameters)s, trial_number = %(trial_number)s, run_id = %(run_id)s
+SET parameters = %(parameters)s, run_id = %(run_id)s
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
 RETURNING slot;
 
 -- name: finish
 -- The result is safe from here on. Repeating it does no harm: the first acknowledgement may have been lost, and
--- somebody else may have settled the slot since.
+-- the study may have been told since.
 WITH mine AS (
     UPDATE truestrength.slots SET state = CASE WHEN state = 'done' THEN 'done' ELSE 'reported' END
     WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
@@ -116,28 +112,10 @@ WITH mine AS (
     RETURNING slot
 )
 UPDATE truestrength.attempts
-SET value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s,
+SET state = 'complete', value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s,
     finished_at = coalesce(finished_at, clock_timestamp())
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
 RETURNING slot;
-
--- name: settle
-WITH mine AS (
-    UPDATE truestrength.slots SET state = 'done', worker_id = NULL
-    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state IN ('reported', 'done')
-    RETURNING slot
-)
-UPDATE truestrength.attempts SET state = 'complete'
-WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
-RETURNING slot;
-
--- name: reported
--- Results that are safe but not yet settled: their worker died, or is about to settle them. Anybody may do it.
-SELECT attempts.batch_id, attempts.slot, attempts.attempt, slots.rung, attempts.parameters, attempts.worker_id,
-       attempts.trial_number, attempts.value
-FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
-WHERE slots.batch_id = %(batch_id)s AND slots.state = 'reported'
-ORDER BY slot;
 
 -- name: give_up
 -- End an attempt without a result: `failed` counts, `released` gives the slot back as if nothing had been. It may be
@@ -182,7 +160,8 @@ WITH counts AS (
     SELECT batch_id, max(rung) AS top_rung,
            count(*)::int AS n_trials,
            count(*) FILTER (WHERE state = 'pending')::int AS pending,
-           count(*) FILTER (WHERE state IN ('running', 'reported'))::int AS running,
+           count(*) FILTER (WHERE state = 'running')::int AS running,
+           count(*) FILTER (WHERE state = 'reported')::int AS reported,
            count(*) FILTER (WHERE state = 'done')::int AS done,
            count(*) FILTER (WHERE state = 'failed')::int AS failed
     FROM truestrength.slots
@@ -207,7 +186,7 @@ WITH counts AS (
     ORDER BY batch_id, CASE direction WHEN 'minimize' THEN value ELSE -value END, run_id
 )
 SELECT sweeps.batch_id, spec ->> 'objective' AS objective, spec ->> 'target' AS target, spec ->> 'phase' AS phase,
-       spec ->> 'method' AS method, n_trials, running, done, failed,
+       spec ->> 'method' AS method, n_trials, running, reported, done, failed,
        CASE WHEN reached IS NULL THEN pending ELSE 0 END AS pending,
        CASE WHEN reached IS NULL THEN 0 ELSE pending END AS not_needed,
        max_minutes, goal, worked_minutes, reached, mean_seconds, started_at, coalesce(ended, 0) AS ended, last_finished_at, best_value, best_run_id,
@@ -267,7 +246,7 @@ UPDATE truestrength.workers SET reason = %(reason)s WHERE worker_id = %(worker_i
 -- Those that wait are none once a limit of the sweep is reached.
 SELECT count(*) FILTER (
            WHERE state = 'pending'
-             AND (SELECT reached FROM truestrength.reached_limits WHERE batch_id = %(batch_id)s) IS NULL
+             AND (SELECT truestrength.reached_limit(%(batch_id)s)) IS NULL
        )::int AS pending,
        count(*) FILTER (WHERE state = 'running')::int AS running,
        count(*) FILTER (WHERE state = 'reported')::int AS reported,
@@ -354,22 +333,25 @@ ON CONFLICT (root_id) DO UPDATE SET path = excluded.path;
 
 -- name: observations
 -- What a proposal may know: the trials with the lowest and the highest values, the newest, and what runs now. Bounded
--- and by index, so that a long sweep's trials cost no more than a short one's.
-WITH known AS (
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY value LIMIT %(extreme)s)
-    UNION
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY value DESC LIMIT %(extreme)s)
-    UNION
-    (SELECT slot FROM truestrength.attempts WHERE batch_id = %(batch_id)s AND state = 'complete'
-     ORDER BY finished_at DESC LIMIT %(newest)s)
+-- and by index, so that a long sweep's trials cost no more than a short one's. The parameters of those that the asker
+-- has heard of (`slots`, `run_ids`) stay here.
+WITH heard AS (
+    SELECT * FROM unnest(%(slots)s::int[], %(run_ids)s::bigint[]) AS t (slot, run_id)
+), known AS (
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY value LIMIT %(extreme)s)
+    UNION ALL
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY value DESC LIMIT %(extreme)s)
+    UNION ALL
+    (SELECT slot, run_id, parameters, value, rung FROM truestrength.attempts
+     WHERE batch_id = %(batch_id)s AND state = 'complete' ORDER BY finished_at DESC LIMIT %(newest)s)
 )
-SELECT batch_id, slot, parameters, value, rung
-FROM truestrength.attempts JOIN known USING (slot)
-WHERE batch_id = %(batch_id)s AND state = 'complete'
+SELECT DISTINCT ON (slot)
+       slot, run_id, CASE WHEN (slot, run_id) IN (SELECT * FROM heard) THEN NULL ELSE parameters END AS parameters, value, rung
+FROM known
 UNION ALL
-SELECT batch_id, slot, parameters, NULL, rung
+SELECT slot, NULL, parameters, NULL, rung
 FROM truestrength.slots
 WHERE batch_id = %(batch_id)s AND state = 'running' AND parameters IS NOT NULL
 ORDER BY slot;
@@ -400,17 +382,135 @@ SELECT version_num, library_version FROM alembic_version CROSS JOIN version_info
 -- name: study
 SELECT study_id FROM studies WHERE study_name = %(batch_id)s;
 
--- name: study_alone
--- A worker that is frozen in the middle keeps the study's row for ten seconds; meanwhile others have to show that they
--- live, which they do by the same connection.
-SET LOCAL lock_timeout = %(wait_ms)s;
-SELECT study_id FROM studies WHERE study_name = %(batch_id)s FOR UPDATE;
+-- name: untold
+-- How a sweep's study stands, and a row for each attempt that it has yet to be told of, or a row without an attempt. In
+-- the order of their numbers; what it has not heard of at all comes last, and gets the next ones.
+WITH study AS MATERIALIZED (
+    SELECT sweeps.batch_id, tellings, next_trial, study_id,
+           (SELECT count(*)::int FROM trials WHERE trials.study_id = studies.study_id) AS there
+    FROM truestrength.sweeps LEFT JOIN studies ON study_name = batch_id
+    WHERE batch_id = %(batch_id)s
+)
+SELECT tellings, next_trial, study_id, there, untold.*
+FROM study LEFT JOIN LATERAL (
+    SELECT slot, attempt, trial_number, state, run_id, parameters, value, started_at, finished_at
+    FROM truestrength.attempts
+    WHERE attempts.batch_id = study.batch_id AND NOT told AND run_id IS NOT NULL
+      AND (state <> 'running' OR trial_number IS NULL OR trial_number >= there)
+    ORDER BY trial_number, started_at, slot
+    LIMIT %(most)s
+) AS untold ON true;
+
+-- name: tell
+-- Tell the study of several trials at once, in Optuna's own tables, and write down what it knows. Nothing is done where
+-- somebody else has told it anything since `untold` was asked, or the tables are of another version.
+WITH turn AS (
+    SELECT batch_id FROM truestrength.sweeps
+    WHERE batch_id = %(batch_id)s AND tellings = %(tellings)s
+      AND (SELECT version_num FROM alembic_version) = %(version)s
+    FOR NO KEY UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE truestrength.sweeps SET tellings = tellings + 1, told_at = clock_timestamp(), next_trial = %(next_trial)s
+    FROM turn WHERE sweeps.batch_id = turn.batch_id
+), given AS MATERIALIZED (
+    SELECT trial.*
+    FROM turn CROSS JOIN json_to_recordset(%(trials)s) AS trial (
+        number int, slot int, attempt int, state text, is_new boolean, run_id bigint, value float8,
+        started_at timestamptz, finished_at timestamptz, parameters json
+    )
+), made AS (
+    INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete)
+    SELECT number, %(study_id)s, state::trialstate, started_at AT TIME ZONE 'UTC', finished_at AT TIME ZONE 'UTC'
+    FROM given WHERE is_new ORDER BY number
+    RETURNING trial_id, number
+), ended AS (
+    UPDATE trials SET state = given.state::trialstate, datetime_complete = finished_at AT TIME ZONE 'UTC'
+    FROM given
+    WHERE NOT is_new AND study_id = %(study_id)s AND trials.number = given.number AND trials.state = 'RUNNING'
+    RETURNING trials.trial_id, trials.number
+), valued AS (
+    INSERT INTO trial_values (trial_id, objective, value, value_type)
+    SELECT trial_id, 0, value, 'FINITE'
+    FROM (SELECT * FROM made UNION ALL SELECT * FROM ended) AS told JOIN given USING (number)
+    WHERE value IS NOT NULL
+), described AS (
+    INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
+    SELECT trial_id, name, said::float8, %(distributions)s::jsonb ->> name
+    FROM made JOIN given USING (number) CROSS JOIN LATERAL json_each_text(parameters) AS parameter (name, said)
+), named AS (
+    INSERT INTO trial_user_attributes (trial_id, key, value_json)
+    SELECT trial_id, 'run_id', run_id::text FROM made JOIN given USING (number) WHERE run_id IS NOT NULL
+), known AS (
+    UPDATE truestrength.attempts SET trial_number = number, told = given.state <> 'RUNNING'
+    FROM given
+    WHERE (attempts.batch_id, attempts.slot, attempts.attempt) = (%(batch_id)s, given.slot, given.attempt)
+), settled AS (
+    UPDATE truestrength.slots SET state = 'done', worker_id = NULL
+    FROM given
+    WHERE (slots.batch_id, slots.slot, slots.attempt) = (%(batch_id)s, given.slot, given.attempt)
+      AND given.state = 'COMPLETE' AND slots.state = 'reported'
+)
+SELECT number FROM given;
+
+-- name: take_telling
+-- As `tell` begins, for the length of a transaction in which Optuna itself writes.
+WITH turn AS (
+    SELECT batch_id FROM truestrength.sweeps
+    WHERE batch_id = %(batch_id)s AND tellings = %(tellings)s
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE truestrength.sweeps SET tellings = tellings + 1, told_at = clock_timestamp(), next_trial = greatest(next_trial, %(next_trial)s)
+FROM turn WHERE sweeps.batch_id = turn.batch_id
+RETURNING sweeps.batch_id;
+
+-- name: put_told
+-- As `tell` ends, where Optuna itself has written.
+WITH known AS (
+    UPDATE truestrength.attempts SET trial_number = %(number)s, told = %(ended)s
+    WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
+    RETURNING state
+)
+UPDATE truestrength.slots SET state = 'done', worker_id = NULL
+WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'reported'
+  AND %(ended)s AND EXISTS (SELECT FROM known);
+
+-- name: tell_again
+-- The study has lost its trials from number `there` on.
+WITH lost AS (
+    UPDATE truestrength.attempts SET told = false WHERE batch_id = %(batch_id)s AND trial_number >= %(there)s
+)
+UPDATE truestrength.sweeps SET tellings = tellings + 1, next_trial = least(next_trial, %(there)s)
+WHERE batch_id = %(batch_id)s;
 
 -- name: study_whole
-SELECT study_id FROM studies
+SELECT FROM studies JOIN truestrength.sweeps ON batch_id = study_name
 WHERE study_name = %(batch_id)s
-  AND (SELECT count(*) FROM trials WHERE trials.study_id = studies.study_id)
-    > coalesce((SELECT max(trial_number) FROM truestrength.attempts WHERE batch_id = %(batch_id)s), -1);
+  AND (SELECT count(*) FROM trials WHERE trials.study_id = studies.study_id) >= next_trial;
+
+-- name: orphans
+-- Trials that run in the study and nowhere else.
+SELECT trial_id FROM trials JOIN studies USING (study_id)
+WHERE study_name = %(batch_id)s AND state = 'RUNNING' AND NOT EXISTS (
+    SELECT FROM truestrength.attempts
+    WHERE attempts.batch_id = %(batch_id)s AND attempts.trial_number = trials.number AND NOT told
+);
+
+-- name: study_trials
+-- All trials of a study, with what Optuna keeps of each one in other tables.
+SELECT trial_id, number, state::text, datetime_start, datetime_complete, json_build_array(
+    (SELECT json_agg(json_build_array(value, value_type) ORDER BY objective)
+     FROM trial_values AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(param_name, param_value, distribution_json) ORDER BY param_id)
+     FROM trial_params AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(key, value_json))
+     FROM trial_user_attributes AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(key, value_json))
+     FROM trial_system_attributes AS own WHERE own.trial_id = trials.trial_id),
+    (SELECT json_agg(json_build_array(step, intermediate_value, intermediate_value_type) ORDER BY step)
+     FROM trial_intermediate_values AS own WHERE own.trial_id = trials.trial_id)
+) AS parts
+FROM trials WHERE study_id = %(study_id)s
+ORDER BY trial_id;
 
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0));

@@ -74,6 +74,7 @@ def register(
             _put(open_, spec, root_id, max_attempts, limits)
 
     connection.work(once)
+    study.restore(connection, spec)
 
 
 def check(connection: Connection, spec: SweepSpec) -> None:

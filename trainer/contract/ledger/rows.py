@@ -43,21 +43,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     worker_id: int | None
     parameters: dict[str, Any] | None
     """None: the slot has none yet; the first attempt decides them for all later ones."""
-    previous_trial: int | None
-    """Trial number of the attempt before this one, which ended without a result."""
-
-
-class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """A result that is safe in the ledger and may not be in the study yet."""
-
-    batch_id: str
-    slot: int
-    attempt: int
-    rung: int
-    worker_id: int | None
-    parameters: dict[str, Any]
-    trial_number: int
-    value: float
+    untold_s: float = 0.0
+    """Seconds since the sweep's study was told anything: time for whoever claims a slot to tell it."""
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -130,6 +117,8 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     n_trials: int
     pending: int
     running: int
+    reported: int
+    """Done, and told to the study in a moment."""
     done: int
     failed: int
     not_needed: int
@@ -156,7 +145,7 @@ class SweepProgress(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def open(self) -> int:
         """Slots that are neither done nor failed, and needed."""
-        return self.pending + self.running
+        return self.pending + self.running + self.reported
 
     @property
     def closed(self) -> int:

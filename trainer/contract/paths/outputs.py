@@ -63,6 +63,16 @@ class RunPaths:
         return self.folder / "explanation.csv"
 
     @property
+    def contributions(self) -> Path:
+        """What each column and player adds to each team's strength on one date; of a sweep's best run."""
+        return self.folder / "contributions.csv"
+
+    @property
+    def contributions_chart(self) -> Path:
+        """The same, drawn."""
+        return self.folder / "contributions.svg"
+
+    @property
     def predictions(self) -> Path:
         """One row per season, date and team of the validation seasons."""
         return self.folder / "predictions.parquet"
@@ -142,6 +152,11 @@ class SweepPaths:
         return self.folder / "optuna_study.json"
 
     @property
+    def study_file(self) -> Path:
+        """The Optuna study as an SQLite file."""
+        return self.folder / "study.sqlite3"
+
+    @property
     def importances(self) -> Path:
         """Parameter importances."""
         return self.folder / "optuna_importances.json"
@@ -168,7 +183,7 @@ class SweepPaths:
 
     def worker_logs(self) -> list[Path]:
         """What the workers submitted for this sweep said, the newest submission last. The names are as submitit's."""
-        return sorted(self.jobs.glob("*/*_log.*"))
+        return [path for submission in sorted(self.jobs.glob("*/")) for path in worker_logs(submission)]
 
     def newest_array(self) -> Path | None:
         """The folder of the newest submission, if that was one to SLURM."""
@@ -306,8 +321,10 @@ def submission_folder(jobs: Path) -> Path:
 
 
 def worker_logs(submission: Path) -> list[Path]:
-    """What the workers of one submission said."""
-    return sorted(submission.glob("*_log.*"))
+    """What the workers of one submission said; of a job that forks them its own log only where none has one."""
+    found = sorted(submission.glob("*_log.*"))
+    jobs = {path: path.name.partition("_0_log.")[0] for path in found}
+    return [p for p in found if not any(q is not p and q.name.startswith(f"{jobs[p]}_") for q in found)]
 
 
 def submission_script(folder: Path) -> Path:

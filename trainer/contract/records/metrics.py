@@ -37,7 +37,7 @@ class Scores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def of(self, objective: Objective) -> float:
         """The value of one objective."""
-        return float(getattr(self, objective.value))
+        return float(getattr(self, objective))
 
 
 Table = dict[str, Scores]

@@ -55,7 +55,7 @@ def test_the_commands_of_the_plan_parse():
 
 def test_phase1_is_the_plan_of_that_name():
     args = parser().parse_args(["phase1"])
-    assert (args.plan, args.executor, args.run_explain) == ("phase1", "local", False)
+    assert (args.plan, args.executor, args.run_explain) == ("phase1", "local", None)
     assert args.config == Path("config/outputs4_phase1.yaml")
     named = vars(parser().parse_args(["run", "phase1"]))
     assert named.keys() == vars(args).keys()

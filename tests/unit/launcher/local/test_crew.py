@@ -53,6 +53,9 @@ class FakeExecutor:
         self.arrays.append(FakeArray(n_workers, self.log))
         return self.arrays[-1]
 
+    def end(self):
+        """Nothing but arrays was started."""
+
 
 @pytest.fixture
 def clock(monkeypatch):

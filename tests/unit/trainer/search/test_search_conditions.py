@@ -10,7 +10,7 @@ from trainer.contract.config import settings as configuration
 from trainer.contract.config.fitting import fitted
 from trainer.contract.config.search_space import config_key, singles
 from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encode, encoded_trial
+from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.sweep.grid import grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
@@ -119,9 +119,9 @@ def test_a_sampler_sees_one_choice_and_the_study_single_parameters():
     assert asked["trees"].choices == ("[3, 0.1]", "[4, 0.08]", "[5, 0.06]")
     suggested = {**encode(space, parameters), "model_a.hidden": 16}
     assert decode(space, suggested) == parameters
-    shown, known = encoded_trial(singles(space), parameters)
+    shown, known = encode(singles(space), parameters), distributions(singles(space))
     assert shown == {"max_depth": 4, "learning_rate": 0.08, "training.loss": "listmle", "subsample": 0.7}
-    assert list(known) == list(shown)
+    assert set(known) == {*shown, "model_a.hidden"}
     assert known["learning_rate"].choices == (0.10, 0.08, 0.06)
 
 

@@ -3,7 +3,9 @@
 from collections import Counter
 
 import msgspec
+import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from tests.support.places import CONFIG
 from trainer.contract.config import settings as configuration
@@ -11,10 +13,13 @@ from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntR
 from trainer.contract.digests import digest
 from trainer.contract.errors import ConfigError
 from trainer.contract.ledger import Observation
+from trainer.contract.ledger.optuna_parameters import distributions, encode
 from trainer.contract.sweep.grid import check_budget, grid_point, grid_size
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Method, Objective, Phase, Sampler, Target
 from trainer.search import proposals
+from trainer.search.dimensions import decode
+from trainer.search.samplers import learning_sampler, sampled_point
 
 LOADED = configuration.load_config(CONFIG)
 SMALL = {"sweep": {"max_depth": [3, 4], "min_samples_leaf": [4, 5, 6]}}
@@ -200,6 +205,25 @@ def test_every_sampler_knows_every_kind_of_parameter(sampler):
     assert point["subsample"] in (0.6, 0.7, 0.8, 0.9, 1.0)
     assert tuple(map(tuple, sweep.space["rolling_windows"].values)).count(tuple(point["rolling_windows"])) == 1
     assert point["min_samples_leaf"] == 5
+
+
+@pytest.mark.parametrize("sampler", [Sampler.TPE, Sampler.GP])
+def test_the_sampler_is_asked_as_by_a_study_of_the_same_trials(sampler):
+    """Trials are made once and shared by questions; a study that is made anew each time says the same."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sweep = spec(MIXED, sampler=sampler)
+    prior = observed(sweep, 3, batch_id="sibling", first=70)
+    for count in (12, 14, 13):
+        own = [*observed(sweep, count), *observed(sweep, 2, first=40 + count, value=lambda _: None)]
+        study = optuna.create_study(direction="maximize", sampler=learning_sampler(sampler, 7))
+        for o in (*prior, *own):
+            encoded = encode(sweep.space, o.parameters)
+            known = {name: distributions(sweep.space)[name] for name in encoded}
+            state = TrialState.RUNNING if o.value is None else TrialState.COMPLETE
+            study.add_trial(create_trial(state=state, value=o.value, params=encoded, distributions=known))
+        asked = study.ask(fixed_distributions=distributions(sweep.space))
+        found = sampled_point(learning_sampler(sampler, 7), sweep.space, sweep.objective.direction, own, prior)
+        assert found == decode(sweep.space, asked.params)
 
 
 @pytest.mark.parametrize("sampler", Sampler)

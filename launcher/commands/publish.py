@@ -1,0 +1,100 @@
+"""`python -m launcher publish`: commits the results and the analysis of a sweep, or of all sweeps of a plan, to git."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from launcher.database import PROJECT
+from launcher.expansion import Budget, expand_plan
+from launcher.publishing.chosen import known_passwords, published_files, refuse_secrets
+from launcher.publishing.readme import Asset, relative, with_rows
+from launcher.publishing.repository import Repository
+from trainer.contract.command_line import say
+from trainer.contract.config.settings import load_with_origin
+from trainer.contract.errors import ConfigError, UserError, suggest
+from trainer.contract.files import write_text
+from trainer.contract.paths.outputs import OutputsRoot, run_name
+
+README = "README.md"
+
+
+def publish(args: argparse.Namespace) -> None:
+    """`launcher publish`.
+
+    Raises:
+        UserError: nothing of that name is there, git is not ready for it, a file holds a password, or git refused.
+    """
+    outputs, batch_ids = _chosen(args)
+    repository = Repository.around(outputs.root)
+    branch = repository.branch()
+    readme = repository.top / README
+    if readme.exists() and repository.changed(readme):
+        raise UserError(f"{readme}: has changes of yours: commit them first, because it gets a row here")
+    files = published_files(outputs, batch_ids)
+    if outside := [path for path in files if not path.resolve().is_relative_to(repository.top.resolve())]:
+        raise UserError(f"{outside[0]}: lies outside of the repository {repository.top}")
+    refuse_secrets(files, known_passwords(PROJECT))
+    commit = _committed(repository, readme, files, [_asset(outputs, name, repository.top) for name in batch_ids], args)
+    say(f"committed {len(files)} files to {branch} as {commit}" if commit else f"{branch} has all of it already")
+    if args.push:
+        say(f"pushed to {repository.push(branch)}")
+
+
+def _committed(
+    repository: Repository, readme: Path, files: Sequence[Path], assets: Sequence[Asset], args: argparse.Namespace
+) -> str | None:
+    """Commit files and row; a README that is not committed after all is put back."""
+    before = readme.read_text(encoding="utf-8") if readme.exists() else None
+    write_text(readme, with_rows(before or "", assets))
+    try:
+        return repository.commit([*files, readme], f"Phase I: sweep results for {args.name}")
+    except UserError:
+        if before is None:
+            readme.unlink()
+        else:
+            write_text(readme, before)
+        raise
+
+
+def _chosen(args: argparse.Namespace) -> tuple[OutputsRoot, list[str]]:
+    """The outputs root and the sweeps that are meant: one by its name, or those of a plan.
+
+    Raises:
+        UserError: there is none of that name, or a sweep of the plan has no results yet.
+    """
+    config, origin = load_with_origin(args.config, [])
+    outputs = OutputsRoot(args.outputs or Path(config.paths.outputs))
+    ended = [name for name in outputs.sweep_names() if outputs.sweep(name).summary.exists()]
+    if args.name in ended:
+        return outputs, [args.name]
+    if args.name not in config.plans:
+        raise ConfigError(
+            f"{args.name}: neither a sweep with results in {outputs.sweeps} nor a plan of {args.config}: "
+            f"{suggest(args.name, [*ended, *config.plans])}"
+        )
+    wanted = expand_plan(config, args.name, Budget(), origin).batch_ids
+    if missing := [name for name in wanted if name not in ended]:
+        raise UserError(f"{args.name}: no results yet in {outputs.sweeps} of {', '.join(missing)}")
+    return outputs, wanted
+
+
+def _asset(outputs: OutputsRoot, batch_id: str, folder: Path) -> Asset:
+    sweep = outputs.sweep(batch_id)
+    try:
+        read: dict[str, Any] = msgspec.json.decode(sweep.summary.read_bytes())
+        best = read["best"][read["objective"]]
+        trials = f"{read['complete']}/{read['n_trials']}"
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{sweep.summary}: is damaged ({error}): `python -m launcher report` writes it again") from None
+    return Asset(
+        batch_id=batch_id,
+        folder=relative(sweep.folder, folder) + "/",
+        trials=trials,
+        best=f"{read['objective']} {best['value']:.4f}, {run_name(best['run_id'])}" if best else "none",
+        report=relative(outputs.analysis, folder),
+    )

@@ -1,0 +1,1 @@
+"""What a researcher imports: `truestrength.results` reads finished sweeps and runs back."""
