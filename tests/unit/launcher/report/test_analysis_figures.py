@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from launcher.report.figures import contents
 from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
 from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
