@@ -156,6 +156,7 @@ def _read_kept(run_id: int, spec: SweepSpec, paths: SweepPaths) -> KeptRun | Non
         attempt=record.attempt if record else None,
         parameters=_read_parameters(run.config, spec),
         seconds=record.seconds if record else None,
+        cost=record.cost if record else None,
         metrics=metrics,
     )
 
@@ -190,6 +191,7 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
         finished_at=row.finished_at,
         host=row.host,
         job_id=row.job_id,
+        cost=row.cost,
         reason=row.reason,
         objectives=row.objectives or {},
         metrics=read_file(run.metrics, RunMetrics) if run else None,

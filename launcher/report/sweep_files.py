@@ -18,13 +18,25 @@ from optuna import Study
 from launcher.report.reading import MadeFrom, read_sweep
 from launcher.report.study import importances, study_as_data
 from launcher.report.study_file import write_study_file
-from launcher.report.trials import KEPT, NOT_NEEDED, Sweep, Trial, best_trial, compare, finite, parameter_names, rankers
+from launcher.report.trials import (
+    COMPLETE,
+    KEPT,
+    NOT_NEEDED,
+    Sweep,
+    Trial,
+    best_trial,
+    compare,
+    finite,
+    parameter_names,
+    rankers,
+)
 from trainer.contract.config.search_space import singles
 from trainer.contract.files import as_json, write_bytes, write_json, write_text
 from trainer.contract.ledger import Ledger
 from trainer.contract.ledger.rows import EARLY, AttemptState
 from trainer.contract.ledger.study import load_study
 from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from trainer.contract.records.cost import Cost, summed
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
 from trainer.contract.records.provenance import mark_ended
 from trainer.contract.sweep.spec import SweepSpec, trial_config
@@ -32,6 +44,8 @@ from trainer.contract.words import Objective
 
 STANDARD_ERROR = "standard_error"
 """Of the value, in sweeps whose trials have more seeds than one."""
+COST_COLUMNS = tuple(name for name in Cost.__struct_fields__ if name != "memory_since")
+"""What the attempt cost, in the words of its record; seconds and MiB."""
 LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
@@ -47,6 +61,7 @@ def result_columns(sweep: Sweep) -> list[str]:
         *parameter_names(singles(sweep.spec.space)),
         *(_column(ranker, o) for ranker in _rankers(sweep) for o in Objective),
         "seconds",
+        *COST_COLUMNS,
         "reason",
     ]
 
@@ -65,7 +80,7 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         settings = [_plain(trial.parameters.get(name)) for name in parameters]
         state = [trial.run_id, trial.slot, trial.attempt, trial.rung, trial.state, trial.value]
         state += _error(sweep, trial.standard_error(sweep.spec.objective))
-        yield [*state, *settings, *figures, trial.seconds, trial.reason]
+        yield [*state, *settings, *figures, trial.seconds, *_cost(trial.cost), trial.reason]
     for run in sweep.kept:
         scores = rankers(run.metrics)
         figures = [finite(scores[name].of(o)) if name in scores else None for name in names for o in Objective]
@@ -73,11 +88,15 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         value = finite(run.metrics.objectives.of(sweep.spec.objective))
         error = run.metrics.standard_error.of(sweep.spec.objective) if run.metrics.standard_error else None
         state = [run.run_id, run.slot, run.attempt, None, KEPT, value, *_error(sweep, error)]
-        yield [*state, *settings, *figures, run.seconds, None]
+        yield [*state, *settings, *figures, run.seconds, *_cost(run.cost), None]
     width = len(result_columns(sweep))
     for slot in sweep.not_needed:
         row = [None, slot.slot, None, slot.rung, NOT_NEEDED]
         yield [*row, *[None] * (width - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
+
+
+def _cost(cost: Cost | None) -> list[float | None]:
+    return [getattr(cost, name) if cost else None for name in COST_COLUMNS]
 
 
 def _error(sweep: Sweep, found: float | None) -> list[float | None]:
@@ -112,6 +131,7 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "kept": [run.run_id for run in sweep.kept],
         "attempts": dict(sorted(Counter(trial.state for trial in sweep.trials).items())),
         "seconds": sum(trial.seconds or 0.0 for trial in sweep.trials),
+        "cost": summed((trial.state == COMPLETE, trial.cost) for trial in sweep.trials),
         "made_from": MadeFrom(len(sweep.trials), sweep.last_finished_at, len(sweep.not_needed)),
         "best": {objective: _best_by(sweep, objective) for objective in Objective},
     }

@@ -16,6 +16,7 @@ import msgspec
 from trainer.contract.config.search_space import PARAMETER_KEYS
 from trainer.contract.ledger.rows import Standing
 from trainer.contract.paths.outputs import run_name
+from trainer.contract.records.cost import Cost
 from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
 from trainer.contract.records.noise import Noise
 from trainer.contract.sweep.limits import Limit
@@ -58,6 +59,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: dt.datetime | None = None
     host: str | None = None
     job_id: str | None = None
+    cost: Cost | None = None
+    """None where nobody measured it: its worker died, or was of an older version."""
     reason: str | None = None
     """Why the attempt did not complete."""
     objectives: dict[str, float] = {}
@@ -92,6 +95,7 @@ class KeptRun(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | None
     parameters: dict[str, Any]
     seconds: float | None
+    cost: Cost | None = None
     metrics: RunMetrics
 
 

@@ -8,6 +8,9 @@ must not ask torch either.
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, assert_never
@@ -16,6 +19,7 @@ from trainer.contract.config.settings import Amp, Device
 from trainer.contract.errors import ConfigError
 
 _NVIDIA = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
+_spent: dict[str, float] = {}
 _BF16_UNITS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -66,12 +70,38 @@ def cpu_has_bf16_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return bool(_BF16_UNITS & set(flags.split()))
 
 
+@contextmanager
+def timed(precision: Precision) -> Iterator[None]:
+    """Count the wall time of the body as time on the GPU, where `precision` is one. The body ends with its results."""
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        if precision.device == "cuda":
+            _spent["gpu"] = _spent.get("gpu", 0.0) + time.perf_counter() - begun
+
+
+def gpu_seconds() -> float | None:
+    """Wall seconds in which this process has trained on a GPU; None where it has used none."""
+    return _spent.get("gpu", 0.0) if _gpu_in_use() else None
+
+
 def gpu_memory_mb() -> float | None:
-    """The most GPU memory that PyTorch has held for this process, in MiB; None where it has used no GPU."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    """The most GPU memory that PyTorch has held since `reset_gpu_memory`, in MiB; None where it has used no GPU."""
+    if not _gpu_in_use():
         return None
-    return round(float(torch.cuda.max_memory_reserved()) / 2**20, 1)
+    return round(float(sys.modules["torch"].cuda.max_memory_reserved()) / 2**20, 1)
+
+
+def reset_gpu_memory() -> None:
+    """Let the mark of `gpu_memory_mb` begin at what is held now."""
+    if _gpu_in_use():
+        sys.modules["torch"].cuda.reset_peak_memory_stats()
+
+
+def _gpu_in_use() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_initialized())
 
 
 def _has_cuda() -> bool:

@@ -27,6 +27,7 @@ from trainer.contract.records.metrics import RunMetrics
 from trainer.contract.records.provenance import Provenance, RunState
 from trainer.models.precision import gpu_memory_mb
 from trainer.run.failures import described
+from trainer.run.meter import Meter
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C takes a tenth of the time; not every build of PyYAML has it."""
@@ -46,8 +47,9 @@ class Results:
 class RunFolder:
     """Writes one run's folder. Made by `opened`."""
 
-    def __init__(self, paths: RunPaths, record: Provenance) -> None:
+    def __init__(self, paths: RunPaths, record: Provenance, meter: Meter) -> None:
         self.paths = paths
+        self._meter = meter
         self._record = record
         self._begun = time.monotonic()
 
@@ -55,7 +57,7 @@ class RunFolder:
         """Write predictions, models and metrics, in this order; then the run is complete."""
         write_bytes(self.paths.predictions, results.predictions)
         _write_folder(self.paths.models, results.models)
-        write_json(self.paths.metrics, results.metrics)
+        write_json(self.paths.metrics, msgspec.structs.replace(results.metrics, cost=self._meter.cost()))
         self.close("complete")
 
     def close(self, state: RunState, reason: str | None = None) -> None:
@@ -69,6 +71,7 @@ class RunFolder:
             finished_at=provenance.utc_now(),
             seconds=round(time.monotonic() - self._begun, 3),
             gpu_memory_mb=gpu_memory_mb(),
+            cost=self._meter.cost(),
         )
         write_json(self.paths.provenance, self._record)
 
@@ -79,7 +82,7 @@ def config_text(config: Config) -> str:
 
 
 @contextmanager
-def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunFolder]:
+def opened(paths: RunPaths, config: Config, record: Provenance, meter: Meter | None = None) -> Iterator[RunFolder]:
     """Create the folder with `config.yaml`, `provenance.json` and `log.txt`, which gets everything logged meanwhile.
 
     An exception closes the run as failed, with the exception's text as the reason, and goes on to the caller.
@@ -87,7 +90,7 @@ def opened(paths: RunPaths, config: Config, record: Provenance) -> Iterator[RunF
     make_folder(paths.folder, new=True)
     write_text(paths.config, config_text(config))
     write_json(paths.provenance, record)
-    folder = RunFolder(paths, record)
+    folder = RunFolder(paths, record, meter or Meter())
     handler = logging.FileHandler(paths.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)

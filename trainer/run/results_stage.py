@@ -106,7 +106,7 @@ def pack(trained: TrainedRun) -> Contents:
     """As files. What the run cost is not part of its results."""
     predictions = BytesIO()
     trained.predictions.write_parquet(predictions)
-    metrics = msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+    metrics = msgspec.structs.replace(trained.metrics, cache={}, seconds={}, cost=None)
     files = {
         "predictions": predictions.getvalue(),
         "metrics": msgspec.msgpack.encode(metrics),

@@ -21,6 +21,7 @@ from trainer.models.precision import choose_precision
 from trainer.models.settings import Depths
 from trainer.run import folder as run_folder
 from trainer.run import repeats as seeds
+from trainer.run.meter import Meter
 from trainer.stages.store import Store
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def train_into(
     share: bool = True,
     train_to: Depths | None = None,
     explain: bool = False,
+    meter: Meter | None = None,
     proceed: Callable[[run_folder.RunFolder], None] = lambda _: None,
 ) -> RunMetrics:
     """Train one run and leave a complete folder.
@@ -74,13 +76,16 @@ def train_into(
         share: read results and stages from the store.
         train_to: how deep the other runs of the sweep will want the models.
         explain: also write how much each feature is worth (`explanation.csv`).
+        meter: of the attempt that the run is; None starts one.
         proceed: called between stages; may close the folder and raise to stop the run.
 
     Raises:
         UserError: as `pipeline.train` does; the folder says so.
     """
     record = _record(run_id, config, threads, trial)
-    with run_folder.opened(paths, config, record) as folder:
+    meter = meter or Meter()
+    meter.reads(store)
+    with run_folder.opened(paths, config, record, meter) as folder:
         log.info("run %d on %s, %d threads", run_id, record.device, threads)
         go_on = partial(proceed, folder)
         found = seeds.repeated(config, repeats, store, share=share, train_to=train_to, proceed=go_on)

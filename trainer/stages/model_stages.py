@@ -17,7 +17,7 @@ from trainer.contract.config.settings import Config
 from trainer.contract.digests import digest
 from trainer.models import settings
 from trainer.models.fits import Task
-from trainer.models.precision import choose_precision
+from trainer.models.precision import choose_precision, timed
 from trainer.models.settings import Depths
 from trainer.stages.identity import code, digest_of, libraries
 from trainer.stages.stage_file import Contents
@@ -73,10 +73,11 @@ class ModelStages:
             from trainer.models import deep_set_training  # noqa: PLC0415 - imports torch
 
             earlier = None if before is None else before.arrays
-            return Contents(deep_set_training.train(self.task, chosen, precision, self.train_to.epochs, earlier))
+            with timed(precision):
+                return Contents(deep_set_training.train(self.task, chosen, precision, self.train_to.epochs, earlier))
 
         identity = self._identity(chosen, _CODE_A, "torch") | {"precision": precision.name}
-        contents = self._fetch("model_a", identity, build, self.train_to.epochs, wait=wait)
+        contents = self._fetch("model_a", identity, build, (self.train_to.epochs, epochs), wait=wait)
         if contents is None:
             return None
         found = contents.arrays
@@ -95,7 +96,7 @@ class ModelStages:
             return Contents(boosting.fit(self.task, chosen, self.train_to.rounds, earlier))
 
         identity = self._identity(chosen, _CODE_B, "xgboost-cpu")
-        contents = self._fetch("model_b", identity, build, self.train_to.rounds, wait=wait)
+        contents = self._fetch("model_b", identity, build, (self.train_to.rounds, rounds), wait=wait)
         if contents is None:
             return None
         found = contents.arrays
@@ -113,7 +114,7 @@ class ModelStages:
             return Contents(forest.fit(self.task, chosen, self.train_to.trees, earlier))
 
         identity = self._identity(chosen, _CODE_C, "scikit-learn")
-        contents = self._fetch("model_c", identity, build, self.train_to.trees, wait=wait)
+        contents = self._fetch("model_c", identity, build, (self.train_to.trees, trees), wait=wait)
         if contents is None:
             return None
         found = contents.arrays
@@ -129,12 +130,16 @@ class ModelStages:
             "libraries": libraries("numpy", library),
         }
 
-    def _fetch(self, stage: str, identity: dict[str, Any], build: Build, depth: int, *, wait: bool) -> Contents | None:
+    def _fetch(
+        self, stage: str, identity: dict[str, Any], build: Build, depths: tuple[int, int], *, wait: bool
+    ) -> Contents | None:
+        """To the first of two depths; the run itself needs the second."""
         if self.store is None:
             return build(None)
+        depth, needed = depths
         if wait:
-            return self.store.fetch(stage, identity, build, depth, self.proceed)
-        return self.store.fetch_unless_busy(stage, identity, build, depth)
+            return self.store.fetch(stage, identity, build, depth, self.proceed, needed=needed)
+        return self.store.fetch_unless_busy(stage, identity, build, depth, needed=needed)
 
 
 _STANDARDISATION = ("player_mean", "player_deviation", "context_mean", "context_deviation")

@@ -27,7 +27,8 @@ from trainer.contract.digests import digest
 from trainer.contract.errors import UserError
 from trainer.contract.paths.store import StorePaths
 from trainer.contract.records.metrics import StageCount
-from trainer.stages import stage_file
+from trainer.stages import account, stage_file
+from trainer.stages.account import Account, EntryCost, Stopwatch
 from trainer.stages.prune import prune
 from trainer.stages.stage_file import Contents, TornFileError
 
@@ -82,6 +83,7 @@ class Store:
                 raise UserError(found) from None
             self._do_without(error)
         self.counts: dict[str, StageCount] = {}
+        self.account = Account()
         self._building = building
         self._max_bytes = int(max_gb * 1e9)
         self._verified: set[tuple[str, int, int, int]] = set()
@@ -93,6 +95,8 @@ class Store:
         build: Build,
         depth: int = 0,
         proceed: Callable[[], None] = lambda: None,
+        *,
+        needed: int | None = None,
     ) -> Contents:
         """The stage's contents to at least `depth`, from disk or from `build`.
 
@@ -102,22 +106,35 @@ class Store:
             build: called at most once here, and by one living process at a time per identity.
             depth: epochs, rounds or trees; 0 for a stage that has no such thing.
             proceed: called while somebody else builds, who may take long or be frozen; may raise to stop waiting.
+            needed: how much of `depth` the run itself will use: that is what it would have cost alone. None: all.
         """
         wait = _FIRST_WAIT_S
-        while (found := self.fetch_unless_busy(stage, identity, build, depth)) is None:
+        while (found := self.fetch_unless_busy(stage, identity, build, depth, needed=needed)) is None:
+            watch = Stopwatch()
             proceed()
             time.sleep(wait)
+            self.account.within = self.account.within.plus(watch.elapsed())
+            self.account.waited_seconds += watch.elapsed().seconds
             wait = min(2 * wait, _LONGEST_WAIT_S)
         return found
 
     def fetch_unless_busy(
-        self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0
+        self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0, *, needed: int | None = None
     ) -> Contents | None:
         """As `fetch`, but None when somebody else is building it: there may be something better to do than to wait.
 
         Nobody waits for a store that cannot be written.
         """
+        watch = Stopwatch()
         name = digest({"stage": stage, **identity})
+        found = self._find(stage, name, identity, build, depth)
+        self.account.within = self.account.within.plus(watch.elapsed())
+        if found is not None:
+            needed = depth if needed is None else needed
+            self.account.add(f"{stage}/{name}", account.from_notes(found.notes), needed)
+        return found
+
+    def _find(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents | None:
         if (found := self._open(stage, name, depth)) is not None:
             self._count(stage, hit=True)
             log.info("%s: hit %s", stage, name[:12])
@@ -134,12 +151,30 @@ class Store:
         shorter = self._open(stage, name, 0)
         self._count(stage, hit=False)
         log.info("%s: miss %s%s", stage, name[:12], " (continued)" if shorter else "")
-        made = build(shorter)
+        made, cost = self._measured(build, shorter, depth)
         notes = {**made.notes, "stage": stage, "identity": msgspec.json.encode(identity, order="sorted").decode()}
-        if self._write(stage, name, depth, Contents(made.arrays, notes)):
+        contents = Contents(made.arrays, {**notes, **account.as_note(cost)})
+        if self._write(stage, name, depth, contents):
             # The file's pages are shared with all who read it, and can be taken from memory.
-            return self._open(stage, name, depth) or made
-        return made
+            return self._open(stage, name, depth) or contents
+        return contents
+
+    def _measured(self, build: Build, shorter: Contents | None, depth: int) -> tuple[Contents, EntryCost | None]:
+        """What `build` makes and what that took; None where the lesser depth that it continues was not measured."""
+        asker, self.account = self.account, Account()
+        watch = Stopwatch()
+        try:
+            made = build(shorter)
+            inside = self.account
+        finally:
+            self.account = asker
+        own, parts = watch.elapsed().plus(inside.within, -1.0), inside.parts
+        asker.waited_seconds += inside.waited_seconds
+        if shorter is not None:
+            if (before := account.from_notes(shorter.notes)) is None:
+                return made, None
+            own, parts = own.plus(before.own), {**before.parts, **parts}
+        return made, EntryCost(own=own, depth=depth, parts=parts)
 
     def _open(self, stage: str, name: str, depth: int) -> Contents | None:
         """The deepest entry of at least `depth`. A file that is not what was written is removed."""

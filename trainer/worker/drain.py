@@ -25,6 +25,7 @@ from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.sweep.spec import SweepSpec, trial_config
 from trainer.run.failures import described
+from trainer.run.meter import Meter
 from trainer.search.proposals import propose
 from trainer.worker.study_record import TELL_EVERY_S, StudyRecord
 from trainer.worker.turn import SHORTEST_TURN_S, Turn
@@ -62,6 +63,8 @@ class TrialJob:
     """The slot has a later owner: raise `TrialStopped`, nothing will count."""
     cancelled: threading.Event
     """The sweep was cancelled: raise `TrialStopped`."""
+    meter: Meter
+    """Running since the claim."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ class _Worker:
                 return self._end(claim, started, "released", str(stopped))
             except DatabaseError as error:
                 with suppress(DatabaseError):
-                    self.ledger.release(claim, str(error), patience_s=0)
+                    self.ledger.release(claim, str(error), patience_s=0, cost=started.meter.cost())
                 raise
             except UserError as error:
                 self._release_if_blameless(claim, started, error)
@@ -249,20 +252,22 @@ class _Worker:
             stop=self.stop,
             lease_lost=lease.lost,
             cancelled=lease.cancelled,
+            meter=started.meter,
         )
         began = time.monotonic()
         outcome = self.run_trial(started.job)
         if not math.isfinite(outcome.value):
             raise UserError(f"{self.spec.objective} is {outcome.value}: a run has to leave a number")
-        self.ledger.finish(claim, outcome.value, time.monotonic() - began, outcome.objectives)
+        seconds = time.monotonic() - began
+        self.ledger.finish(claim, outcome.value, seconds, outcome.objectives, started.meter.cost())
 
     def _end(self, claim: Claim, started: _Started, how: Ending, reason: str, *, final: bool = False) -> None:
         """Write down an attempt that ended without a result."""
         try:
             if how == "failed":
-                self.ledger.fail(claim, reason, final=final)
+                self.ledger.fail(claim, reason, final=final, cost=started.meter.cost())
             elif how == "released":
-                self.ledger.release(claim, reason)
+                self.ledger.release(claim, reason, cost=started.meter.cost())
         except Superseded:
             how = "superseded"
         if how == "superseded" and started.job and self.on_superseded:
@@ -274,4 +279,5 @@ class _Worker:
 class _Started:
     """How far an attempt has come."""
 
+    meter: Meter = field(default_factory=Meter)
     job: TrialJob | None = None

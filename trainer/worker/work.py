@@ -165,6 +165,7 @@ class _Trials:
             share=self.share,
             train_to=deepest(job.spec.space),
             explain=job.spec.explain,
+            meter=job.meter,
             proceed=lambda folder: _proceed(job, folder),
         )
         objectives = {objective.value: metrics.objectives.of(objective) for objective in Objective}

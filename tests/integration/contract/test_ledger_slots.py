@@ -19,6 +19,7 @@ from trainer.contract.ledger import (
     study,
 )
 from trainer.contract.ledger.ledger import MOST_DEATHS
+from trainer.contract.records.cost import Cost
 from trainer.contract.words import Method, Objective, Target
 
 BATCH = "phase1_spearman_final_rank"
@@ -387,3 +388,21 @@ def test_reasons_and_values_that_the_database_cannot_hold(ledger, sweep):
     assert ledger.slots(BATCH)[claim.slot].objectives == {"spearman": 0.5}
     ledger.stop_worker(sweep, "\0")
     assert ledger.workers(BATCH)[0].reason == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_an_attempt_says_what_it_cost_however_it_ended(ledger, sweep):
+    spent = dict.fromkeys(name for name in Cost.__struct_fields__ if name != "memory_since")
+    known = Cost(**{**spent, "wall_seconds": 2.0, "cpu_seconds": 1.5, "waited_seconds": 0.0}, memory_since="attempt")
+    ledger.fail(ledger.claim(BATCH, sweep), "no", cost=known)
+    ledger.release(ledger.claim(BATCH, sweep), "stopped", cost=known)
+    claim = ledger.claim(BATCH, sweep)
+    ledger.begin(claim, {"a": 1}, 25)
+    ledger.finish(claim, 0.5, 1.0, cost=known)
+    ledger.finish(claim, 0.5, 1.0)
+    ledger.release(ledger.claim(BATCH, sweep), "stopped")
+    assert sorted((row.state.value, row.cost == known) for row in ledger.attempts(BATCH)) == [
+        ("complete", True),
+        ("failed", True),
+        ("released", False),
+        ("released", True),
+    ]

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+import msgspec
 from psycopg2.extras import Json
 
 from trainer.contract import outputs_root
@@ -40,6 +41,7 @@ from trainer.contract.ledger.rows import (
 from trainer.contract.ledger.version import version
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.process import Place
+from trainer.contract.records.cost import Cost
 from trainer.contract.sweep.limits import NO_LIMITS, Limits
 from trainer.contract.sweep.spec import SweepSpec
 from trainer.contract.words import Objective
@@ -176,7 +178,14 @@ class Ledger:
         """
         self._fenced("begin", claim, parameters=Json(parameters), run_id=run_id)
 
-    def finish(self, claim: Claim, value: float, seconds: float, objectives: dict[str, float] | None = None) -> None:
+    def finish(
+        self,
+        claim: Claim,
+        value: float,
+        seconds: float,
+        objectives: dict[str, float] | None = None,
+        cost: Cost | None = None,
+    ) -> None:
         """Bring the result to safety. The slot is done when the study knows it too.
 
         Args:
@@ -184,20 +193,23 @@ class Ledger:
             value: of the sweep's objective.
             seconds: wall time of the run.
             objectives: all six values, for sibling sweeps; those that are no numbers are left out.
+            cost: of the attempt.
 
         Raises:
             Superseded: the slot has a later owner, and this result does not count.
         """
         known = {name: found for name, found in (objectives or {}).items() if math.isfinite(found)}
-        self._fenced("finish", claim, value=value, seconds=seconds, objectives=Json(known))
+        found = {"value": value, "seconds": seconds, "objectives": Json(known), "cost": _cost(cost)}
+        self._fenced("finish", claim, None, **found)
 
-    def fail(self, claim: Claim, reason: str, *, final: bool = False) -> None:
+    def fail(self, claim: Claim, reason: str, *, final: bool = False, cost: Cost | None = None) -> None:
         """End the attempt without a result. The slot is tried again, unless `final` or out of attempts.
 
         Raises:
             Superseded: the slot has a later owner.
         """
-        self._fenced("give_up", claim, outcome=AttemptState.FAILED, reason=_sayable(reason), final=final)
+        outcome = {"outcome": AttemptState.FAILED, "reason": _sayable(reason), "final": final, "cost": _cost(cost)}
+        self._fenced("give_up", claim, None, **outcome)
 
     def fail_slot_of(self, worker: WorkerRow, reason: str) -> None:
         """End the attempt of a worker that died of its trial as the trial's fault, also where it was taken for dead."""
@@ -207,13 +219,13 @@ class Ledger:
                 self.fail(claim, reason)
         self._run("blame", **key, reason=_sayable(reason))
 
-    def release(self, claim: Claim, reason: str, patience_s: float | None = None) -> None:
+    def release(self, claim: Claim, reason: str, patience_s: float | None = None, cost: Cost | None = None) -> None:
         """Give the slot back as if it had not been claimed: no fault of the trial's.
 
         Raises:
             Superseded: the slot has a later owner.
         """
-        outcome = {"outcome": AttemptState.RELEASED, "reason": _sayable(reason), "final": False}
+        outcome = {"outcome": AttemptState.RELEASED, "reason": _sayable(reason), "final": False, "cost": _cost(cost)}
         self._fenced("give_up", claim, patience_s, **outcome)
 
     def outputs_roots(self) -> list[KnownRoot]:
@@ -352,6 +364,10 @@ class Ledger:
 def _sayable(text: str) -> str:
     """Text without the signs that the database cannot hold, whatever a program has put into its error."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _cost(cost: Cost | None) -> Json | None:
+    return None if cost is None else Json(msgspec.to_builtins(cost))
 
 
 def _key(claim: Claim) -> dict[str, Any]:

@@ -112,7 +112,7 @@ WITH mine AS (
     RETURNING slot
 )
 UPDATE truestrength.attempts
-SET state = 'complete', value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s,
+SET state = 'complete', value = %(value)s, objectives = %(objectives)s, seconds = %(seconds)s, cost = coalesce(%(cost)s, cost),
     finished_at = coalesce(finished_at, clock_timestamp())
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND EXISTS (SELECT FROM mine)
 RETURNING slot;
@@ -131,7 +131,8 @@ WITH mine AS (
       AND slots.batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s AND state = 'running'
     RETURNING slot
 )
-UPDATE truestrength.attempts SET state = %(outcome)s, reason = %(reason)s, finished_at = clock_timestamp()
+UPDATE truestrength.attempts
+SET state = %(outcome)s, reason = %(reason)s, cost = coalesce(%(cost)s, cost), finished_at = clock_timestamp()
 WHERE batch_id = %(batch_id)s AND slot = %(slot)s AND attempt = %(attempt)s
   AND (EXISTS (SELECT FROM mine) OR state = %(outcome)s)
 RETURNING slot;
@@ -212,7 +213,7 @@ ORDER BY slot;
 
 -- name: attempts
 SELECT attempts.batch_id, slot, attempt, run_id, trial_number, state, value, objectives, parameters,
-       workers.host, workers.pid, workers.job_id, attempts.reason, attempts.started_at, finished_at, seconds
+       workers.host, workers.pid, workers.job_id, attempts.reason, attempts.started_at, finished_at, seconds, cost
 FROM truestrength.attempts LEFT JOIN truestrength.workers USING (worker_id)
 WHERE attempts.batch_id = %(batch_id)s
 ORDER BY slot, attempt;

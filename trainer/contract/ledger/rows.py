@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trainer.contract.records.cost import Cost
 from trainer.contract.sweep.limits import Limit
 from trainer.contract.words import Method, Objective, Target
 
@@ -231,6 +232,7 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime | None
     seconds: float | None
+    cost: Cost | None
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 
 import msgspec
 
+from trainer.contract.records.cost import Cost
 from trainer.contract.records.odds import TitleOdds
 from trainer.contract.words import Objective
 
@@ -110,6 +111,8 @@ class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Store hits and misses by stage."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage."""
+    cost: Cost | None = None
+    """Of the whole attempt up to here; None in runs of older versions."""
     repeats: tuple[Repeat, ...] = ()
     """Of a trial with more seeds than one, its own first. Whatever else stands here is the first seed's, whose models
     and predictions are the run's."""

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from trainer.contract.files import write_json
+from trainer.contract.records.cost import Cost
 
 COMMIT_VARIABLE = "TRUESTRENGTH_COMMIT"
 IMAGE_VARIABLE = "TRUESTRENGTH_IMAGE"
@@ -57,7 +58,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     threads: int
     gpu_memory_mb: float | None = None
-    """The most GPU memory that PyTorch held for the worker up to the run's end, in MiB; None without a GPU in use."""
+    """The most GPU memory that PyTorch held for the attempt, in MiB; None without a GPU in use."""
+    cost: Cost | None = None
+    """Up to the run's end, whatever end that was; None while it runs, and in runs of older versions."""
     versions: dict[str, str]
 
 

@@ -40,7 +40,7 @@ def train_one(tmp_path: Path, demo_league: Path, small_config: Callable[[dict[st
 def files(run: RunPaths) -> dict[str, bytes]:
     """All that the run found, without what it cost."""
     found = {path.name: path.read_bytes() for path in (run.predictions, *run.models.iterdir())}
-    metrics = msgspec.structs.replace(metrics_of(run), cache={}, seconds={})
+    metrics = msgspec.structs.replace(metrics_of(run), cache={}, seconds={}, cost=None)
     return {**found, "metrics": msgspec.json.encode(metrics)}
 
 
@@ -63,6 +63,10 @@ def test_the_second_run_reads_what_the_first_one_found(
     assert set(metrics_of(second).seconds) == {STAGE}
     assert STAGE not in metrics_of(alone).cache
     assert metrics_of(alone).seconds["model_a"] > 0
+    found = metrics_of(second).cost
+    assert found is not None
+    assert found.alone_seconds is not None
+    assert found.alone_seconds > found.wall_seconds, "what it found was worth more than the finding"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def same_bits(one: TrainedRun, other: TrainedRun) -> None:
 
 
 def plain(trained: TrainedRun) -> Any:
-    return msgspec.structs.replace(trained.metrics, cache={}, seconds={})
+    return msgspec.structs.replace(trained.metrics, cache={}, seconds={}, cost=None)
 
 
 _RUN_AGAIN = """

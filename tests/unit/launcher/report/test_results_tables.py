@@ -40,7 +40,7 @@ def test_columns_do_not_depend_on_the_trials(build):
     empty, full = build.sweep(spec, []), build.sweep(spec, [0.8])
     assert result_columns(empty) == result_columns(full)
     assert results_csv(empty).splitlines() == [",".join(result_columns(full))]
-    assert len(set(result_columns(full))) == len(result_columns(full)) == 6 + 9 + 10 * 6 + 2
+    assert len(set(result_columns(full))) == len(result_columns(full)) == 6 + 9 + 10 * 6 + 1 + 8 + 1
 
 
 def test_parameters_stand_in_the_configurations_order_whatever_the_databases(build):

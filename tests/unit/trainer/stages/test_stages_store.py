@@ -120,7 +120,9 @@ def test_damaged_entry_is_made_again(tmp_path: Path, damage: str, caplog: pytest
     np.testing.assert_array_equal(found.arrays["scores"], ARRAYS["scores"])
     assert store.counts["x"] == StageCount(hits=0, misses=1)
     assert "made again" in caplog.text
-    assert path.read_bytes() == whole
+    again = stage_file.read(path)
+    assert again.notes.keys() == {"stage", "identity", "cost"}
+    np.testing.assert_array_equal(again.arrays["scores"], ARRAYS["scores"])
 
 
 def test_damage_after_a_good_look_is_still_seen(tmp_path: Path) -> None:
