@@ -29,9 +29,10 @@ check: install
 	PATH=$(VENV)/bin:$$PATH lint-imports
 	$(VENV)/bin/deptry .
 
-# What a trial costs beside its training; printed, not judged: statements, CPU of the server.
+# What a trial costs beside its training; printed, not judged: statements, CPU of the server; time and memory of 4 workers.
 costs: install
 	$(VENV)/bin/python -m benchmarks.long_sweep --trials 200 2000 --more 50 --without report status
+	$(VENV)/bin/python -m benchmarks.orchestration --trials 64 --workers 4 --without hydra ray
 
 constraints: install
 	$(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.new

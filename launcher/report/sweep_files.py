@@ -45,7 +45,7 @@ from trainer.contract.words import Objective
 STANDARD_ERROR = "standard_error"
 """Of the value, in sweeps whose trials have more seeds than one."""
 COST_COLUMNS = tuple(name for name in Cost.__struct_fields__ if name != "memory_since")
-"""What the attempt cost, in the words of its record; seconds and MiB."""
+"""What the attempt cost, in the words of its record; seconds, MiB and joules."""
 LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 

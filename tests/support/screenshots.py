@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from tests.support.browser import chromium
 
-SHOTS = {"report_light": (1024, 640, "light"), "report_dark": (1024, 640, "dark"), "report_phone": (360, 740, "light")}
+SHOTS = {"report_light": (1024, 600, "light"), "report_dark": (1024, 600, "dark"), "report_phone": (360, 740, "light")}
 """Width and height of the window in pixels, and what its reader likes."""
 
 

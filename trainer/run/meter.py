@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trainer.contract.records.cost import Cost
 from trainer.models.precision import gpu_memory_mb, gpu_seconds, reset_gpu_memory
+from trainer.run.energy import EnergyMeter
 from trainer.stages.account import Account, Stopwatch
 from trainer.stages.store import Store
 
@@ -26,6 +27,7 @@ class Meter:
         self._process = process
         self._watch = Stopwatch()
         self._account = Account()
+        self._energy = EnergyMeter()
         self._since = "attempt" if _set_back_peak(process) else "process"
         self._gpu_before = gpu_seconds()
         reset_gpu_memory()
@@ -39,6 +41,8 @@ class Meter:
         elapsed = self._watch.elapsed()
         alone = self._account.alone(elapsed)
         gpu = gpu_seconds()
+        trained = None if gpu is None else round(gpu - (self._gpu_before or 0.0), 4)
+        joules, known_from = self._energy.joules(elapsed.seconds, elapsed.cpu_seconds, trained)
         return Cost(
             wall_seconds=round(elapsed.seconds, 4),
             cpu_seconds=round(elapsed.cpu_seconds, 4),
@@ -47,8 +51,10 @@ class Meter:
             alone_cpu_seconds=None if alone is None else round(alone.cpu_seconds, 4),
             memory_mb=_peak_mb(self._process),
             memory_since=self._since,
-            gpu_seconds=None if gpu is None else round(gpu - (self._gpu_before or 0.0), 4),
+            gpu_seconds=trained,
             gpu_memory_mb=gpu_memory_mb(),
+            energy_joules=round(joules, 1),
+            energy_from=known_from,
         )
 
 

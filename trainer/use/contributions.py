@@ -93,10 +93,10 @@ def explain(run: SavedRun, data: Path | None, on: date | None) -> Explanation:
         on = _middle(run)
     ranked = rank_date(run, data, on)
     by_model, players = taken_apart(ranked)
-    teams = ranked.known.league.teams.select("team_id", "abbreviation", "name").rows_by_key("team_id", unique=True)
+    teams = ranked.read.known.league.teams.select("team_id", "abbreviation", "name").rows_by_key("team_id", unique=True)
     points, found = ranked.points_per_score, []
     for rank, row in enumerate(np.argsort(-ranked.stack).tolist(), 1):
-        team, name = teams[int(ranked.team_id[row])]
+        team, name = teams[int(ranked.read.team_id[row])]
         score = float(ranked.stack[row])
         parts = sorted(_parts(ranked, row, by_model, players), key=lambda part: -abs(part.score))
         found.append(
@@ -105,9 +105,9 @@ def explain(run: SavedRun, data: Path | None, on: date | None) -> Explanation:
     return Explanation(
         run=run.name,
         target=run.metrics.target,
-        as_of=str(on or ranked.known.day),
-        season=ranked.known.season,
-        next_games=str(ranked.known.day),
+        as_of=str(on or ranked.read.known.day),
+        season=ranked.read.known.season,
+        next_games=str(ranked.read.known.day),
         familiarity=ranked.familiarity,
         stack_weights=run.models.description.stack_weights,
         points_per_score=points,
@@ -171,8 +171,8 @@ def _middle(run: SavedRun) -> date:
 
 def _parts(ranked: RankedDate, row: int, by_model: Mapping[str, ModelParts], players: Players) -> Iterator[Part]:
     """All parts of one team, by its row."""
-    columns, own = ranked.batches.context_columns, EXPECTED[ranked.run.models.description.target]
-    values = dict(zip(columns, context_rows(ranked.batches, ranked.lists)[row].tolist(), strict=True))
+    columns, own = ranked.read.batches.context_columns, EXPECTED[ranked.run.models.description.target]
+    values = dict(zip(columns, context_rows(ranked.read.batches, ranked.read.lists)[row].tolist(), strict=True))
     points = ranked.points_per_score
     for model, parts in by_model.items():
         for name, score in zip(columns, parts.context[row].tolist(), strict=True):

@@ -76,7 +76,7 @@ def predict(run: SavedRun, data: Path | None, on: date | None) -> SeasonForecast
         DataError: as `rank_date`.
     """
     ranked = rank_date(run, data, on)
-    known = ranked.known
+    known = ranked.read.known
     return SeasonForecast(
         run=run.name,
         target=run.metrics.target,
@@ -92,9 +92,9 @@ def predict(run: SavedRun, data: Path | None, on: date | None) -> SeasonForecast
 
 def _table(ranked: RankedDate) -> pl.DataFrame:
     """The fields of `TeamForecast`, best first."""
-    games, known = ranked.games, ranked.known
+    games, known = ranked.read.games, ranked.read.known
     strength = np.empty(len(games.team_id))
-    strength[np.searchsorted(games.team_id, ranked.team_id)] = ranked.points_per_score * ranked.stack
+    strength[np.searchsorted(games.team_id, ranked.read.team_id)] = ranked.points_per_score * ranked.stack
     ahead = season_forecast(games, (known.day - date(1970, 1, 1)).days, strength)
     frame = pl.DataFrame(
         {

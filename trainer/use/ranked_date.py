@@ -32,11 +32,10 @@ Floats = npt.NDArray[np.float64]
 Familiarity = Literal["trained on", "validated on", "new to the run"]
 
 
-@dataclass(frozen=True)
-class RankedDate:
-    """What the models make of a date, and what they read."""
+@dataclass(frozen=True, eq=False)
+class ReadDate:
+    """What is known on a date: the same for all runs that read the same, and compared by identity."""
 
-    run: SavedRun
     known: AsOf
     games: SeasonGames
     """Of the date's season."""
@@ -44,10 +43,6 @@ class RankedDate:
     """Of the date's season."""
     lists: Ints
     """[L] those of the date."""
-    scores: dict[str, Floats]
-    """[M] by model."""
-    stack: Floats
-    """[M] the weighted sum of the models' scores, each standardised within the date."""
 
     @property
     def team_id(self) -> Ints:
@@ -55,10 +50,17 @@ class RankedDate:
         ids: Ints = self.batches.team_id[self.lists][self.batches.team_mask[self.lists]]
         return ids
 
-    @property
-    def date_rows(self) -> Ints:
-        """[M] a number of the date."""
-        return date_rows(self.batches, self.lists)
+
+@dataclass(frozen=True)
+class RankedDate:
+    """What the models make of a date."""
+
+    run: SavedRun
+    read: ReadDate
+    scores: dict[str, Floats]
+    """[M] by model."""
+    stack: Floats
+    """[M] the weighted sum of the models' scores, each standardised within the date."""
 
     @property
     def points_per_score(self) -> float:
@@ -68,7 +70,7 @@ class RankedDate:
     @property
     def familiarity(self) -> Familiarity:
         """What the season was to the run: a ranking of one that it was trained on is no forecast."""
-        season, held_out = self.known.season, self.run.config.evaluation.holdout
+        season, held_out = self.read.known.season, self.run.config.evaluation.holdout
         if season in self.run.metrics.seasons:
             return "validated on"
         named = () if isinstance(held_out, int) else held_out
@@ -90,7 +92,7 @@ def rank_date(run: SavedRun, data: Path | None = None, on: date | None = None) -
     fingerprint = read_manifest(folder).fingerprint
     _check_league(run, _league(folder, fingerprint))
     training, first_day = run.config.training, run.config.evaluation.first_day
-    known, games, batches = _read(
+    read = _read(
         folder,
         fingerprint,
         on,
@@ -98,11 +100,10 @@ def rank_date(run: SavedRun, data: Path | None = None, on: date | None = None) -
         roster_size=training.roster_size,
         first_day=first_day,
     )
-    lists = np.flatnonzero(batches.date == (known.day - date(1970, 1, 1)).days).astype(np.int64)
-    mask = batches.team_mask[lists]
+    batches, lists, mask = read.batches, read.lists, read.batches.team_mask[read.lists]
     scores = {name: found[mask].astype(np.float64) for name, found in run.models.scores(batches, lists).items()}
     stack = run.models.stack.score(scores, date_rows(batches, lists))
-    return RankedDate(run, known, games, batches, lists, {name: scores[name] for name in BASE_MODELS}, stack)
+    return RankedDate(run, read, {name: scores[name] for name in BASE_MODELS}, stack)
 
 
 @lru_cache(maxsize=2)
@@ -116,13 +117,13 @@ def _league(
 @lru_cache(maxsize=2)
 def _read(
     folder: Path, fingerprint: str, on: date | None, *, windows: tuple[int, ...], roster_size: int, first_day: int
-) -> tuple[AsOf, SeasonGames, Batches]:
-    """What is known on a date, and its season's games and lists: the same for all runs that read the same."""
+) -> ReadDate:
     league = _league(folder, fingerprint)
     known = as_of(league, on or last_date(league), first_day)
     batches = build_batches(known.league, windows, roster_size, first_day, only=known.season)
     (games,) = (games for games in season_games(known.league) if games.season == known.season)
-    return known, games, batches
+    lists = np.flatnonzero(batches.date == (known.day - date(1970, 1, 1)).days).astype(np.int64)
+    return ReadDate(known, games, batches, lists)
 
 
 def _check_league(run: SavedRun, league: League) -> None:

@@ -9,6 +9,7 @@ Shapes: M rows (the teams of the date), C context columns, P players of a team.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from trainer.features.season_games import season_games
 from trainer.models import boosting, forest
 from trainer.models.attribution import attribution
 from trainer.models.team_rows import EXPECTED, context_rows, expected_rows
-from trainer.use.ranked_date import RankedDate
+from trainer.use.ranked_date import RankedDate, ReadDate
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +50,7 @@ class Players:
 
 def taken_apart(ranked: RankedDate) -> tuple[dict[str, ModelParts], Players]:
     """Every model's parts, and who the players are."""
-    models, lists, batches = ranked.run.models, ranked.lists, ranked.batches
+    models, lists, batches = ranked.run.models, ranked.read.lists, ranked.read.batches
     rows, description = context_rows(batches, lists), models.description
     mask = batches.team_mask[lists]
     expected = np.zeros(rows.shape)
@@ -64,7 +65,7 @@ def taken_apart(ranked: RankedDate) -> tuple[dict[str, ModelParts], Players]:
         "model_b": _weighted(ranked, "model_b", expected + of_b, None),
         "model_c": _weighted(ranked, "model_c", expected + of_c, None),
     }
-    return parts, Players(_names(ranked), of_a.attention[mask])
+    return parts, Players(_names(ranked.read), of_a.attention[mask])
 
 
 def _weighted(ranked: RankedDate, name: str, context: npt.NDArray[np.floating], players: Floats | None) -> ModelParts:
@@ -79,14 +80,15 @@ def _weighted(ranked: RankedDate, name: str, context: npt.NDArray[np.floating], 
     )
 
 
-def _names(ranked: RankedDate) -> tuple[tuple[str | None, ...], ...]:
+@lru_cache(maxsize=2)
+def _names(read: ReadDate) -> tuple[tuple[str | None, ...], ...]:
     """[M, P] as `trainer.features.roster.player_features` places them."""
-    league, games = ranked.known.league, ranked.games
+    league, games = read.known.league, read.games
     seasons = [one.season for one in season_games(league)]
     log = player_log(league, seasons)
-    days = games.days[np.searchsorted(games.days, ranked.batches.date[ranked.lists[:1]])]
+    days = games.days[np.searchsorted(games.days, read.batches.date[read.lists[:1]])]
     roster = season_roster(log, seasons.index(games.season), games, days)
-    players = players_of(roster, ranked.batches.players.shape[2])[0]
+    players = players_of(roster, read.batches.players.shape[2])[0]
     named = league.player_games.sort("date").unique("player_id", keep="last").sort("player_id")["player_name"].to_list()
-    rows = players[np.searchsorted(games.team_id, ranked.team_id)]
+    rows = players[np.searchsorted(games.team_id, read.team_id)]
     return tuple(tuple(named[player] if player >= 0 else None for player in row) for row in rows.tolist())

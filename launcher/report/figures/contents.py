@@ -214,7 +214,7 @@ def _trial_panel(sweep: Sweep, most: int) -> TrialPanel:
     reached = {trial.slot: value for trial, value in zip(sweep.ranked, so_far, strict=True)}
     shown = thinned(sweep.ranked, most, objective)
     return TrialPanel(
-        title=sweep.spec.batch_id,
+        title=_title(sweep, len(shown)),
         runs=tuple(trial.run for trial in shown),
         slots=tuple(trial.slot for trial in shown),
         designed=designed_slots(sweep.spec),
@@ -224,6 +224,11 @@ def _trial_panel(sweep: Sweep, most: int) -> TrialPanel:
         best_run=best.run if best else None,
         levels=_levels(rankers(best.metrics), objective) if best and best.metrics else {},
     )
+
+
+def _title(sweep: Sweep, shown: int) -> str:
+    there = len(sweep.ranked)
+    return sweep.spec.batch_id + (f" ({shown} of {there} trials)" if shown < there else "")
 
 
 def _levels(scores: Table, objective: Objective) -> dict[str, float]:
@@ -246,7 +251,7 @@ def _parameter_row(sweep: Sweep, most: int) -> ParameterRow:
     space = singles(sweep.spec.space)
     varied = [name for name in parameter_names(space) if not isinstance(space[name], Fixed)]
     return ParameterRow(
-        title=sweep.spec.batch_id,
+        title=_title(sweep, len(shown)),
         runs=tuple(trial.run for trial in shown),
         values=tuple(trial.score(objective) for trial in shown),
         parameters={name: tuple(_shown(trial.parameters.get(name)) for trial in shown) for name in varied},

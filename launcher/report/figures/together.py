@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from launcher.report.markdown import setting
-from launcher.report.trials import Sweep, Trial, parameter_names
+from launcher.report.trials import Sweep, Trial, best_so_far, parameter_names
 from trainer.contract.config.search_space import Choice, Dimension, Fixed, FloatRange, singles
 from trainer.contract.words import Direction, Objective, Target
 
@@ -67,13 +67,18 @@ class FrontPlot(msgspec.Struct, frozen=True, tag=True):
 
 
 def thinned(trials: Sequence[Trial], most: int, objective: Objective) -> list[Trial]:
-    """At most so many, in their own order: half of them the best ones, the others evenly spread."""
+    """At most so many, in their own order.
+
+    Half of them are the best ones; then those that were the best so far, and of the others every so many.
+    """
     if len(trials) <= most:
         return list(trials)
     sign = -1 if objective.direction is Direction.MAXIMIZE else 1
     scores = [trial.score(objective) for trial in trials]
     ranked = sorted(range(len(trials)), key=lambda i: (scores[i] is None, sign * (scores[i] or 0.0), i))
-    chosen = set(ranked[: most // 2])
+    course = best_so_far(scores, objective)
+    better = [i for i in range(1, len(trials)) if course[i] != course[i - 1]]
+    chosen = {*ranked[: most // 2], *better[-(most // 4) :]}
     others = [i for i in range(len(trials)) if i not in chosen]
     room = most - len(chosen)
     return [trials[i] for i in sorted(chosen | {others[k * len(others) // room] for k in range(room)})]

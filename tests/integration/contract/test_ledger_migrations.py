@@ -126,6 +126,17 @@ def test_a_migrated_schema_is_a_fresh_one_and_keeps_its_rows(old, database, numb
     assert all(before.values())
 
 
+def test_a_result_that_an_older_version_had_not_settled_is_complete_and_untold(old):
+    url = old(5)
+    with connected(url) as session:
+        execute(session, "UPDATE truestrength.slots SET state = 'reported'")
+        execute(session, "UPDATE truestrength.attempts SET state = 'running', trial_number = 4")
+        prepare(url)
+        [attempt] = rows(session, "SELECT state, told FROM truestrength.attempts")
+        assert attempt == {"state": "complete", "told": False}
+        assert rows(session, "SELECT next_trial FROM truestrength.sweeps") == [{"next_trial": 5}]
+
+
 def test_many_that_come_at_once_migrate_once(old, database):
     for url in (old(3), database()):
         in_processes(prepare, [(url,)] * 8)

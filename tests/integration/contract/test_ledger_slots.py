@@ -391,8 +391,15 @@ def test_reasons_and_values_that_the_database_cannot_hold(ledger, sweep):
 
 
 def test_an_attempt_says_what_it_cost_however_it_ended(ledger, sweep):
-    spent = dict.fromkeys(name for name in Cost.__struct_fields__ if name != "memory_since")
-    known = Cost(**{**spent, "wall_seconds": 2.0, "cpu_seconds": 1.5, "waited_seconds": 0.0}, memory_since="attempt")
+    known = Cost(
+        **dict.fromkeys(["alone_seconds", "alone_cpu_seconds", "memory_mb", "gpu_seconds", "gpu_memory_mb"]),
+        wall_seconds=2.0,
+        cpu_seconds=1.5,
+        waited_seconds=0.0,
+        energy_joules=15.0,
+        memory_since="attempt",
+        energy_from="cpu_seconds",
+    )
     ledger.fail(ledger.claim(BATCH, sweep), "no", cost=known)
     ledger.release(ledger.claim(BATCH, sweep), "stopped", cost=known)
     claim = ledger.claim(BATCH, sweep)

@@ -217,14 +217,15 @@ def test_no_pickle_that_somebody_put_there_is_loaded(tmp_path, local):
     assert trace.exists(), "it would have run"
 
 
-def test_a_killed_job_has_no_exit_code(tmp_path, local):
+def test_workers_whose_parent_was_killed_have_no_exit_code_and_are_told_to_stop(tmp_path, local):
     array = local(1, STOPS).submit(["a"], 1, tmp_path / "jobs")
-    worker_pid()
-    controller = int(array.job.id)
-    task = int(Path(f"/proc/{controller}/task/{controller}/children").read_text())
-    os.kill(task, signal.SIGKILL)
+    worker = worker_pid()
+    parent = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(parent, signal.SIGKILL)
     until(lambda: not array.alive())
     assert array.exit_codes() == [None]
+    until(lambda: gone(worker))
+    assert Path("told").exists()
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])

@@ -45,6 +45,11 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """Wall seconds in which it trained on a GPU; None where no GPU is in use."""
     gpu_memory_mb: float | None
     """The most GPU memory that PyTorch held, in MiB."""
+    energy_joules: float
+    """An estimate."""
+    energy_from: str
+    """What it rests on: `rapl` (the processor's counter) or `cpu_seconds` times a stated figure; with a GPU, then
+    `+nvml` (its counter) or `+gpu_seconds` times a stated figure."""
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +66,10 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     """The largest."""
     gpu_memory_mb: float | None
     """The largest."""
+    energy_joules: float
+    """An estimate."""
+    energy_from: list[str]
+    """What it rests on, of all attempts."""
     compared: int
     """Complete attempts whose cost alone is known; the next four are theirs."""
     alone_seconds: float
@@ -89,6 +98,8 @@ def summed(costs: Iterable[tuple[bool, Cost | None]]) -> Costs:
         gpu_seconds=round(sum(gpu), 3) if gpu else None,
         memory_mb=max((cost.memory_mb for cost in known if cost.memory_mb is not None), default=None),
         gpu_memory_mb=max((cost.gpu_memory_mb for cost in known if cost.gpu_memory_mb is not None), default=None),
+        energy_joules=round(sum(cost.energy_joules for cost in known), 1),
+        energy_from=sorted({cost.energy_from for cost in known}),
         compared=len(pairs),
         alone_seconds=round(alone, 3),
         shared_seconds=round(shared, 3),

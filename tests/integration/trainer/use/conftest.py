@@ -27,6 +27,7 @@ SMALL = {
     "model_a.epochs": 4,
     "model_b.n_estimators": 60,
     "model_c.n_estimators": 30,
+    "inference.run_id_base": 30,
 }
 MIDDLE = date(2019, 1, 15)
 """In a season that the run was validated on."""
@@ -64,7 +65,7 @@ def make_run(outputs_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 @pytest.fixture(scope="session")
 def run(make_run: Callable[..., SavedRun], demo_league: Path) -> SavedRun:
     """`run_025`."""
-    return make_run(demo_league)
+    return make_run(demo_league, **{"inference.run_id": 25})
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_each_models_parts_add_up_to_its_own_part_of_the_stack(explanation: Expl
 
 
 def test_parts_of_the_raw_scores(ranked: RankedDate) -> None:
-    models, lists, batches = ranked.run.models, ranked.lists, ranked.batches
+    models, lists, batches = ranked.run.models, ranked.read.lists, ranked.read.batches
     description, rows = models.description, context_rows(batches, lists)
     expected = expected_rows(batches, lists, description.target)
     of_b = boosting.contributions(boosting.load(models.model_b), rows, description.rounds)
@@ -105,8 +105,8 @@ def test_the_expected_rank_has_its_own_part(explanation: Explanation, ranked: Ra
     own = {part.model: part for part in best.parts if part.kind == "expected"}
     assert set(own) == set(BASE_MODELS)
     assert {part.name for part in own.values()} == {"expected_rank"}
-    column = ranked.batches.context_columns.index("expected_rank")
-    values = context_rows(ranked.batches, ranked.lists)[:, column]
+    column = ranked.read.batches.context_columns.index("expected_rank")
+    values = context_rows(ranked.read.batches, ranked.read.lists)[:, column]
     assert own["model_b"].value == pytest.approx(values[np.argmax(ranked.stack)])
     assert best.points("expected") > best.points("context") > 0
 

@@ -33,8 +33,8 @@ def of_team(forecast: SeasonForecast, field: str) -> np.ndarray:
 
 def test_a_validation_date_is_ranked_as_the_run_ranked_it(run: SavedRun) -> None:
     ranked = rank_date(run, None, MIDDLE)
-    before = run.predictions.filter(pl.col("date") == ranked.known.day).sort("team_id")
-    order = np.argsort(ranked.team_id)
+    before = run.predictions.filter(pl.col("date") == ranked.read.known.day).sort("team_id")
+    order = np.argsort(ranked.read.team_id)
     assert before.height == 30
     assert np.allclose(ranked.stack[order], before["stack"], atol=1e-6)
     forecast = predict(run, None, MIDDLE)
@@ -112,7 +112,7 @@ def test_without_a_date_it_is_the_day_after_the_last_game(run: SavedRun, going_o
 
 
 def test_assumed_games_give_every_team_a_whole_season(run: SavedRun, going_on: Path) -> None:
-    games = rank_date(run, going_on, LAST - timedelta(days=30)).games
+    games = rank_date(run, going_on, LAST - timedelta(days=30)).read.games
     each = np.bincount(games.home[games.regular], minlength=30) + np.bincount(games.away[games.regular], minlength=30)
     assert each.tolist() == [82] * 30
 
@@ -171,7 +171,7 @@ def test_the_command_prints_table_json_and_csv(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--run", "999"], "999: no such run in the outputs root .*its last run is run_02"),
+        (["--run", "999"], "999: no such run in the outputs root .*its last run is run_0"),
         (["--run", "elsewhere"], "elsewhere: no such run folder"),
         (["--run", "."], "no run here"),
         (["--run", "25", "--as-of", "2014-01-01"], "the league's first season, 2015-16, begins on 2015-10-"),

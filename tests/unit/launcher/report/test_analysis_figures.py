@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from launcher.report.figures import contents
 from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
 from launcher.report.figures.drawing import draw
 from launcher.report.figures.files import draw_figures
@@ -101,6 +102,24 @@ def test_the_start_design_is_hollow(build):
     random = build.sweep(build.spec(n_trials=12, method=Method.RANDOM), [0.7] * 12)
     [panel] = draw(dict(figure_data([random]))["trials_spearman"])["hconcat"]
     assert not panel["layer"][1]["data"]["values"]
+
+
+def test_of_a_long_sweep_some_points_are_drawn_and_the_best_ones_are(build, monkeypatch):
+    skills = [0.70, 0.71, 0.60, 0.61, 0.62, 0.80, 0.63, 0.64, 0.65, 0.66, 0.67, 0.68]
+    sweep = build.sweep(build.spec(Objective.SPEARMAN, n_trials=12), skills)
+    whole = dict(figure_data([sweep]))
+    for name, most in {"MOST_TRIALS": 8, "MOST_SETTINGS": 8, "FEWEST_SHOWN": 1}.items():
+        monkeypatch.setattr(contents, name, most)
+    some = dict(figure_data([sweep]))
+    [panel], [row] = some["trials_spearman"].panels, some["parameters_spearman"].rows
+    [all_of_it] = whole["trials_spearman"].panels
+    assert panel.slots == (0, 1, 2, 4, 5, 7, 9, 11)
+    assert panel.values == tuple(all_of_it.values[slot] for slot in panel.slots)
+    assert panel.best_so_far == tuple(all_of_it.best_so_far[slot] for slot in panel.slots)
+    assert panel.best_run == all_of_it.best_run == "run_030"
+    assert (row.best, row.values) == (4, panel.values)
+    assert panel.title == row.title == f"{sweep.spec.batch_id} (8 of 12 trials)"
+    assert all_of_it.title == sweep.spec.batch_id
 
 
 def test_the_drawn_rankers_are_the_runs(build):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import optuna_dashboard
 import pytest
 from optuna.trial import TrialState
 
+from launcher.report import study_file
 from launcher.report.study_file import STILL_RUNNING, write_study_file
 from tests.support.disks import Disk
 from trainer.contract import disks
@@ -72,6 +74,36 @@ def test_equal_studies_give_equal_bytes(study: optuna.Study, tmp_path: Path) -> 
     for name in ("one", "two"):
         write_study_file(tmp_path / name, study)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_both_ways_of_writing_leave_the_same_tables(
+    study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study_file(tmp_path / "directly", study)
+    monkeypatch.setattr(study_file, "WRITTEN_DIRECTLY", "a version to come")
+    write_study_file(tmp_path / "by_optuna", study)
+    directly, by_optuna = (_rows(tmp_path / name) for name in ("directly", "by_optuna"))
+    assert directly == by_optuna
+    assert any("trial_user_attributes" in row for row in directly)
+
+
+def test_what_no_sweep_leaves_is_written_by_optuna(study: optuna.Study, tmp_path: Path) -> None:
+    trial = study.ask(SPACE)
+    trial.report(0.5, step=1)
+    study.tell(trial, float("inf"))
+    write_study_file(tmp_path / "study.sqlite3", study)
+    copy = read(tmp_path / "study.sqlite3")
+    assert copy.trials[5].value == float("inf")
+    assert copy.trials[5].intermediate_values == {1: 0.5}
+    close(copy)
+
+
+def _rows(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
 
 
 def test_it_is_written_whole_or_not_at_all(study: optuna.Study, tmp_path: Path) -> None:

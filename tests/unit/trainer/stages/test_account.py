@@ -123,6 +123,8 @@ def cost(wall: float, alone: float | None) -> Cost:
         memory_since="attempt",
         gpu_seconds=None,
         gpu_memory_mb=None,
+        energy_joules=10 * wall,
+        energy_from="cpu_seconds",
     )
 
 
@@ -131,3 +133,4 @@ def test_sums_compare_only_what_is_known_and_complete() -> None:
     assert (found.attempts, found.unknown, found.compared) == (4, 1, 1)
     assert (found.wall_seconds, found.memory_mb, found.gpu_seconds) == (5.0, 2.0, None)
     assert (found.saved_seconds, found.saved_ratio) == (6.0, 4.0)
+    assert (found.energy_joules, found.energy_from) == (50.0, ["cpu_seconds"])
