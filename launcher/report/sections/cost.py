@@ -14,7 +14,7 @@ from trainer.contract.records.cost import Costs, summed
 
 HEADERS = [
     "sweep", "attempts", "wall s", "CPU s", "GPU s", "waited s", "peak memory MiB", "peak GPU memory MiB", "alone s",
-    "saved s", "times",
+    "saved s", "times", "energy Wh",
 ]  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def cost_section(sweeps: Sequence[Sweep]) -> str:
             "what was needed. `alone` is what complete attempts would have taken with an empty store and nobody beside "
             "them, `saved` what they took less than that, and `times` how many times as long alone is."
             + (unknown if together.unknown else ""),
+            f"Energy is an estimate; it rests on {', '.join(together.energy_from)}.",
             table(HEADERS, [*rows, *([_row("all", together)] if len(rows) > 1 else [])]),
         ]
     )
@@ -70,4 +71,5 @@ def _row(name: str, costs: Costs) -> list[str]:
         *(number(value, 1) if known else MISSING for value in sums),
         *(number(value, 0) for value in peaks),
         *(saved if compared else [MISSING] * 3),
+        number(costs.energy_joules / 3600, 2) if known else MISSING,
     ]

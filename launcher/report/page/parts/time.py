@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from launcher.report.figures.workers import joined, worker_plot
 from launcher.report.page.facts import Facts, Part
+from launcher.report.page.slurm_jobs import slurm_section
 from launcher.report.sections.cost import cost_section
 from launcher.report.sections.course import time_section
 
@@ -17,6 +18,7 @@ def part(facts: Facts) -> Part:
         else "",
         "joined": bool(workers and joined(workers)),
         "cost": cost_section(facts.sweeps),
+        "slurm": slurm_section(facts.sweeps, facts.outputs),
         "time": time_section(facts.sweeps),
     }
     return Part("time", "Time and cost", data)
