@@ -10,12 +10,20 @@ from collections.abc import Iterable, Sequence
 
 from launcher.report.markdown import MISSING, bold, number, section, table
 from launcher.report.trials import COMPLETE, Sweep, Trial
-from trainer.contract.records.cost import Costs, summed
+from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU, Costs, summed
 
 HEADERS = [
     "sweep", "attempts", "wall s", "CPU s", "GPU s", "waited s", "peak memory MiB", "peak GPU memory MiB", "alone s",
     "saved s", "times", "energy Wh",
 ]  # fmt: skip
+
+SOURCES = {
+    "rapl": "the processor's counter (RAPL)",
+    "cpu_seconds": f"CPU seconds at {WATTS_OF_A_CORE:g} W",
+    "nvml": "the GPU's counter (NVML)",
+    "gpu_seconds": f"GPU seconds at {WATTS_OF_A_GPU:g} W",
+}
+"""What energy rests on, by its word in a record."""
 
 
 def cost_of(trials: Iterable[Trial]) -> Costs:
@@ -41,7 +49,7 @@ def cost_section(sweeps: Sequence[Sweep]) -> str:
             "what was needed. `alone` is what complete attempts would have taken with an empty store and nobody beside "
             "them, `saved` what they took less than that, and `times` how many times as long alone is."
             + (unknown if together.unknown else ""),
-            f"Energy is an estimate; it rests on {', '.join(together.energy_from)}.",
+            f"Energy is an estimate, from {', and '.join(map(_source, together.energy_from))}.",
             table(HEADERS, [*rows, *([_row("all", together)] if len(rows) > 1 else [])]),
         ]
     )
@@ -58,6 +66,15 @@ def cost_said(sweeps: Sequence[Sweep]) -> str:
         return f"{said}; what they would have taken alone is not known."
     saved = f"{number(abs(costs.saved_seconds), 1)} s {'saved' if costs.saved_seconds >= 0 else 'lost'} by sharing"
     return f"{said}; alone, {costs.compared} of them would have taken {costs.saved_ratio:.2f} times as long: {saved}."
+
+
+def _source(energy_from: str) -> str:
+    """What an estimate of energy rests on.
+
+    >>> _source("cpu_seconds+nvml")
+    "CPU seconds at 10 W with the GPU's counter (NVML)"
+    """
+    return " with ".join(SOURCES.get(part, part) for part in energy_from.split("+"))
 
 
 def _row(name: str, costs: Costs) -> list[str]:

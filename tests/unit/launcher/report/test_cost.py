@@ -46,7 +46,7 @@ def test_each_sweep_and_all_of_them(build):
     assert (together["alone s"], together["saved s"], together["times"]) == ("30.0", "15.0", "2.00")
     assert (together["peak memory MiB"], together["GPU s"], together["peak GPU memory MiB"]) == ("310", "3.0", "900")
     assert together["energy Wh"] == "0.30"
-    assert "it rests on cpu_seconds." in cost_section([one, other])
+    assert "Energy is an estimate, from CPU seconds at 10 W." in cost_section([one, other])
     assert rows[0]["GPU s"] == "-", "no GPU is something else than none of its time"
     assert "3 of them would have taken 2.00 times as long: 15.0 s saved by sharing" in cost_said([one, other])
 
