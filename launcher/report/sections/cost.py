@@ -12,10 +12,8 @@ from launcher.report.markdown import MISSING, bold, number, section, table
 from launcher.report.trials import COMPLETE, Sweep, Trial
 from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU, Costs, summed
 
-HEADERS = [
-    "sweep", "attempts", "wall s", "CPU s", "GPU s", "waited s", "peak memory MiB", "peak GPU memory MiB", "alone s",
-    "saved s", "times", "energy Wh",
-]  # fmt: skip
+HEADERS = ["sweep", "attempts", "wall s", "CPU s", "waited s", "alone s", "saved s", "times", "memory MiB", "energy Wh"]
+GPU_HEADERS = ["GPU s", "GPU MiB"]
 
 SOURCES = {
     "rapl": "the processor's counter (RAPL)",
@@ -37,7 +35,9 @@ def cost_section(sweeps: Sequence[Sweep]) -> str:
     together = cost_of(trial for sweep in sweeps for trial in sweep.trials)
     if together.attempts == together.unknown:
         return ""
-    rows = [_row(name, costs) for name, costs in begun]
+    gpu = together.gpu_seconds is not None
+    rows = [_row(name, costs, gpu=gpu) for name, costs in begun]
+    rows += [_row("all", together, gpu=gpu)] if len(rows) > 1 else []
     unknown = (
         f" {together.unknown} attempts say nothing of their cost: their workers died, or were of an older version."
     )
@@ -45,12 +45,12 @@ def cost_section(sweeps: Sequence[Sweep]) -> str:
         [
             "## Cost, and what sharing saved",
             bold(cost_said(sweeps)),
-            "Sums over attempts; peaks are the largest of any. `waited` is the time in which another worker was making "
+            "Sums over attempts; memory is the most of any. `waited` is the time in which another worker was making "
             "what was needed. `alone` is what complete attempts would have taken with an empty store and nobody beside "
             "them, `saved` what they took less than that, and `times` how many times as long alone is."
             + (unknown if together.unknown else ""),
             f"Energy is an estimate, from {', and '.join(map(_source, together.energy_from))}.",
-            table(HEADERS, [*rows, *([_row("all", together)] if len(rows) > 1 else [])]),
+            table([*HEADERS, *(GPU_HEADERS if gpu else [])], rows),
         ]
     )
 
@@ -61,11 +61,22 @@ def cost_said(sweeps: Sequence[Sweep]) -> str:
     known = costs.attempts - costs.unknown
     if not known:
         return ""
-    said = f"{known} attempts took {number(costs.wall_seconds, 1)} s, {number(costs.cpu_seconds, 1)} s of CPU time"
+    said = f"{known} attempts took {_time(costs.wall_seconds)}, {_time(costs.cpu_seconds)} of CPU time"
     if not costs.compared or costs.saved_ratio is None:
         return f"{said}; what they would have taken alone is not known."
-    saved = f"{number(abs(costs.saved_seconds), 1)} s {'saved' if costs.saved_seconds >= 0 else 'lost'} by sharing"
-    return f"{said}; alone, {costs.compared} of them would have taken {costs.saved_ratio:.2f} times as long: {saved}."
+    who = "they" if costs.compared == known else f"{costs.compared} of them"
+    saved = f"{_time(abs(costs.saved_seconds))} {'saved' if costs.saved_seconds >= 0 else 'lost'} by sharing"
+    return f"{said}; alone, {who} would have taken {costs.saved_ratio:.2f} times as long: {saved}."
+
+
+def _time(seconds: float) -> str:
+    """In a unit that suits it.
+
+    >>> _time(90), _time(600), _time(36000)
+    ('90.0 s', '10.0 min', '10.0 h')
+    """
+    unit, length = ("h", 3600) if seconds >= 7200 else ("min", 60) if seconds >= 120 else ("s", 1)
+    return f"{number(seconds / length, 1)} {unit}"
 
 
 def _source(energy_from: str) -> str:
@@ -77,16 +88,16 @@ def _source(energy_from: str) -> str:
     return " with ".join(SOURCES.get(part, part) for part in energy_from.split("+"))
 
 
-def _row(name: str, costs: Costs) -> list[str]:
+def _row(name: str, costs: Costs, *, gpu: bool) -> list[str]:
     known, compared = costs.attempts > costs.unknown, costs.compared > 0
-    sums = [costs.wall_seconds, costs.cpu_seconds, costs.gpu_seconds, costs.waited_seconds]
-    peaks = [costs.memory_mb, costs.gpu_memory_mb]
     saved = [number(costs.alone_seconds, 1), number(costs.saved_seconds, 1), number(costs.saved_ratio, 2)]
+    sums = [costs.wall_seconds, costs.cpu_seconds, costs.waited_seconds]
     return [
         name,
         str(costs.attempts),
         *(number(value, 1) if known else MISSING for value in sums),
-        *(number(value, 0) for value in peaks),
         *(saved if compared else [MISSING] * 3),
+        number(costs.memory_mb, 0),
         number(costs.energy_joules / 3600, 2) if known else MISSING,
+        *([number(costs.gpu_seconds, 1), number(costs.gpu_memory_mb, 0)] if gpu else []),
     ]

@@ -44,11 +44,12 @@ def test_each_sweep_and_all_of_them(build):
         "1.5",
     )
     assert (together["alone s"], together["saved s"], together["times"]) == ("30.0", "15.0", "2.00")
-    assert (together["peak memory MiB"], together["GPU s"], together["peak GPU memory MiB"]) == ("310", "3.0", "900")
+    assert (together["memory MiB"], together["GPU s"], together["GPU MiB"]) == ("310", "3.0", "900")
     assert together["energy Wh"] == "0.30"
     assert "Energy is an estimate, from CPU seconds at 10 W." in cost_section([one, other])
+    assert "GPU s" not in tables(cost_section([one]))[0][0]
     assert rows[0]["GPU s"] == "-", "no GPU is something else than none of its time"
-    assert "3 of them would have taken 2.00 times as long: 15.0 s saved by sharing" in cost_said([one, other])
+    assert "they would have taken 2.00 times as long: 15.0 s saved by sharing" in cost_said([one, other])
 
 
 def test_what_nobody_knows_is_not_said_and_never_nothing(build):

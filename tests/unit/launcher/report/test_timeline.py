@@ -57,6 +57,14 @@ def test_a_bar_for_each_attempt_at_its_worker(troubled):
     assert [row["mark"] for row in again] == ["#run_041"]
 
 
+@pytest.mark.parametrize(("seconds", "unit", "end"), [(90, "seconds", 90), (600, "minutes", 10), (36000, "hours", 10)])
+def test_the_unit_suits_the_length(build, seconds, unit, end):
+    sweep = build.sweep(build.spec(n_trials=1), [0.7])
+    (bars,) = layers(msgspec.structs.replace(sweep, trials=(at(sweep.trials[0], 0, seconds),)))
+    assert bars["data"]["values"][0]["end"] == end
+    assert bars["encoding"]["x"]["title"] == f"{unit} since the first attempt began"
+
+
 def test_it_is_a_vega_lite_chart_that_can_be_drawn(troubled, tmp_path):
     alt.Chart.from_dict(draw(dict(figure_data([troubled]))["timeline"]))
     draw_figures({tmp_path / "figures": [troubled]}, pytest.fail)
