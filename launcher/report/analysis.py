@@ -14,6 +14,7 @@ from launcher.report.markdown import Figures, bold, picture, section
 from launcher.report.page.contents import page
 from launcher.report.page.facts import Facts
 from launcher.report.reading import made_from, mark, read_sweeps
+from launcher.report.sections.cost import cost_said
 from launcher.report.sections.course import failure_section, repeat_section
 from launcher.report.sections.first_sentence import plain
 from launcher.report.sections.headline import headline
@@ -157,6 +158,7 @@ def report(sweeps: Sequence[Sweep], planned: Sequence[str], figures: Figures, ou
         picture(figures, "thirds", "score by third of the season"),
         picture(figures, "title_odds", "reliability of the championship odds"),
         failure_section(sweeps),
+        cost_said(sweeps),
         repeat_section(sweeps, outputs),
         f"## More\n\n{MORE}",
         TERMS,

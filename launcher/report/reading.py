@@ -190,6 +190,7 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
         started_at=row.started_at,
         finished_at=row.finished_at,
         host=row.host,
+        pid=row.pid,
         job_id=row.job_id,
         cost=row.cost,
         reason=row.reason,

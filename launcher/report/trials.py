@@ -58,6 +58,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     started_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     host: str | None = None
+    pid: int | None = None
     job_id: str | None = None
     cost: Cost | None = None
     """None where nobody measured it: its worker died, or was of an older version."""

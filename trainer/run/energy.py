@@ -14,10 +14,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-WATTS_OF_A_CORE = 10.0
-"""A busy core with its part of the package: server processors of 200 to 350 W have 24 to 48 of them."""
-WATTS_OF_A_GPU = 300.0
-"""A training GPU at work, between the limits of an L4 (72 W) and an H100 (700 W)."""
+from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
+
 MOST_WATTS_OF_A_PACKAGE = 1000.0
 """At which a counter could have come around more than once."""
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -18,6 +18,7 @@ from launcher.report.figures.together import (
     shown_of,
     thinned,
 )
+from launcher.report.figures.workers import WorkerPlot, worker_plot
 from launcher.report.markdown import setting
 from launcher.report.trials import (
     Sweep,
@@ -141,6 +142,7 @@ Drawing = (
     | ImportanceMap
     | ParallelPlot
     | FrontPlot
+    | WorkerPlot
 )
 
 
@@ -179,6 +181,8 @@ def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:
             yield f"parallel_{target}", lines
         if points := front_plot(begun, target):
             yield f"front_{target}", points
+    if workers := worker_plot(sweeps):
+        yield "timeline", workers
 
 
 def shown_in_charts(sweeps: Sequence[Sweep]) -> tuple[int, int]:

@@ -49,7 +49,9 @@ from launcher.report.figures.style import (
     x,
     y,
 )
+from launcher.report.figures.timeline import timeline_chart
 from launcher.report.figures.together import FrontPlot, ParallelPlot
+from launcher.report.figures.workers import WorkerPlot
 from launcher.report.trials import parameter_names
 from trainer.contract.words import Objective
 
@@ -84,6 +86,8 @@ def _chart(drawing: Drawing) -> Node:
             chart = parallel_chart(drawing)
         case FrontPlot():
             chart = front_chart(drawing)
+        case WorkerPlot():
+            chart = timeline_chart(drawing)
     return chart
 
 

@@ -31,6 +31,7 @@ CODE = (
     "gains.py",
     "rankers.py",
     "style.py",
+    "timeline.py",
     "reliability.py",
     "parallel.py",
     "process.py",

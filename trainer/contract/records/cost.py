@@ -10,6 +10,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+WATTS_OF_A_CORE = 10.0
+"""A busy core with its part of the package: server processors of 200 to 350 W have 24 to 48 of them."""
+WATTS_OF_A_GPU = 300.0
+"""A training GPU at work, between the limits of an L4 (72 W) and an H100 (700 W)."""
+
 
 class Spent(msgspec.Struct, frozen=True):
     """Time that a piece of work took in one process."""

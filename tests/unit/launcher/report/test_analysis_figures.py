@@ -35,6 +35,7 @@ def test_there_is_a_plot_for_everything(phase1):
         "trials_phase1_rolling_spearman_playoff_outcome",
         "rankers_final_rank", "rankers_playoff_outcome", "thirds", "title_odds", "importances", "gains",
         "parallel_final_rank", "parallel_playoff_outcome", "front_final_rank", "front_playoff_outcome",
+        "timeline",
     }  # fmt: skip
 
 

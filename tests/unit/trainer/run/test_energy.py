@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
 from trainer.run import energy
-from trainer.run.energy import WATTS_OF_A_CORE, WATTS_OF_A_GPU, EnergyMeter
+from trainer.run.energy import EnergyMeter
 
 
 class Machine:
