@@ -179,7 +179,7 @@ def _end(plan: Plan, outcomes: list[Outcome], display: Display, reports: Reports
     if end.problem:
         display.say(end.problem)
         outcomes = [*outcomes[:-1], end]
-    display.say(summary(plan, outcomes))
+    display.say(summary(plan, outcomes) + ("" if end.problem else _verdict(plan)))
     return EXIT_INCOMPLETE if any(outcome.problem for outcome in outcomes) else 0
 
 
@@ -216,6 +216,13 @@ def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> 
         return replace(outcome, problem=undone) if undone else outcome
     hint = "`python -m launcher report` writes everything from the ledger and the run folders."
     return replace(outcome, problem="\n".join([*filter(None, [outcome.problem]), problem, hint]))
+
+
+def _verdict(plan: Plan) -> str:
+    """The sentence that the report begins with."""
+    from launcher.report.analysis import verdict_of  # noqa: PLC0415 - a finished plan need not wait for it
+
+    return f"\n\n{verdict_of(plan.outputs)}"
 
 
 def summary(plan: Plan, outcomes: list[Outcome]) -> str:

@@ -79,9 +79,9 @@ def write_analysis(
 
 
 def verdict_of(outputs: OutputsRoot) -> str:
-    """The sentence that stands first in the report, as a terminal shows it."""
-    _, sentence, *_ = outputs.analysis.read_text(encoding="utf-8").split("\n\n")
-    return plain(sentence)
+    """The sentence that stands first in the report, as a terminal shows it; empty where there is no report."""
+    text = outputs.analysis.read_text(encoding="utf-8") if outputs.analysis.exists() else ""
+    return plain("".join(text.split("\n\n")[1:2]))
 
 
 def _wanted(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> dict[Path, Sequence[Sweep]]:

@@ -31,6 +31,8 @@ from trainer.contract.records.provenance import Provenance
 from trainer.contract.sweep.spec import SweepSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
+_read: dict[Path, tuple[tuple[int, ...], Any]] = {}
+"""What was read of a file, and as what the file was known to the system then."""
 
 
 class MadeFrom(msgspec.Struct, frozen=True):
@@ -202,8 +204,17 @@ def _read_trial(row: AttemptRow, rung: int, paths: SweepPaths) -> Trial:
 
 
 def read_file(path: Path, kind: type[S]) -> S | None:
-    """A JSON file as a struct; None when it is missing or damaged: a report must not fail because of one run."""
+    """A JSON file as a struct; None when it is missing or damaged: a report must not fail because of one run.
+
+    One that is as it was is not read again: tables, analysis and held-out season ask for the same files. Our own are
+    replaced whole, so a new one is another inode.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        now = path.stat()
+        as_is = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+        known = _read.get(path)
+        if known is None or known[0] != as_is or not isinstance(known[1], kind):
+            _read[path] = known = (as_is, msgspec.json.decode(path.read_bytes(), type=kind))
+        return known[1]
     except (OSError, msgspec.DecodeError):
         return None

@@ -254,8 +254,14 @@ def best_trial(trials: Iterable[Trial], objective: Objective) -> Trial | None:
 
 
 def best_of_target(sweeps: Sequence[Sweep], target: Target) -> Trial | None:
-    """The run that stands for a target: best by `HEADLINE_OBJECTIVE` of all its sweeps."""
-    return best_trial(trials_of_target(sweeps, target), HEADLINE_OBJECTIVE)
+    """The run that stands for a target: the best of all its sweeps by what decides."""
+    return best_trial(trials_of_target(sweeps, target), deciding(sweeps, target))
+
+
+def deciding(sweeps: Sequence[Sweep], target: Target) -> Objective:
+    """What the best run of a target is chosen by: the only objective that its sweeps have, or else the headline's."""
+    asked = {sweep.spec.objective for sweep in comparable(sweeps) if sweep.spec.target is target}
+    return asked.pop() if len(asked) == 1 else HEADLINE_OBJECTIVE
 
 
 def trials_of_target(sweeps: Sequence[Sweep], target: Target) -> Iterator[Trial]:

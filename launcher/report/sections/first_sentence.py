@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from launcher.report.markdown import bold, number, signed
 from launcher.report.trials import (
     FAILED,
-    HEADLINE_OBJECTIVE,
     Comparison,
     Sweep,
     Trial,
     against,
-    best_trial,
+    best_of_target,
     compare,
+    deciding,
     rankers,
     trials_of_target,
 )
@@ -52,8 +52,8 @@ def plain(markdown: str) -> str:
 
 def _won(sweeps: Sequence[Sweep], target: Target) -> str:
     """What won for a target, and how that stands; empty where there is no complete trial."""
-    objective = _objective(sweeps, target)
-    best = best_trial(trials_of_target(sweeps, target), objective)
+    objective = deciding(sweeps, target)
+    best = best_of_target(sweeps, target)
     score = best.score(objective) if best else None
     if best is None or score is None:
         return ""
@@ -65,12 +65,6 @@ def _won(sweeps: Sequence[Sweep], target: Target) -> str:
     if best.metrics is None:
         return f"{said}, but its `metrics.json` cannot be read"
     return ", ".join([said, *_stands(best.metrics, objective), *_held_out(best.holdout, objective)])
-
-
-def _objective(sweeps: Sequence[Sweep], target: Target) -> Objective:
-    """What the best run is chosen by: the only objective that was asked for, or the plan's first."""
-    asked = {sweep.spec.objective for sweep in sweeps if sweep.spec.target is target}
-    return asked.pop() if len(asked) == 1 else HEADLINE_OBJECTIVE
 
 
 def _mean(best: Trial) -> str:

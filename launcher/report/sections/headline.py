@@ -13,13 +13,13 @@ from launcher.report.sections.first_sentence import said_first
 from launcher.report.sections.gains import gains_said
 from launcher.report.sections.noise import noise_said
 from launcher.report.trials import (
-    HEADLINE_OBJECTIVE,
     Comparison,
     Sweep,
     Trial,
     best_of_target,
     best_trial,
     comparisons,
+    deciding,
     rankers,
     trials_of_target,
 )
@@ -67,7 +67,7 @@ def best_section(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> s
     if best is None or best.metrics is None:
         said = f"{best.run} is best, but its `metrics.json` cannot be read." if best else "No complete trial yet."
         return section([f"## Best run for `{target}`", said])
-    held_out = best.holdout
+    held_out, objective = best.holdout, deciding(sweeps, target)
     return section(
         [
             f"## Best run for `{target}`: {best.run}",
@@ -75,12 +75,18 @@ def best_section(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> s
             + bold(verdict(comparisons(rankers(best.metrics))))
             + f"{_by_chance(best.metrics)}. "
             + (_said_held_out(held_out) if held_out else _no_held_out(sweeps, target)),
-            section(filter(None, [training_adds("On the validation seasons", best.metrics), _held_out_adds(held_out)])),
-            repeats_said(best),
-            noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best),
+            section(
+                [
+                    said
+                    for where, metrics in (("validation seasons", best.metrics), ("held-out season", held_out))
+                    if (said := training_adds(f"On the {where}", metrics, objective))
+                ]
+            ),
+            repeats_said(best, objective),
+            noise_said(next(sweep for sweep in sweeps if sweep.spec.batch_id == best.batch_id), best, objective),
             _table("validation", best.metrics),
             _table("held out", held_out) if held_out else "",
-            f"{best.run} (sweep `{best.batch_id}`) has the best validation {HEADLINE_OBJECTIVE} of the {n_trials} "
+            f"{best.run} (sweep `{best.batch_id}`) has the best validation {objective} of the {n_trials} "
             "complete trials for this target. Having been chosen by them, its validation figures flatter it; "
             "figures of the held-out season do not.",
             picture(figures, f"rankers_{target}", f"models and baselines, best run for {target}"),
@@ -88,38 +94,34 @@ def best_section(sweeps: Sequence[Sweep], target: Target, figures: Figures) -> s
     )
 
 
-def repeats_said(best: Trial) -> str:
+def repeats_said(best: Trial, objective: Objective) -> str:
     """What a mean of seeds is and how sure it is; empty for a run of one seed."""
-    error = best.standard_error(HEADLINE_OBJECTIVE)
+    error = best.standard_error(objective)
     if best.metrics is None or error is None:
         return ""
     return (
-        f"Its trials are means of {len(best.metrics.repeats)} seeds: {best.run} has {HEADLINE_OBJECTIVE} "
-        f"{number(best.score(HEADLINE_OBJECTIVE), 4)} with a standard error of {number(error, 4)}. The stack's values "
+        f"Its trials are means of {len(best.metrics.repeats)} seeds: {best.run} has {objective} "
+        f"{number(best.score(objective), 4)} with a standard error of {number(error, 4)}. The stack's values "
         "are such means; intervals, single models, slices and odds are the first seed's, whose models the run's folder "
         "has, and so are the figures of the held-out season."
     )
 
 
-def training_adds(where: str, metrics: RunMetrics) -> str:
+def training_adds(where: str, metrics: RunMetrics | None, objective: Objective) -> str:
     """What the stack has that the ranking without training has not; empty for a run that does not know it."""
-    gains = metrics.gains.get(EXPECTED, {})
+    gains = metrics.gains.get(EXPECTED, {}) if metrics else {}
     if not gains:
         return ""
-    main = gains[HEADLINE_OBJECTIVE]
+    main = gains[objective]
     better = [objective for objective in gains if gains[objective].low > 0]
     worse = [objective for objective in gains if gains[objective].high < 0]
     said = [f"better by {', '.join(better)}"] if better else []
     said += [f"WORSE by {', '.join(worse)}"] if worse else []
     measured = f"measurably {' and '.join(said)}" if said else f"nothing measurable, by none of {len(gains)} objectives"
     return (
-        f"{where} training adds {signed(main.mean, 4)} {HEADLINE_OBJECTIVE} (95 % interval {signed(main.low, 4)} to "
+        f"{where} training adds {signed(main.mean, 4)} {objective} (95 % interval {signed(main.low, 4)} to "
         f"{signed(main.high, 4)}) to `{EXPECTED}`, the ranking that nothing is trained for: {bold(measured)}."
     )
-
-
-def _held_out_adds(held_out: RunMetrics | None) -> str:
-    return training_adds("On the held-out season", held_out) if held_out else ""
 
 
 def _said_held_out(held_out: RunMetrics) -> str:

@@ -8,22 +8,23 @@ from statistics import fmean, stdev
 
 from launcher.report.chance import FEWEST_TRIALS, matters, scores
 from launcher.report.markdown import bold, number
-from launcher.report.trials import HEADLINE_OBJECTIVE, Sweep, Trial
+from launcher.report.trials import Sweep, Trial
+from trainer.contract.words import Objective
 
 
-def noise_said(sweep: Sweep, best: Trial) -> str:
+def noise_said(sweep: Sweep, best: Trial, objective: Objective) -> str:
     """What the trials of the best run's sweep differ by, what seeds do, and what follows; empty when not measured."""
-    values = scores(sweep, HEADLINE_OBJECTIVE)
+    values = scores(sweep, objective)
     if best.noise is None or len(values) < FEWEST_TRIALS:
         return ""
-    seeds = best.noise.of(HEADLINE_OBJECTIVE)
+    seeds = best.noise.of(objective)
     measured = (
-        f"The {len(values)} trials of `{sweep.spec.batch_id}` differ by {_deviation(values)} {HEADLINE_OBJECTIVE} "
+        f"The {len(values)} trials of `{sweep.spec.batch_id}` differ by {_deviation(values)} {objective} "
         f"(standard deviation); {len(seeds)} more seeds of the best configuration by {_deviation(seeds)}"
         f"{_of_means(seeds, sweep.spec.repeats)}, around "
-        f"{number(fmean(seeds), 4)} (the run itself: {number(best.score(HEADLINE_OBJECTIVE), 4)})."
+        f"{number(fmean(seeds), 4)} (the run itself: {number(best.score(objective), 4)})."
     )
-    if matters(values, best.noise, HEADLINE_OBJECTIVE, sweep.spec.repeats):
+    if matters(values, best.noise, objective, sweep.spec.repeats):
         return f"{measured} {bold('The settings matter')}: they move the value by more than chance does."
     return (
         f"{measured} {bold('The settings differ by less than chance')}: take the cheapest, and look for better data or "

@@ -99,15 +99,17 @@ def gained(metrics, low, high, **other):
 
 def test_what_training_adds_is_said_beside_the_verdict(build):
     nothing = gained(build.metrics(0.9), -0.0012, 0.0018)
-    assert training_adds("On the validation seasons", nothing) == (
+    assert training_adds("On the validation seasons", nothing, Objective.SPEARMAN) == (
         "On the validation seasons training adds +0.0003 spearman (95 % interval -0.0012 to +0.0018) to `expected`, "
         "the ranking that nothing is trained for: **nothing measurable, by none of 6 objectives**."
     )
     some = gained(build.metrics(0.9), -0.002, 0.001, ndcg4=Gain(mean=0.02, low=0.01, high=0.03))
-    assert training_adds("There", some).endswith("**measurably better by ndcg4**.")
+    assert training_adds("There", some, Objective.SPEARMAN).endswith("**measurably better by ndcg4**.")
     mixed = gained(build.metrics(0.9), 0.001, 0.002, rank_rmse=Gain(mean=-0.2, low=-0.3, high=-0.1))
-    assert "by spearman, ndcg4, ndcg16, ndcg20, playoff_spearman and WORSE by rank_rmse**." in training_adds("x", mixed)
-    assert training_adds("x", msgspec.structs.replace(nothing, gains={})) == ""
+    assert "by spearman, ndcg4, ndcg16, ndcg20, playoff_spearman and WORSE by rank_rmse**." in training_adds(
+        "x", mixed, Objective.SPEARMAN
+    )
+    assert training_adds("x", msgspec.structs.replace(nothing, gains={}), Objective.SPEARMAN) == ""
 
 
 def test_what_training_adds_is_on_the_first_screen(build):

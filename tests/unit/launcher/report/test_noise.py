@@ -62,9 +62,9 @@ def test_means_of_seeds_differ_by_so_much_less(build):
     sweep = measured(build, values, [0.9, 0.901, 0.899, 0.9, 0.901])
     repeated = msgspec.structs.replace(sweep, spec=msgspec.structs.replace(sweep.spec, repeats=9))
     best = best_of_target([repeated], Target.FINAL_RANK)
-    assert "by less than chance" in noise_said(sweep, best)
-    assert "by 0.0008 (means of 9 by 0.0003), around" in noise_said(repeated, best)
-    assert "**The settings matter**" in noise_said(repeated, best)
+    assert "by less than chance" in noise_said(sweep, best, Objective.SPEARMAN)
+    assert "by 0.0008 (means of 9 by 0.0003), around" in noise_said(repeated, best, Objective.SPEARMAN)
+    assert "**The settings matter**" in noise_said(repeated, best, Objective.SPEARMAN)
 
 
 def test_chance_is_hardly_ever_taken_for_a_setting(build):
@@ -92,9 +92,9 @@ def test_the_first_screen_says_that_the_settings_matter(build):
 
 def test_what_was_not_measured_is_not_spoken_of(build):
     sweep = build.sweep(build.spec(), [0.80, 0.81, 0.82])
-    assert noise_said(sweep, best_of_target([sweep], Target.FINAL_RANK)) == ""
+    assert noise_said(sweep, best_of_target([sweep], Target.FINAL_RANK), Objective.SPEARMAN) == ""
     two = measured(build, [0.8, 0.9], [0.8, 0.9])
-    assert noise_said(two, best_of_target([two], Target.FINAL_RANK)) == ""
+    assert noise_said(two, best_of_target([two], Target.FINAL_RANK), Objective.SPEARMAN) == ""
 
 
 @pytest.mark.parametrize(("values", "said"), [([0.8, 0.8, 0.8], False), ([0.8, 0.8, 0.81], True)])

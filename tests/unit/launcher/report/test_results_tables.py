@@ -40,7 +40,7 @@ def test_columns_do_not_depend_on_the_trials(build):
     empty, full = build.sweep(spec, []), build.sweep(spec, [0.8])
     assert result_columns(empty) == result_columns(full)
     assert results_csv(empty).splitlines() == [",".join(result_columns(full))]
-    assert len(set(result_columns(full))) == len(result_columns(full)) == 6 + 9 + 10 * 6 + 1 + 8 + 1
+    assert len(set(result_columns(full))) == len(result_columns(full)) == 6 + 9 + 10 * 6 + 1 + 10 + 1
 
 
 def test_parameters_stand_in_the_configurations_order_whatever_the_databases(build):
@@ -203,6 +203,18 @@ def test_the_best_of_a_target_is_found_over_all_its_sweeps(build):
     assert best_of_target(sweeps, Target.FINAL_RANK).run_id == 30
     assert best_of_target(sweeps, Target.PLAYOFF_OUTCOME).run_id == 40
     assert best_of_target(sweeps[2:], Target.FINAL_RANK) is None
+
+
+def test_the_only_objective_that_was_asked_for_decides(build):
+    sweep = build.sweep(build.spec(Objective.NDCG16), [0.8, 0.9], first_run=25)
+    ranked = [
+        msgspec.structs.replace(t, metrics=None, objectives={Objective.SPEARMAN: t.slot, Objective.NDCG16: -t.slot})
+        for t in sweep.trials
+    ]
+    turned = msgspec.structs.replace(sweep, trials=tuple(ranked))
+    assert best_of_target([turned], Target.FINAL_RANK).run_id == 25
+    both = [build.sweep(build.spec(Objective.SPEARMAN), []), turned]
+    assert best_of_target(both, Target.FINAL_RANK).run_id == 26
 
 
 def test_no_run_of_sweeps_that_were_measured_otherwise_is_called_best(build):
