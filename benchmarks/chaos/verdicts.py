@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import polars as pl
+from optuna.trial import FrozenTrial
 
 from benchmarks.chaos.faults import Strike
 from benchmarks.chaos.project import Project
 from benchmarks.chaos.reference import Reference
 from launcher.plan import Plan
 from trainer.contract.config.settings import load_config
-from trainer.contract.ledger import AttemptRow, AttemptState, Ledger, study
+from trainer.contract.database.sessions import Session
+from trainer.contract.ledger import AttemptRow, AttemptState, Ledger
+from trainer.contract.ledger.optuna_storage import OptunaStorage
 from trainer.contract.paths.outputs import ModelPaths, OutputsRoot, RunPaths
 from trainer.contract.paths.store import StorePaths
 from trainer.contract.records.metrics import RunMetrics
@@ -81,17 +84,27 @@ def _budget(ledger: Ledger, outputs: OutputsRoot, spec: SweepSpec) -> Findings:
 
 
 def _study(ledger: Ledger, spec: SweepSpec) -> Findings:
-    told = {t.number: t.value for t in study.load_study(ledger.connection, spec).trials if t.state.name == "COMPLETE"}
+    told = {trial.number: trial.value for trial in _trials(ledger, spec) if trial.state.name == "COMPLETE"}
     known = {slot.trial_number: slot.value for slot in ledger.slots(spec.batch_id)}
     if told != known:
         yield f"{spec.batch_id}: the study has {told}, the ledger {known}"
+
+
+def _trials(ledger: Ledger, spec: SweepSpec) -> list[FrozenTrial]:
+    """As whoever opens the study sees them: reading it as the report does would mend it first."""
+
+    def read(session: Session) -> list[FrozenTrial]:
+        with OptunaStorage().transaction(session) as storage:
+            return storage.get_all_trials(storage.get_study_id_from_name(spec.batch_id))
+
+    return ledger.connection.work(read)
 
 
 def _running(ledger: Ledger, spec: SweepSpec) -> Findings:
     for attempt in ledger.attempts(spec.batch_id):
         if attempt.state is AttemptState.RUNNING:
             yield f"{spec.batch_id}: {attempt}"
-    states = Counter(trial.state.name for trial in study.load_study(ledger.connection, spec).trials)
+    states = Counter(trial.state.name for trial in _trials(ledger, spec))
     if states.keys() - {"COMPLETE", "FAIL"}:
         yield f"{spec.batch_id}: trials of the study by state: {dict(states)}"
     for worker in ledger.workers(spec.batch_id):

@@ -28,11 +28,17 @@ WRITTEN_DIRECTLY = "v3.2.0.a"
 STILL_RUNNING = "was running when this copy was made"
 """A user attribute of trials that had not ended."""
 
+_VERSIONS = (
+    "CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, "
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) )"
+)
+
 
 def write_study_file(path: Path, study: Study) -> None:
     """Write a study's trials under their numbers, whole or not at all; equal trials give equal bytes."""
     logging.set_verbosity(logging.WARNING)
-    storage = RDBStorage("sqlite://", engine_kwargs={"poolclass": StaticPool})
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    storage = _storage(memory)
     try:
         copy = create_study(storage=storage, study_name=study.study_name, direction=study.direction)
         trials = [_ended(t) for t in sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)]
@@ -40,13 +46,24 @@ def write_study_file(path: Path, study: Study) -> None:
         if not directly:
             copy.add_trials(trials)
         storage.remove_session()
-        memory = storage.engine.raw_connection().driver_connection
-        assert isinstance(memory, sqlite3.Connection)
         if directly:
             _insert(memory, trials)
         write_bytes(path, memory.serialize())
     finally:
         storage.engine.dispose()
+
+
+def _storage(memory: sqlite3.Connection) -> RDBStorage:
+    """Optuna's storage in an empty database.
+
+    The version of its tables is written down before Optuna would do that: it looks for its own files by access(2),
+    which tells a process with capabilities that a folder is closed which it can read.
+    """
+    memory.execute(_VERSIONS)
+    memory.execute("INSERT INTO alembic_version VALUES (?)", [optuna_storage.TABLES])
+    memory.commit()
+    engine = {"creator": lambda: memory, "poolclass": StaticPool}
+    return RDBStorage("sqlite://", engine_kwargs=engine, skip_compatibility_check=True)
 
 
 def _ended(trial: FrozenTrial) -> FrozenTrial:

@@ -16,7 +16,7 @@ from benchmarks.chaos.reference import Reference, Truth
 from benchmarks.chaos.user import User
 from launcher.report.sweep_files import write_sweep_results
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState, study
+from trainer.contract.ledger import AttemptState
 from trainer.contract.ledger.optuna_storage import OptunaStorage
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.data.demo import demo
@@ -89,7 +89,7 @@ def test_what_the_study_and_the_ledger_leave_open_is_found(ledger, finished):
 
     def tell(session):
         with OptunaStorage().transaction(session) as storage:
-            number = study.find(session, "small")
+            number = storage.get_study_id_from_name("small")
             storage.create_new_trial(number)
             storage.create_new_trial(number, optuna.trial.create_trial(value=0.5))
 

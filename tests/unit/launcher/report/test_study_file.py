@@ -87,6 +87,16 @@ def test_both_ways_of_writing_leave_the_same_tables(
     assert any("trial_user_attributes" in row for row in directly)
 
 
+def test_the_version_of_the_tables_is_the_one_that_optuna_writes(study: optuna.Study, tmp_path: Path) -> None:
+    write_study_file(tmp_path / "directly", study)
+    made = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'by_optuna'}")
+    made.engine.dispose()
+    ours, theirs = (set(_rows(tmp_path / name)) for name in ("directly", "by_optuna"))
+    assert [" ".join(row.split()) for row in sorted(theirs) if "version" in row] == [
+        " ".join(row.split()) for row in sorted(ours) if "version" in row
+    ]
+
+
 def test_what_no_sweep_leaves_is_written_by_optuna(study: optuna.Study, tmp_path: Path) -> None:
     trial = study.ask(SPACE)
     trial.report(0.5, step=1)
