@@ -1,7 +1,7 @@
 """What the workers of one machine share: the libraries, imported before the fork, in this order and without their use.
 
 Surprising: after nothing but imports all of them work in a child, but a single Polars query, a DMatrix or a large
-product in the parent makes the same hang in every child, without a word (`recipes`: measured). And whichever brings the
+product in the parent makes the same hang in every child, without a word (measured). And whichever brings the
 first libgomp is the one whose threads the others use, so PyTorch comes last.
 """
 
