@@ -44,7 +44,7 @@ def test_a_plan_of_three_axes_ends_with_its_exact_budgets_here_and_on_slurm(own_
     named = batch_ids(own_plans, "here")
     assert len(named) == 25
     shown = own_plans.launcher("run", "here", *budget)
-    assert shown.count("complete") == 25
+    assert sum(line.endswith("  complete") for line in shown.splitlines()) == 25
     slurm = ["--executor", "slurm", "--cluster", "cluster.yaml", "--order", "parallel"]
     submitted = own_plans.launcher("run", "there", *budget, *slurm)
     assert submitted.count("there_knows: of 1 finished trial of here_spearman_") == START_SLOTS
