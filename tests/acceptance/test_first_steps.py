@@ -87,7 +87,7 @@ def test_the_command_of_the_report_repeats_the_best_run_with_the_server_stopped(
     first = RunPaths(project / re.search(r"--config (\S+)/config.yaml", command)[1])
     assert again.folder.parent == project / "lab/out/runs"
     one, other = (msgspec.json.decode(run.metrics.read_bytes(), type=RunMetrics) for run in (first, again))
-    cost = {"seconds": {}, "cache": {}}
+    cost = {"seconds": {}, "cache": {}, "cost": None}
     assert msgspec.structs.replace(one, **cost) == msgspec.structs.replace(other, **cost)
     assert first.predictions.read_bytes() == again.predictions.read_bytes()
     assert not EmbeddedServerPaths.of(project).url.exists(), "no server was started for it"

@@ -125,15 +125,25 @@ def test_the_launcher_ends_in_good_order_and_the_same_command_finishes_later(pro
     assert ledger.progress("small").done == 1
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_a_sweep(project, ledger, disk):
+@pytest.mark.parametrize(
+    ("left_kib", "code"),
+    [
+        pytest.param(0, 2, id="full before it begins"),
+        pytest.param(100, 1, id="full when a run writes its folder"),
+    ],
+)
+def test_a_disk_that_fills_up_in_the_middle_of_a_sweep(project, ledger, disk, left_kib, code):
     outputs = disk.folder / "out"
     command = ["launcher", "sweep", "--config", "config.yaml", "--set", f"paths.outputs={outputs}"]
     command += ["--batch-id", "small", "--n-jobs", "1", "--n-trials"]
     assert run(*command, "1").returncode == 0
+    room = disk.folder / "room"
+    room.write_bytes(bytes(left_kib << 10))
     disk.fill()
+    room.unlink()
     stopped = run(*command, "2")
     both = stopped.stdout + stopped.stderr
-    assert stopped.returncode == 1, both
+    assert stopped.returncode == code, both
     assert f"the file system {disk.folder} is full" in both
     assert "Traceback" not in both
     disk.empty()
