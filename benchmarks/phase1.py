@@ -12,7 +12,7 @@ Memory is the highest sum of the PSS of all processes, PostgreSQL's too.
 
 `--against REV` measures another state of the repository and this one in turn, each with a league that it made itself
 from `--logs` (or the demo league): figures of one machine in one hour, whose ratio means something. Neither trains the
-more seeds that a plan may end with.
+more seeds nor explains the best runs, as a plan may end.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _without_noise(state: Checkout) -> list[str]:
     """What leaves out the seeds beyond the plan, which not every state trains."""
     command = [state.python, "-m", "launcher", "phase1", "--help"]
     said = subprocess.run(command, cwd=state.folder, check=True, capture_output=True, text=True).stdout
-    return ["--no-noise"] if "--no-noise" in said else []
+    return [flag for flag in ("--no-noise", "--no-run-explain") if flag in said]
 
 
 def _league(state: Checkout, folder: Path, logs: Path | None) -> Path:
