@@ -1,7 +1,8 @@
 """Whether a sweep found a setting: whether its trials differ by more than seeds alone do.
 
 Both are samples, so an F test compares their variances. Surprising: with five seeds the trials have to differ by two
-and a half times as much before it says anything; in doubt it says chance.
+and a half times as much before it says anything; in doubt it says chance. `fdtrc` is the upper tail of F, without the
+0.7 s that importing `scipy.stats` takes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import variance
 
-from scipy.stats import f
+from scipy.special import fdtrc
 
 from launcher.report.trials import Sweep, best_of_target
 from trainer.contract.records.noise import Noise
@@ -36,7 +37,7 @@ def matters(values: Sequence[float], noise: Noise, objective: Objective, repeats
     if variance(seeds) == 0:
         return variance(values) > 0
     ratio = variance(values) / (variance(seeds) / repeats)
-    return bool(f.sf(ratio, len(values) - 1, len(seeds) - 1) < LEVEL)
+    return bool(fdtrc(len(values) - 1, len(seeds) - 1, ratio) < LEVEL)
 
 
 def by_chance(sweep: Sweep, sweeps: Sequence[Sweep]) -> bool:
