@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import variance
 
-from scipy.special import fdtrc
-
 from launcher.report.trials import Sweep, best_of_target
 from trainer.contract.records.noise import Noise
 from trainer.contract.words import Objective
@@ -36,6 +34,8 @@ def matters(values: Sequence[float], noise: Noise, objective: Objective, repeats
         return False
     if variance(seeds) == 0:
         return variance(values) > 0
+    from scipy.special import fdtrc  # noqa: PLC0415 - whoever only draws need not wait for it
+
     ratio = variance(values) / (variance(seeds) / repeats)
     return bool(fdtrc(len(values) - 1, len(seeds) - 1, ratio) < LEVEL)
 
