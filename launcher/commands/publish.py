@@ -13,11 +13,11 @@ from launcher.database import PROJECT
 from launcher.expansion import Budget, expand_plan
 from launcher.publishing.chosen import known_passwords, published_files, refuse_secrets
 from launcher.publishing.readme import Asset, relative, with_rows
-from launcher.publishing.repository import Repository
+from launcher.publishing.repository import Commit, Repository
 from trainer.contract.command_line import say
 from trainer.contract.config.settings import load_with_origin
 from trainer.contract.errors import ConfigError, UserError, suggest
-from trainer.contract.files import write_text
+from trainer.contract.files import write_bytes
 from trainer.contract.paths.outputs import OutputsRoot, run_name
 
 README = "README.md"
@@ -32,7 +32,7 @@ def publish(args: argparse.Namespace) -> None:
     outputs, batch_ids = _chosen(args)
     repository = Repository.around(outputs.root)
     branch = repository.branch()
-    readme = repository.top / README
+    readme = (repository.top / README).resolve()  # where it is a link, what that leads to
     if readme.exists() and repository.changed(readme):
         raise UserError(f"{readme}: has changes of yours: commit them first, because it gets a row here")
     files = published_files(outputs, batch_ids)
@@ -40,24 +40,31 @@ def publish(args: argparse.Namespace) -> None:
         raise UserError(f"{outside[0]}: lies outside of the repository {repository.top}")
     refuse_secrets(files, known_passwords(PROJECT))
     commit = _committed(repository, readme, files, [_asset(outputs, name, repository.top) for name in batch_ids], args)
-    say(f"committed {len(files)} files to {branch} as {commit}" if commit else f"{branch} has all of it already")
+    said = (
+        f"committed {commit.files} files to {branch} as {commit.name}" if commit else f"{branch} has all of it already"
+    )
+    say(said)
     if args.push:
         say(f"pushed to {repository.push(branch)}")
 
 
 def _committed(
     repository: Repository, readme: Path, files: Sequence[Path], assets: Sequence[Asset], args: argparse.Namespace
-) -> str | None:
+) -> Commit | None:
     """Commit files and row; a README that is not committed after all is put back."""
-    before = readme.read_text(encoding="utf-8") if readme.exists() else None
-    write_text(readme, with_rows(before or "", assets))
+    before = readme.read_bytes() if readme.exists() else None
+    try:
+        text = (before or b"").decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{readme}: is not UTF-8 text, so it gets no row: {error}") from None
+    write_bytes(readme, with_rows(text, assets).encode())
     try:
         return repository.commit([*files, readme], f"Phase I: sweep results for {args.name}")
     except UserError:
         if before is None:
             readme.unlink()
         else:
-            write_text(readme, before)
+            write_bytes(readme, before)
         raise
 
 

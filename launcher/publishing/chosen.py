@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -65,4 +66,5 @@ def known_passwords(project: Path) -> set[bytes]:
     passwords = {password for url in urls if (password := parse(url).password)}
     if server.superuser.is_file():
         passwords.add(server.superuser.read_text(encoding="utf-8").strip())
+    passwords.add(os.environ.get("PGPASSWORD", ""))  # that of a URL without one
     return {spelling.encode() for password in passwords for spelling in (password, unquote(password))}

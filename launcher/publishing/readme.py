@@ -30,11 +30,15 @@ class Asset(NamedTuple):
 
 
 def with_rows(text: str, assets: Sequence[Asset]) -> str:
-    """The README with a row for each batch: in place of the one it has, or at the end of the table."""
-    lines = text.splitlines()
+    """The README with a row for each batch: in place of the one it has, or at the end of the table.
+
+    Its line ends stay what they are.
+    """
+    end = "\r\n" if "\r\n" in text else "\n"
+    lines = text.removesuffix(end).split(end) if text else []
     for asset in assets:
         _put(lines, asset)
-    return "\n".join(lines) + "\n"
+    return end.join(lines) + end
 
 
 def relative(path: Path, folder: Path) -> str:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from trainer.contract.errors import UserError
 
@@ -23,6 +24,15 @@ IN_BETWEEN = {
 }
 """What lies in git's folder while something is not finished."""
 PUSH_PATIENCE_S = 300.0
+
+
+class Commit(NamedTuple):
+    """What was committed."""
+
+    name: str
+    """Short."""
+    files: int
+    """That it changed."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +88,11 @@ class Repository:
         """Whether a file that git knows differs from the last commit."""
         return bool(self._git("diff", "--name-only", "HEAD", "--", str(path)).stdout.strip())
 
-    def commit(self, files: Sequence[Path], message: str) -> str | None:
+    def commit(self, files: Sequence[Path], message: str) -> Commit | None:
         """Commit just these files, ignored ones too.
 
         Returns:
-            The commit's short name; None where nothing has changed.
+            None where nothing has changed.
 
         Raises:
             UserError: git or a hook refused. The index is as before.
@@ -91,13 +101,14 @@ class Repository:
         listed = ("--pathspec-from-file=-", "--pathspec-file-nul")
         try:
             self._must("add", "--force", *listed, given=b"\0".join(words))
-            if not self._git("diff", "--cached", "--name-only").stdout:
+            changed = self._git("diff", "--cached", "--name-only", "-z").stdout.count("\0")
+            if not changed:
                 return None
             self._must("commit", "--quiet", "--message", message)
         except UserError:
             self._git("reset", "--quiet")
             raise
-        return self._git("rev-parse", "--short", "HEAD").stdout.strip()
+        return Commit(self._git("rev-parse", "--short", "HEAD").stdout.strip(), changed)
 
     def push(self, branch: str) -> str:
         """Push a branch where it belongs, or to the only remote there is.

@@ -67,8 +67,9 @@ def write_analysis(
     data = " ".join([about_data(sweeps), *left_out(foreign), *halved(sweeps), *folders, *not_drawn])
     # Where plots may be at rest, the report is not the last one, and nobody shall take it for that.
     end = mark(source) if rest_s <= 0 else ""
+    about = {league: about_data([one]) for league, one in {_league(sweep): sweep for sweep in sweeps}.items()}
     for sweep in sweeps:
-        _write_sweep_page(sweep, drawn, outputs)
+        _write_sweep_page(sweep, about[_league(sweep)], drawn, outputs)
     charts = _read(drawn[outputs.figures], outputs.sweeps)
     write_text(outputs.page, page(Facts(sweeps, planned, None, charts, data, outputs, outputs.sweeps)))
     text = report(sweeps, planned, drawn[outputs.figures], outputs, data)
@@ -90,10 +91,9 @@ def _wanted(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> dict[Path, Sequenc
     return {outputs.figures: sweeps} | own
 
 
-def _write_sweep_page(sweep: Sweep, drawn: Mapping[Path, Figures], outputs: OutputsRoot) -> None:
+def _write_sweep_page(sweep: Sweep, about: str, drawn: Mapping[Path, Figures], outputs: OutputsRoot) -> None:
     paths = outputs.sweep(sweep.spec.batch_id)
     charts = _read(drawn[paths.figures], paths.folder)
-    about = about_data([sweep])
     write_text(paths.page, page(Facts([sweep], [sweep.spec.batch_id], sweep, charts, about, outputs, paths.folder)))
 
 
@@ -103,7 +103,7 @@ def _read(figures: Figures, folder: Path) -> dict[str, str]:
 
 def about_data(sweeps: Sequence[Sweep]) -> str:
     """A sentence per league that the sweeps were run on: path, source (as its manifest says it) and fingerprint."""
-    leagues = dict.fromkeys((sweep.spec.config.paths.data, sweep.spec.data_fingerprint) for sweep in sweeps)
+    leagues = dict.fromkeys(map(_league, sweeps))
     said = [f"Data: `{path}`{_source(Path(path), found)}, fingerprint `{found[:12]}`." for path, found in leagues]
     if len(leagues) > 1:
         said.append("**The sweeps were run on different data: their values do not compare.**")
@@ -130,6 +130,11 @@ def halved(sweeps: Sequence[Sweep]) -> list[str]:
         f"Successive halving ({named}): lower rungs train on fewer lists, so only trials of the last rung are compared "
         "and called best; `rung` in `sweep_results.csv` says which those are."
     ]
+
+
+def _league(sweep: Sweep) -> tuple[str, str]:
+    """Where its data were, and their fingerprint. To know a league all of its tables are read."""
+    return sweep.spec.config.paths.data, sweep.spec.data_fingerprint
 
 
 def _source(folder: Path, fingerprint: str) -> str:

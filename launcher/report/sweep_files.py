@@ -45,7 +45,7 @@ from trainer.contract.words import Objective
 STANDARD_ERROR = "standard_error"
 """Of the value, in sweeps whose trials have more seeds than one."""
 COST_COLUMNS = tuple(name for name in Cost.__struct_fields__ if name != "memory_since")
-"""What the attempt cost, in the words of its record; seconds, MiB and joules."""
+"""What the attempt cost, in the words of its record: seconds, MiB, joules, and what the joules rest on."""
 LEADING = ("run_id", "slot", "attempt", "rung", "state", "value")
 
 
@@ -95,7 +95,7 @@ def result_rows(sweep: Sweep) -> Iterator[list[Any]]:
         yield [*row, *[None] * (width - len(row) - 1), sweep.reached and EARLY[sweep.reached]]
 
 
-def _cost(cost: Cost | None) -> list[float | None]:
+def _cost(cost: Cost | None) -> list[float | str | None]:
     return [getattr(cost, name) if cost else None for name in COST_COLUMNS]
 
 
@@ -177,7 +177,7 @@ def write_sweep_results(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> 
 
 
 def _write_study(paths: SweepPaths, study: Study) -> None:
-    """The study as JSON and before it, unless it is the same as before, as a file for Optuna's tools: a slow one."""
+    """The study as JSON and before it, unless it is the same as before, as a file for Optuna's tools."""
     content = as_json(study_as_data(study))
     if not (paths.study_file.exists() and paths.study.exists() and paths.study.read_bytes() == content):
         write_study_file(paths.study_file, study)

@@ -87,7 +87,7 @@ def committed(folder: Path, revision: str = "HEAD") -> set[str]:
 def test_results_and_analysis_are_committed_and_nothing_else(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (clone / "my_notes.txt").write_text("of nobody's business")
     assert publish(BATCH) == 0
-    assert capsys.readouterr().out.startswith("committed 8 files to main as ")
+    assert capsys.readouterr().out.startswith("committed 9 files to main as ")
     assert committed(clone) == PUBLISHED
     assert git(clone, "log", "-1", "--pretty=%B").strip() == f"Phase I: sweep results for {BATCH}"
     assert git(clone, "status", "--porcelain").split() == ["??", "my_notes.txt"]
@@ -105,6 +105,7 @@ def test_the_same_again_commits_nothing_and_what_is_new_alone(clone: Path, capsy
     assert publish(BATCH) == 0
     assert committed(clone) == {"README.md", f"outputs4/sweeps/{BATCH}/sweep_results_summary.json"}
     assert (clone / "README.md").read_text().count("11/12") == 1
+    assert "committed 2 files to main as " in capsys.readouterr().out
 
 
 def test_pushed_results_are_in_a_second_clone(clone: Path, tmp_path: Path) -> None:
@@ -163,6 +164,11 @@ def _readme(clone: Path) -> None:
     (clone / "README.md").write_text("# Changed\n")
 
 
+def _latin1(clone: Path) -> None:
+    (clone / "README.md").write_bytes(b"# M\xfcnchen\n")
+    git(clone, "commit", "-qam", "mine")
+
+
 def _password(clone: Path) -> None:
     OutputsRoot(clone / "outputs4").sweep(BATCH).run(25).provenance.write_text(json.dumps({"note": f"x{SECRET}"}))
 
@@ -188,6 +194,7 @@ REFUSED = {
     "conflicts": (_conflict, "there are conflicts (shared.txt)"),
     "an unfinished merge": (_resolved, "a merge is not finished"),
     "a README of the user's": (_readme, "README.md: has changes of yours"),
+    "a README in Latin-1": (_latin1, "README.md: is not UTF-8 text, so it gets no row"),
     "a password": (_password, "provenance.json: holds a password of a database"),
     "the URL of another database": (_url, "SWEEP_PHASE1_ANALYSIS.md: holds a password of a database"),
     "a hook": (_hook, "`git commit` refused, and nothing was committed: not on Fridays"),
@@ -209,8 +216,8 @@ def test_what_is_not_safe_is_refused_and_nothing_changes(
     assert _state(clone) == before
 
 
-def _state(clone: Path) -> tuple[str, str, str]:
-    return git(clone, "rev-parse", "HEAD"), git(clone, "status", "--porcelain"), (clone / "README.md").read_text()
+def _state(clone: Path) -> tuple[str, str, bytes]:
+    return git(clone, "rev-parse", "HEAD"), git(clone, "status", "--porcelain"), (clone / "README.md").read_bytes()
 
 
 def test_unknown_names_and_sweeps_that_are_missing_are_said(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,13 @@ def test_the_readme_gains_the_row(before: str, after: str) -> None:
     assert with_rows(before, [ASSET]) == after
 
 
+def test_line_ends_stay_what_they_are() -> None:
+    before = "# Mine\r\n## Report Assets\r\n\r\nlast"
+    after = with_rows(before, [ASSET])
+    assert after.startswith("# Mine\r\n## Report Assets\r\n\r\n| Batch ")
+    assert after.count("\n") == after.count("\r\n")
+
+
 def test_the_same_row_again_changes_nothing() -> None:
     once = with_rows("# Mine\n", [ASSET, ASSET._replace(batch_id="b", folder="b/")])
     assert with_rows(once, [ASSET]) == once
