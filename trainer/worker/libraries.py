@@ -24,11 +24,6 @@ LIBRARIES = (
     "polars",
     "psycopg2",
     "optuna",
-    "sqlalchemy.dialects.postgresql",
-    "sqlalchemy.orm",
-    "alembic.command",
-    "alembic.migration",
-    "optuna.storages._rdb.models",
     "torch",
 )
 OWN = (
