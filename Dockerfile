@@ -40,9 +40,10 @@ RUN cd "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("p
 FROM dependencies AS code
 WORKDIR /source
 COPY pyproject.toml ./
-COPY trainer trainer
-COPY launcher launcher
 COPY truestrength truestrength
+# Linked there in the repository.
+COPY trainer truestrength/trainer
+COPY launcher truestrength/launcher
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=ca_bundle \
     /opt/venv/bin/pip install --no-deps --target /opt/truestrength .
 
@@ -61,7 +62,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 COPY --from=runtime /opt/venv /opt/venv
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/truestrength
 COPY --from=code /opt/truestrength /opt/truestrength
-RUN ln -s "$(/opt/venv/bin/python -c 'from launcher.postgres.programs import find; print(find())')" /opt/postgresql
+RUN ln -s "$(/opt/venv/bin/python -c 'from truestrength.launcher.postgres.programs import find; print(find())')" /opt/postgresql
 COPY config /app/config
 WORKDIR /app
 ARG VERSION=0.1.0

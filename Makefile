@@ -17,7 +17,7 @@ postgres-user:
 	@$(PYTHON) -m launcher.postgres.user
 
 phase1: postgres-user install
-	@$(VENV)/bin/python -m launcher phase1 --config $(CONFIG) $(ARGS)
+	@$(VENV)/bin/truestrength phase1 --config $(CONFIG) $(ARGS)
 
 test: install
 	$(VENV)/bin/python -m pytest -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
