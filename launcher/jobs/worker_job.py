@@ -33,7 +33,7 @@ class WorkerJob:
     """A callable that submitit pickles: runs the worker, leaves its exit code as text, and returns it.
 
     Args:
-        words: What is said to the interpreter, for example `-m trainer work --batch-id B`.
+        words: What is said to the interpreter, for example `-m truestrength.trainer work --batch-id B`.
         environment: Added to the job's environment; None removes a variable.
         grace_s: Seconds that the worker gets to stop by itself before it is killed.
         container: What the worker runs in, with the image's interpreter; None: a plain process.

@@ -56,7 +56,9 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
     chosen = [(target, outputs.sweep(best.batch_id).run(best.run_id or 0), best) for target, best in best_runs(sweeps)]
     python = _python()
     commands = [f"{command_of(paths, _repeats(best))}  # {target}" for target, paths, best in chosen]
-    held_out = [f"{python} -m trainer holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout]
+    held_out = [
+        f"{python} -m truestrength holdout --run {_shown(p.folder)}" for _, p, best in chosen if not best.holdout
+    ]
     return section(
         [
             "## Repeating a run by hand",
@@ -74,7 +76,7 @@ def repeat_section(sweeps: Sequence[Sweep], outputs: OutputsRoot) -> str:
 def command_of(paths: RunPaths, repeats: int) -> str:
     """What trains a run again, as a run of its own, for a shell."""
     seeds = f" --repeats {repeats}" if repeats > 1 else ""
-    return f"{_python()} -m trainer run --no-share{seeds} --config {_shown(paths.config)}"
+    return f"{_python()} -m truestrength train --no-share{seeds} --config {_shown(paths.config)}"
 
 
 def _repeats(best: Trial) -> int:

@@ -66,7 +66,7 @@ def test_dry_run_prints_the_command_and_touches_nothing(engine, place):
     code, said = place.launcher(*place.sweep(1, 1, f"docker:{engine.tag}"), "--dry-run")
     assert code == 0, said
     assert "docker run --rm" in said
-    assert f"{engine.tag} /opt/venv/bin/python -m trainer work --batch-id s" in said
+    assert f"{engine.tag} /opt/venv/bin/python -m truestrength.trainer work --batch-id s" in said
     assert urlsplit(place.url).password not in said
     assert not place.outputs.root.exists()
 

@@ -82,7 +82,7 @@ def test_one_sweep_has_the_name_it_is_given_or_that_of_its_cell(config):
 
 def test_without_a_league_the_error_names_the_commands_that_make_one(config, tmp_path):
     (tmp_path / "league" / "league.json").unlink()
-    with pytest.raises(DataError, match=r"(?s)trainer data demo --into .*trainer data import --team-logs"):
+    with pytest.raises(DataError, match=r"(?s)truestrength data demo --into .*truestrength data import --team-logs"):
         expand_plan(config, "phase1", Budget())
 
 

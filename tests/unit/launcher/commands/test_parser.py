@@ -101,7 +101,7 @@ def test_a_mistyped_command_is_answered_by_what_is_allowed(words, expected, caps
         ("plan --config no.yaml", "no.yaml: cannot be read: No such file or directory. Found there: c.yaml"),
         ("plan --config c.yaml --set training.seed=x", "--set training.seed=x: training.seed: Expected `int`"),
         ("plan --config c.yaml --set paths.data=nowhere", "nowhere: no league here"),
-        ("phase1 --config c.yaml --set paths.data=nowhere", "trainer data demo --into nowhere"),
+        ("phase1 --config c.yaml --set paths.data=nowhere", "truestrength data demo --into nowhere"),
         (
             "phase1 --config c.yaml --set training.listmle_target=final_rank",
             "--set training.listmle_target=final_rank: c.yaml: plans.phase1[0] says itself what it is in each sweep",
@@ -153,7 +153,7 @@ def test_printing_a_plan_touches_nothing(command, project, capsys):
     assert launcher(*command.split(), "--config", "c.yaml") == 0
     out = capsys.readouterr().out
     assert "mine" in out if "mine" in command else "phase1_rolling_spearman_playoff_outcome" in out
-    assert ("-m trainer work --batch-id" in out) is ("--dry-run" in command)
+    assert ("-m truestrength.trainer work --batch-id" in out) is ("--dry-run" in command)
     assert sorted(project.rglob("*")) == before
 
 

@@ -155,7 +155,7 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     commands = part(text, "## Repeating a run by hand")
     other = best_of_target(sweeps, Target.PLAYOFF_OUTCOME)
     assert commands.count("trainer holdout") == 1
-    assert f"truestrength holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
+    assert f"-m truestrength holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
 
 
 def test_gains_that_may_be_chance_are_counted(build):
@@ -323,7 +323,7 @@ def test_importances_that_are_not_known_have_a_reason(build):
 
 def test_the_command_that_repeats_the_best_run(phase1):
     best = best_of_target(phase1, Target.FINAL_RANK)
-    command = f"truestrength train --no-share --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
+    command = f"-m truestrength train --no-share --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
     assert command in part(make_report(phase1), "## Repeating a run by hand")
 
 

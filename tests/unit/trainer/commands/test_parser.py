@@ -15,7 +15,7 @@ NUMERIC = ("numpy", "scipy", "polars", "torch", "xgboost", "sklearn", "safetenso
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("wrk", "'wrk': did you mean 'work'? Allowed: data, cache, run, work, holdout, noise, precision"),
+        ("wrk", "'wrk': did you mean 'work'? Allowed: data, cache, run, work, precision, holdout, noise"),
         ("data imprt", "'imprt': did you mean 'import'? Allowed: demo, import, describe, download"),
         ("cache lst", "'lst': did you mean 'ls'? Allowed: ls, verify, prune"),
         ("work --batch-id b --thread 2", "unknown argument '--thread': did you mean '--threads'?"),

@@ -21,7 +21,7 @@ def test_what_a_models_code_imports_of_the_models_is_part_of_its_name(name: str)
                 modules = (
                     [f"truestrength.trainer.models.{a.name}" for a in node.names] if package else [str(node.module)]
                 )
-                read = {module.removeprefix("trainer.").replace(".", "/") + ".py" for module in modules}
+                read = {module.removeprefix("truestrength.trainer.").replace(".", "/") + ".py" for module in modules}
                 assert read <= code | NAMED_OTHERWISE, f"{file} reads {read - code}"
 
 
