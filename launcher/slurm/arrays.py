@@ -162,7 +162,7 @@ def finisher(site: Site, name: JobName, words: Sequence[str], after: Sequence[st
     python, other = site.python, site.profile.python
     lines = [f"python={shlex.quote(python)}"]
     if other and other != python:
-        lines.append(f'"$python" -m launcher --help > /dev/null 2>&1 || python={shlex.quote(other)}')
+        lines.append(f'"$python" -m truestrength.launcher --help > /dev/null 2>&1 || python={shlex.quote(other)}')
     command = shlex.join(["-u", "-m", "truestrength.launcher", "finish", str(site.file), *words])
     parts = (
         environment_lines(site.outputs.cluster.environment),

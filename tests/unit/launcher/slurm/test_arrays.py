@@ -70,7 +70,7 @@ def test_what_a_profile_says_is_asked_for(site):
         "--time=60", "--cpus-per-task=3", "--mem=1536M", "--gpus-per-node=2", "--constraint=a b", "--exclusive",
         "--nice=5",
     }  # fmt: skip
-    assert "srun --unbuffered --cpus-per-task=3 /venv/bin/python -u -m launcher worker" in "\n".join(
+    assert "srun --unbuffered --cpus-per-task=3 /venv/bin/python -u -m truestrength.launcher worker" in "\n".join(
         worker(made).parts[-1]
     )
 
