@@ -5,6 +5,7 @@ Two pages need more than a machine: the cluster's is followed in `slurm`, the GP
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,14 @@ KINDS = {"sh", "console", "yaml", "text", "powershell"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The reader's clone, in which the README's first command has been run."""
     folder = clone(tmp_path_factory.mktemp("reader"))
-    code, said = Shell(folder, environment(folder.parent)).run("make phase1 ARGS='--n-trials 2 --n-jobs 2'")
+    shell = Shell(folder, environment(folder.parent))
+    code, said = shell.run("make phase1 ARGS='--n-trials 2 --n-jobs 2'")
     assert code == 0, said
-    return folder
+    yield folder
+    assert shell.run(".venv/bin/truestrength db down")[0] == 0
 
 
 @pytest.mark.parametrize("paper", READ, ids=lambda paper: paper.name)

@@ -156,7 +156,7 @@ def _interrupted(process: "subprocess.Popen[str]") -> str:
     """What it says until it is stopped by Ctrl-C, once its first line is there."""
     assert process.stdout
     first = process.stdout.readline()
-    time.sleep(0.5)
+    time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
     return first + process.communicate(timeout=PATIENCE_S)[0]
 
