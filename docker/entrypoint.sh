@@ -1,5 +1,5 @@
 #!/bin/sh
-# The container's command, as the user who owns the results: `phase1 …` and the launcher's other commands, `trainer …`,
+# The container's command, as the user who owns the results: `phase1 …` and all others of `truestrength`, `trainer …`,
 # `database` (compose's server), or a program such as `python …`.
 set -eu
 outputs=/app/outputs4
@@ -15,8 +15,8 @@ USER=$(id -un 2>/dev/null) || USER="uid$(id -u)"
 export USER LOGNAME="$USER"
 
 serve_database() {
-    trap 'python -m launcher db down; exit 0' INT TERM
-    python -m launcher db up --listen
+    trap 'python -m truestrength db down; exit 0' INT TERM
+    python -m truestrength db up --listen
     tail --pid="$(head -1 "$TRUESTRENGTH_POSTGRES/data/postmaster.pid")" --follow /dev/null &
     wait $!
     echo "error: PostgreSQL has ended by itself, see $TRUESTRENGTH_POSTGRES/data/server.log" >&2
@@ -26,14 +26,14 @@ serve_database() {
 case "${1:---help}" in
     python | python3 | sh | bash | */*) exec "$@" ;;
     database) serve_database ;;
-    trainer) exec python -m "$@" ;;
-    launcher) ;;
-    *) set -- launcher "$@" ;;
+    trainer) shift && exec python -m truestrength.trainer "$@" ;;
+    launcher) shift ;;
 esac
 
-case "${2:-}" in
-    phase1 | sweep) ;;
-    *) exec python -m "$@" ;;
+case "${1:---help}" in
+    phase1 | run | sweep) ;;
+    --help) exec python -m truestrength --help ;;
+    *) exec python -m truestrength "$@" ;;
 esac
 # The only folder that has to be mounted holds everything: the database and the cache beside the results.
 mkdir -p /tmp/truestrength-demo # the demo league: /app/data/demo is a link to it, for read-only roots
@@ -45,6 +45,6 @@ mkdir -p "$outputs/.cache" 2>/dev/null || {
 # tini -g sends a signal to the whole group; the shell only has to live until the server is stopped in good order.
 trap : INT TERM
 code=0
-python -m "$@" || code=$?
-[ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] || python -m launcher db down >/dev/null || true
+python -m truestrength "$@" || code=$?
+[ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] || python -m truestrength db down >/dev/null || true
 exit "$code"

@@ -29,6 +29,7 @@ class ContainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     """How workers are put into containers; `container:` in a cluster profile, or `--container RUNTIME:IMAGE`."""
 
     runtime: Runtime = "none"
+    """What starts the containers."""
     image: str = ""
     """Name and tag (docker, podman), a .sif file (apptainer), a folder (charliecloud), a .sqsh file or URI (pyxis)."""
     binds: tuple[str, ...] = ()

@@ -26,8 +26,11 @@ class Finisher(Section, frozen=True):
     qos: str | None = None
     """None: as the workers."""
     cpus: Count | None = None
+    """CPUs of the job."""
     mem_gb: Positive | None = None
+    """Its memory."""
     timeout_min: Count | None = 30
+    """Its walltime, in minutes. None: the cluster's."""
 
 
 class ClusterProfile(Section, frozen=True):
@@ -36,8 +39,11 @@ class ClusterProfile(Section, frozen=True):
     timeout_min: Count
     """Walltime of one worker, in minutes. A worker that has not finished by then goes on in a requeued job."""
     partition: str | None = None
+    """As `sinfo` lists them."""
     account: str | None = None
+    """What is charged; `sacctmgr show associations user=$USER` lists yours."""
     qos: str | None = None
+    """Quality of service."""
     constraint: str | None = None
     """Features a node must have, as `sbatch --constraint` takes them."""
     gpus: Annotated[int, Meta(ge=0)] = 0
@@ -67,6 +73,7 @@ class ClusterProfile(Section, frozen=True):
     shared_folder: str | None = None
     """Where job files and logs go, on a file system that all nodes see; None: beside the sweep's results."""
     finisher: Finisher = Finisher()
+    """What the small jobs ask for."""
 
     def __post_init__(self) -> None:
         """Refuse what SLURM would take and do something else with."""

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.support.leagues import stub_league
+from tests.support.papers import blocks
 from tests.support.places import CONFIG, REPOSITORY
 from truestrength.launcher.cells import cells
 from truestrength.launcher.expansion import Budget, expand_plan
@@ -288,9 +289,9 @@ def test_an_unknown_plan_is_answered_by_those_that_there_are(expand, tmp_path):
         expand("paths: {data: x}\n", name="phase1")
 
 
-def test_the_plan_in_the_readme(expand):
-    text = (REPOSITORY / "README.md").read_text().partition("## Plans of your own")[2].split("```")[1]
-    plan = expand(yaml.safe_load(text.removeprefix("yaml"))["plans"]["losses"])
+def test_the_plan_in_the_papers(expand):
+    [text] = [block.text for block in blocks(REPOSITORY / "docs/configuration.md") if block.file == "losses.yaml"]
+    plan = expand(yaml.safe_load(text)["plans"]["losses"])
     assert len(plan.sweeps) == 10
     assert [(spec.batch_id, spec.n_trials) for spec in plan.sweeps][::9] == [
         ("losses_listmle_spearman_1", 24),

@@ -22,10 +22,15 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     phase: str | None = None
     """The search space, by its name."""
     objective: Objective | None = None
+    """What its trials are judged by."""
     listmle_target: Target | None = None
+    """What the lists are ranked by."""
     method: Method | None = None
+    """How parameters are proposed."""
     sampler: Sampler | None = None
+    """How method `optuna` searches."""
     n_trials: Count | None = None
+    """Its budget of trials."""
     n_jobs: Annotated[int, Meta(ge=1, le=MOST_WORKERS)] | None = None
     """Workers of the sweep's array."""
     repeats: Annotated[int, Meta(ge=1, le=MOST_REPEATS)] | None = None

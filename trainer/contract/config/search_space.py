@@ -41,8 +41,11 @@ class IntRange(Dimension, frozen=True, tag="int"):
     """Whole numbers from `low` to `high`, both included."""
 
     low: int
+    """The lowest value."""
     high: int
+    """The highest."""
     step: Annotated[int, Meta(ge=1)] = 1
+    """From one value to the next."""
 
 
 class FloatRange(Dimension, frozen=True, tag="float"):
@@ -52,15 +55,20 @@ class FloatRange(Dimension, frozen=True, tag="float"):
     """
 
     low: float
+    """The lowest value."""
     high: float
+    """The highest."""
     log: bool = False
+    """Spread them evenly over magnitudes."""
     step: Annotated[float, Meta(gt=0)] | None = None
+    """From one value to the next. None: every number."""
 
 
 class Choice(Dimension, frozen=True, tag="choice"):
     """One of `values`, which have no order; a value may be a list."""
 
     values: Annotated[tuple[Any, ...], Meta(min_length=1)]
+    """What it may be."""
 
 
 class Rows(Dimension, frozen=True, tag="rows"):
@@ -70,13 +78,16 @@ class Rows(Dimension, frozen=True, tag="rows"):
     """
 
     names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """The parameters."""
     values: Annotated[tuple[tuple[Any, ...], ...], Meta(min_length=1)]
+    """Rows of values, one for every name."""
 
 
 class Fixed(Dimension, frozen=True, tag="fixed"):
     """Always `value`: shown in the tables, never varied."""
 
     value: Any
+    """What it is."""
 
 
 Parameters: TypeAlias = dict[str, Any]

@@ -98,12 +98,15 @@ class ModelA(Section, frozen=True):
     """Attention deep set over the roster's players."""
 
     epochs: Count = 20
+    """Times that it sees every list."""
     learning_rate: Rate = 1e-2
+    """Of Adam with decoupled weight decay."""
     weight_decay: Annotated[float, Meta(ge=0)] = 10.0
     """Share of the learning rate by which weights shrink in a step; the slope of the expected rank does not."""
     hidden: Count = 8
     """Width of the player encoder."""
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    """Share of a team's units that a training step leaves out."""
     lists_per_step: Count = 10
     """Lists in one optimiser step."""
     grad_clip: Positive = 1.0
@@ -114,18 +117,26 @@ class ModelB(Section, frozen=True):
     """XGBoost on team context."""
 
     max_depth: Count = 4
+    """Of a tree."""
     learning_rate: Rate = 0.08
+    """How much of each tree counts."""
     n_estimators: Count = 250
+    """Trees."""
     subsample: Share = 0.8
+    """Share of the rows that a tree sees."""
     colsample_bytree: Share = 0.7
+    """Share of the columns that a tree sees."""
 
 
 class ModelC(Section, frozen=True):
     """Random forest on team context."""
 
     n_estimators: Count = 200
+    """Trees."""
     min_samples_leaf: Count = 5
+    """Rows of a leaf, at least."""
     max_features: Share = 0.4
+    """Share of the columns that a split looks at."""
 
 
 class Cache(Section, frozen=True):
