@@ -1,7 +1,8 @@
 """Draws the report's charts in a process of its own (`python -m launcher.report.figures.process`, asked in msgpack).
 
 Surprising: this is no matter of speed. The renderer is a JavaScript engine of 100 MB with threads of its own; nothing
-that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is.
+that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is. So that it starts
+quickly, this file imports next to nothing of the report.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 import msgspec
-import vl_convert
 
-from launcher.report.figures.contents import Picture
-from launcher.report.figures.drawing import draw
+from launcher.report.figures import style
+from launcher.report.figures.pictures import Picture
+from trainer.contract.charts import renderer
 from trainer.contract.files import write_text
 
-VEGA_LITE = "6.1"
-"""The version of the language that the descriptions are written in."""
 _TAG = re.compile(r"<[a-z][^>]*>")
 _MARK = re.compile(r' aria-label="#([^"]*)"')
 _SAID = re.compile(r' (?:aria-label|aria-roledescription|aria-hidden|role|pointer-events)="[^"]*"')
@@ -43,10 +42,17 @@ def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
 
 def svg(picture: Picture) -> str:
     """The chart as SVG, with its name for screen readers and the digest of what it shows."""
-    drawn = vl_convert.vegalite_to_svg(draw(picture.drawing), vl_version=VEGA_LITE)
     name = Path(picture.path).stem
-    head = f'<svg role="img" aria-label={quoteattr(name)} data-shows={quoteattr(picture.digest)} '
-    return with_own_ids(smaller(drawn), name).replace("<svg ", head, 1)
+    head = f'<svg role="img" aria-label="{escape(name)}" data-shows="{escape(picture.digest)}" '
+    return with_own_ids(smaller(renderer.svg(_description(picture))), name).replace("<svg ", head, 1)
+
+
+def _description(picture: Picture) -> style.Node:
+    if picture.course:
+        from launcher.report.figures.course import course_chart  # noqa: PLC0415 - it reads tables; few charts need that
+
+        return style.described(course_chart(picture.course))
+    return picture.description or {}
 
 
 def smaller(drawn: str) -> str:

@@ -43,7 +43,7 @@ class ParallelLine(msgspec.Struct, frozen=True):
     places: tuple[float | None, ...]
 
 
-class ParallelPlot(msgspec.Struct, frozen=True, tag=True):
+class ParallelPlot(msgspec.Struct, frozen=True):
     """Runs for one target: parameters, then objectives with the best at the top."""
 
     target: Target
@@ -60,7 +60,7 @@ class FrontPoint(msgspec.Struct, frozen=True):
     """Nobody is as good by every objective and better by one."""
 
 
-class FrontPlot(msgspec.Struct, frozen=True, tag=True):
+class FrontPlot(msgspec.Struct, frozen=True):
     """Runs for one target: objectives against each other, two and two."""
 
     points: tuple[FrontPoint, ...]

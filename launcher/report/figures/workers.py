@@ -46,7 +46,7 @@ class WorkerRow(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...]
 
 
-class WorkerPlot(msgspec.Struct, frozen=True, tag=True):
+class WorkerPlot(msgspec.Struct, frozen=True):
     """A row a worker."""
 
     rows: tuple[WorkerRow, ...]
