@@ -31,6 +31,7 @@ HEADLINE_OBJECTIVE = Objective.SPEARMAN
 
 COMPLETE = "complete"
 FAILED = "failed"
+RUNNING = "running"
 KEPT = "kept"
 """The state of a run that the ledger does not know, in the results table."""
 NOT_NEEDED = "not needed"
@@ -38,13 +39,13 @@ NOT_NEEDED = "not needed"
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt at a slot that has ended: one run."""
+    """One attempt at a slot: one run."""
 
     batch_id: str
     slot: int
     attempt: int
     state: str
-    """`complete`, `failed`, or the ledger's word for an attempt that was lost or given up."""
+    """`complete`, `failed`, or the ledger's word for an attempt that was lost, given up or is running."""
     run_id: int | None = None
     """None for an attempt that ended before it got one."""
     trial_number: int | None = None
@@ -135,6 +136,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """Those of the budget that wait for nothing: a limit was reached."""
     reached: Limit | None = None
     trials: tuple[Trial, ...] = ()
+    at_work: tuple[Trial, ...] = ()
+    """Attempts that have not ended. They count nowhere; the timeline shows them."""
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()
     """Complete runs whose folders are gone."""
@@ -165,6 +168,12 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     def finished(self) -> tuple[Trial, ...]:
         """The rows of the results table: complete or failed. An attempt that died was tried again and is not one."""
         return tuple(trial for trial in self.trials if trial.state in {COMPLETE, FAILED})
+
+
+def as_of(sweeps: Iterable[Sweep]) -> dt.datetime | None:
+    """When the last attempt that is told of ended or began, by the database's clock: the same ledger, the same time."""
+    trials = [trial for sweep in sweeps for trial in (*sweep.trials, *sweep.at_work)]
+    return max((known for trial in trials if (known := trial.finished_at or trial.started_at)), default=None)
 
 
 class Comparison(msgspec.Struct, frozen=True):

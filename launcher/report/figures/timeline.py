@@ -13,6 +13,7 @@ from launcher.report.figures.style import (
     GREY,
     ORANGE,
     PURPLE,
+    SKY,
     VERMILION,
     Node,
     dots,
@@ -22,6 +23,7 @@ from launcher.report.figures.style import (
     y,
 )
 from launcher.report.figures.workers import DEAD, Bar, WorkerPlot
+from launcher.report.trials import RUNNING
 
 WAITED = "waited for another worker's build"
 COLORS = {
@@ -30,6 +32,7 @@ COLORS = {
     DEAD: PURPLE,
     "released": GREEN,
     "superseded": GREY,
+    RUNNING: SKY,
     WAITED: ORANGE,
 }
 """No two that lie near each other on the page's dark ground, which makes them lighter."""
