@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,7 +39,7 @@ NOT_NEEDED = "not needed"
 """The state of a slot after the early end of its sweep, in the results table."""
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
+class Trial(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One attempt at a slot: one run."""
 
     batch_id: str
@@ -81,7 +82,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     def score(self, objective: Objective) -> float | None:
         """The stack's validation figure; None when there is none or it is not a number."""
-        return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
+        return self._scores[objective]
+
+    @cached_property
+    def _scores(self) -> dict[Objective, float | None]:
+        """A report of 10,000 trials asks a million times."""
+        found = self.metrics.objectives.of if self.metrics else self.objectives.get
+        return {objective: finite(found(objective)) for objective in Objective}
 
     def standard_error(self, objective: Objective) -> float | None:
         """Of `score`, over the seeds of the trial; None for one seed."""
@@ -120,7 +127,7 @@ class Importances(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+class Sweep(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A sweep and the attempts that have ended, ordered by slot and attempt."""
 
     spec: SweepSpec
@@ -143,17 +150,17 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """Complete runs whose folders are gone."""
     kept: tuple[KeptRun, ...] = ()
 
-    @property
+    @cached_property
     def last_finished_at(self) -> dt.datetime | None:
         """When the last attempt ended, by the database's clock."""
         return max((trial.finished_at for trial in self.trials if trial.finished_at), default=None)
 
-    @property
+    @cached_property
     def complete(self) -> tuple[Trial, ...]:
         """The trials that count against the budget."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)
 
-    @property
+    @cached_property
     def ranked(self) -> tuple[Trial, ...]:
         """The complete trials that may be called best: those of the last rung."""
         last = max(rung_of_slots(self.spec.method, self.spec.n_trials))

@@ -54,9 +54,7 @@ def draw_figures(
         failed.
     """
     try:
-        drawings: dict[Path, dict[str, Drawing | CoursePlot]] = {
-            folder: {**dict(figure_data(sweeps))} for folder, sweeps in wanted.items()
-        }
+        drawings = _drawings(wanted)
         if courses:
             drawings[courses] |= course_plots(wanted[courses])
         problems: dict[str, str] = {}
@@ -69,6 +67,15 @@ def draw_figures(
     if problems:
         say(_said(problems))
     return {folder: _there(own, folder, problems) for folder, own in drawings.items()}
+
+
+def _drawings(wanted: Mapping[Path, Sequence[Sweep]]) -> dict[Path, dict[str, Drawing | CoursePlot]]:
+    """What the plots of each folder show; the only sweep of a plan shows the same as the plan."""
+    known: dict[tuple[str, ...], dict[str, Drawing]] = {}
+    for sweeps in wanted.values():
+        name = tuple(sweep.spec.batch_id for sweep in sweeps)
+        known[name] = known.get(name) or dict(figure_data(sweeps))
+    return {folder: {**known[tuple(sweep.spec.batch_id for sweep in own)]} for folder, own in wanted.items()}
 
 
 def _there(drawings: Mapping[str, Drawing | CoursePlot], folder: Path, problems: Mapping[str, str]) -> dict[str, str]:

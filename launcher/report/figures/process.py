@@ -30,11 +30,18 @@ _ID = re.compile(r'(\bid="|url\(#)([A-Za-z]+_?)(\d+)')
 
 
 def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
-    """Write every picture that can be drawn. Returns why the others could not, by their paths."""
+    """Write every picture that can be drawn, one that is wanted twice from one drawing.
+
+    Returns:
+        Why the others could not, by their paths.
+    """
     problems = {}
+    drawn: dict[tuple[str, str], str] = {}
     for picture in pictures:
+        same = (Path(picture.path).stem, picture.digest)
         try:
-            write_text(Path(picture.path), svg(picture))
+            drawn[same] = drawn.get(same) or svg(picture)
+            write_text(Path(picture.path), drawn[same])
         except Exception as error:
             problems[picture.path] = f"{type(error).__name__}: {error}"
     return problems

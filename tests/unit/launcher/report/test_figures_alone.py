@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from launcher.report.figures import files as figures
+from launcher.report.figures import process
 from launcher.report.figures.contents import figure_data
 from launcher.report.figures.files import draw_figures, picture
 from launcher.report.figures.process import draw_all, with_own_ids
@@ -119,3 +120,13 @@ def test_a_process_that_fails_or_hangs_is_said(sweeps, tmp_path, monkeypatch, fa
     [text] = said
     assert why in text
     assert not contents(tmp_path / "figures")
+
+
+def test_what_two_folders_show_is_drawn_once(sweeps, tmp_path, monkeypatch):
+    drawn, svg = [], process.svg
+    monkeypatch.setattr(process, "svg", lambda wanted: drawn.append(wanted.path) or svg(wanted))
+    shown = dict(figure_data(sweeps))
+    pictures = [picture(tmp_path / folder / f"{name}.svg", name, shown[name]) for folder in "ab" for name in shown]
+    assert draw_all(pictures) == {}
+    assert len(drawn) == len(shown)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
