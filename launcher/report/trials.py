@@ -10,6 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -145,6 +146,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     trials: tuple[Trial, ...] = ()
     at_work: tuple[Trial, ...] = ()
     """Attempts that have not ended. They count nowhere; the timeline shows them."""
+    seen_at: dt.datetime | None = None
+    """When a worker gave its last sign of life; None where nothing runs."""
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()
     """Complete runs whose folders are gone."""
@@ -178,9 +181,10 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def as_of(sweeps: Iterable[Sweep]) -> dt.datetime | None:
-    """When the last attempt that is told of ended or began, by the database's clock: the same ledger, the same time."""
-    trials = [trial for sweep in sweeps for trial in (*sweep.trials, *sweep.at_work)]
-    return max((known for trial in trials if (known := trial.finished_at or trial.started_at)), default=None)
+    """When an attempt ended last or a worker was seen, by the database's clock: the same ledger, the same time."""
+    ended = [(sweep.last_finished_at, sweep.seen_at) for sweep in sweeps]
+    begun = [trial.started_at for sweep in sweeps for trial in sweep.at_work]
+    return max((known for known in (*chain.from_iterable(ended), *begun) if known), default=None)
 
 
 class Comparison(msgspec.Struct, frozen=True):

@@ -43,8 +43,9 @@ def page(facts: Facts) -> str:
 def _as_of(sweeps: Sequence[Sweep]) -> str:
     """What the page can know of: the same ledger gives the same page."""
     last = as_of(sweeps)
-    what = "began" if last and any(trial.started_at == last for one in sweeps for trial in one.at_work) else "ended"
-    return f"{last:%Y-%m-%d %H:%M UTC}, when the last attempt {what}" if last else ""
+    at_work = any(sweep.at_work for sweep in sweeps)
+    what = "the workers gave their last sign of life" if at_work else "the last attempt ended"
+    return f"{last:%Y-%m-%d %H:%M UTC}, when {what}" if last else ""
 
 
 def _shown(part: Part, shown: Mapping[str, object]) -> Markup:

@@ -228,8 +228,9 @@ def test_an_attempt_that_runs_is_read_apart(ledger, outputs):
     found = read_sweep(ledger, BATCH, outputs)
     assert (found.trials, [(trial.run, trial.state) for trial in found.at_work]) == ((), [("run_025", "running")])
     write_analysis(ledger, [BATCH], outputs, pytest.fail)
-    begun = found.at_work[0].started_at
-    assert f"As of {begun:%Y-%m-%d %H:%M UTC}, when the last attempt began." in outputs.page.read_text()
+    assert found.seen_at == ledger.workers(BATCH)[0].seen_at
+    known = f"As of {found.seen_at:%Y-%m-%d %H:%M UTC}, when the workers gave their last sign of life."
+    assert known in outputs.page.read_text()
     assert 'data-mark="run_025"' in (outputs.figures / "timeline.svg").read_text()
     assert json.loads(outputs.summary.read_text())["running"] == 1
 

@@ -102,18 +102,20 @@ def test_what_runs_goes_on_to_the_last_that_is_known_and_counts_nowhere(build):
     running = at(build.trial(sweep.spec, 2, 0.9, 30), 30, 0, pid=12, state="running")
     running = msgspec.structs.replace(running, finished_at=None)
     now = msgspec.structs.replace(sweep, trials=(at(one, 0, 60, pid=11), at(two, 60, 90, pid=11)), at_work=(running,))
-    bars = layers(now)[0]
-    assert [(row["worker"], row["begin"], row["end"], row["mark"]) for row in bars["data"]["values"]] == [
-        ("node-1 7_0 pid 11", 0, 60, "#run_025"),
-        ("node-1 7_0 pid 11", 60, 90, "#run_026"),
-        ("node-1 7_0 pid 12", 30, 90, "#run_030"),
+    ended, open_ones = layers(now)
+    assert [(row["begin"], row["end"], row["mark"]) for row in ended["data"]["values"]] == [
+        (0, 60, "#run_025"),
+        (60, 90, "#run_026"),
     ]
-    assert bars["encoding"]["color"]["scale"]["domain"] == ["complete", "running"]
+    assert [(row["worker"], row["begin"], row["end"], row["mark"]) for row in open_ones["data"]["values"]] == [
+        ("node-1 7_0 pid 12", 30, 90, "#run_030")
+    ]
+    assert (open_ones["mark"]["filled"], ended["encoding"]["color"]["scale"]["domain"]) == (False, ["complete"])
     assert len(now.complete) == 2
     assert as_of([now]) == START + dt.timedelta(seconds=90)
-    only = msgspec.structs.replace(now, trials=())
+    only = msgspec.structs.replace(now, trials=(), seen_at=START + dt.timedelta(seconds=75))
     (bars,) = layers(only)
-    assert [(row["begin"], row["end"]) for row in bars["data"]["values"]] == [(0, 0)]
+    assert [(row["begin"], row["end"]) for row in bars["data"]["values"]] == [(0, 45)]
 
 
 def test_nothing_has_ended(build):
