@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from trainer.contract.charts import renderer
-from trainer.contract.files import write_text
-from trainer.use.contributions import Explanation, Kind, by_name
+from truestrength.trainer.contract.charts import renderer
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.use.contributions import Explanation, Kind, by_name
 
 MOST = 15
 """Bars of one team's chart."""

@@ -19,15 +19,15 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.report.figures.contents import Drawing, figure_data
-from launcher.report.figures.drawing import draw
-from launcher.report.figures.pictures import CoursePlot, Picture
-from launcher.report.figures.standing import course_plots
-from launcher.report.trials import Sweep
-from trainer.contract import charts
-from trainer.contract.digests import digest
+from truestrength.launcher.report.figures.contents import Drawing, figure_data
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.pictures import CoursePlot, Picture
+from truestrength.launcher.report.figures.standing import course_plots
+from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract import charts
+from truestrength.trainer.contract.digests import digest
 
-PROCESS = "launcher.report.figures.process"
+PROCESS = "truestrength.launcher.report.figures.process"
 ROOT = Path(__file__).absolute().parents[3]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
@@ -139,7 +139,7 @@ def _said(problems: Mapping[str, str]) -> str:
     reasons = "; ".join(dict.fromkeys(problems.values()))
     return (
         f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
-        "`python -m launcher report` tries again."
+        "`truestrength report` tries again."
     )
 
 

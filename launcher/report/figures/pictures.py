@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from launcher.report.figures.style import Node
+from truestrength.launcher.report.figures.style import Node
 
 
 class CourseRun(msgspec.Struct, frozen=True):

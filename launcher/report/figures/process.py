@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.report.figures import style
-from launcher.report.figures.pictures import Picture
-from trainer.contract.charts import renderer
-from trainer.contract.files import write_text
+from truestrength.launcher.report.figures import style
+from truestrength.launcher.report.figures.pictures import Picture
+from truestrength.trainer.contract.charts import renderer
+from truestrength.trainer.contract.files import write_text
 
 _TAG = re.compile(r"<[a-z][^>]*>")
 _MARK = re.compile(r' aria-label="#([^"]*)"')
@@ -56,7 +56,7 @@ def svg(picture: Picture) -> str:
 
 def _description(picture: Picture) -> style.Node:
     if picture.course:
-        from launcher.report.figures.course import course_chart  # noqa: PLC0415 - it reads tables; few charts need that
+        from truestrength.launcher.report.figures.course import course_chart  # noqa: PLC0415 - it reads tables; few charts need that
 
         return style.described(course_chart(picture.course))
     return picture.description or {}

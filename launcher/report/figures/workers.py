@@ -12,7 +12,7 @@ from itertools import count
 
 import msgspec
 
-from launcher.report.trials import COMPLETE, RUNNING, Sweep, Trial, as_of
+from truestrength.launcher.report.trials import COMPLETE, RUNNING, Sweep, Trial, as_of
 
 MOST_BARS = 1000
 MOST_WORKERS = 60

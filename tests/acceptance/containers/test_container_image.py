@@ -70,8 +70,8 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(engine, tmp_path):
 
 
 def test_commands_reach_launcher_trainer_or_a_program(engine):
-    assert "python -m launcher" in engine.run(engine.tag).stdout
-    assert "python -m launcher db" in engine.run(engine.tag, "db", "--help").stdout
+    assert "truestrength" in engine.run(engine.tag).stdout
+    assert "truestrength db" in engine.run(engine.tag, "db", "--help").stdout
     assert "python -m trainer work" in engine.run(engine.tag, "trainer", "work", "--help").stdout
     assert engine.run(engine.tag, "python", "-c", "print(6 * 7)").stdout == "42\n"
     wrong = engine.run(engine.tag, "phase2")
@@ -89,7 +89,9 @@ def test_the_code_is_the_images_whatever_is_mounted(engine, tmp_path):
 
 def test_a_read_only_root_and_an_unnamed_user_can_train(engine):
     script = "import torch, getpass; torch.nn.Linear(2, 1)(torch.ones(1, 2)).backward()"
-    script += "; from trainer.contract.charts.renderer import svg; svg({'mark': 'point'}); getpass.getuser()"
+    script += (
+        "; from truestrength.trainer.contract.charts.renderer import svg; svg({'mark': 'point'}); getpass.getuser()"
+    )
     done = engine.run("--read-only", "--tmpfs", "/tmp", "--user", "4242", engine.tag, "python", "-c", script)
     assert done.returncode == 0, done.stderr
 

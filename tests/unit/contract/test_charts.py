@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from trainer.contract.charts import renderer
-from trainer.contract.charts.renderer import ChartError, svg
+from truestrength.trainer.contract.charts import renderer
+from truestrength.trainer.contract.charts.renderer import ChartError, svg
 
 DATA = {"values": [{"a": "WWW", "b": 1}, {"a": "iii", "b": 2}]}
 ENCODING = {"x": {"field": "b", "type": "quantitative"}, "y": {"field": "a", "type": "nominal", "title": None}}
@@ -55,7 +55,7 @@ def test_an_address_is_not_asked():
 
 
 def test_the_process_that_draws_starts_without_what_only_the_launcher_needs():
-    script = "import sys, launcher.report.figures.process; print(*sys.modules)"
+    script = "import sys, truestrength.launcher.report.figures.process; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"polars", "numpy", "optuna", "sqlalchemy", "tenacity", "urllib.request"} & set(done.stdout.split())
 
@@ -63,7 +63,7 @@ def test_the_process_that_draws_starts_without_what_only_the_launcher_needs():
 def test_the_engine_is_closed_before_python_ends():
     """Else one process in ten never ends."""
     script = (
-        "import atexit; from trainer.contract.charts import renderer;"
+        "import atexit; from truestrength.trainer.contract.charts import renderer;"
         "atexit.register(lambda: print(renderer._engine()._ctx));"
         "renderer.svg({'mark': 'point', 'data': {'values': []}})"
     )

@@ -8,11 +8,11 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.report.figures.course import course_chart
-from launcher.report.figures.files import draw_figures
-from launcher.report.figures.standing import course_plots
-from launcher.report.figures.style import described
-from trainer.contract.paths.outputs import SweepPaths
+from truestrength.launcher.report.figures.course import course_chart
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.standing import course_plots
+from truestrength.launcher.report.figures.style import described
+from truestrength.trainer.contract.paths.outputs import SweepPaths
 
 DATES = [dt.date(2022, 11, 8) + dt.timedelta(days=day) for day in range(5)]
 RANKS = {1: (1, 1, 2, 2, 1), 2: (2, 2, 1, 1, 2), 3: (3, 4, 4, 3, 3), 4: (4, 3, 3, 4, 4)}
