@@ -34,6 +34,7 @@ def _candidates(outputs: OutputsRoot, batch_ids: Iterable[str]) -> Iterator[Path
             yield from _of_a_run(sweep.run(run_id))
     yield outputs.analysis
     yield outputs.page
+    yield outputs.summary
     yield from outputs.figures.glob("*.svg")
 
 

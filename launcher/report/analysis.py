@@ -5,8 +5,10 @@ It tells of what is complete so far, and never fails because something is missin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from truestrength.launcher.report.figures.files import draw_figures
 from truestrength.launcher.report.folders import run_folders
@@ -14,17 +16,17 @@ from truestrength.launcher.report.markdown import Figures, bold, picture, sectio
 from truestrength.launcher.report.page.contents import page
 from truestrength.launcher.report.page.facts import Facts
 from truestrength.launcher.report.reading import made_from, mark, read_sweeps
-from truestrength.launcher.report.sections.cost import cost_said
+from truestrength.launcher.report.sections.cost import cost_of, cost_said
 from truestrength.launcher.report.sections.course import failure_section, repeat_section
-from truestrength.launcher.report.sections.first_sentence import plain
+from truestrength.launcher.report.sections.first_sentence import plain, said_first
 from truestrength.launcher.report.sections.headline import headline
 from truestrength.launcher.report.sections.objectives import settings_section
 from truestrength.launcher.report.sections.parameters import importance_section
 from truestrength.launcher.report.sections.prior import prior_section
 from truestrength.launcher.report.sections.terms import TERMS
-from truestrength.launcher.report.trials import Sweep, comparable
+from truestrength.launcher.report.trials import Sweep, as_of, comparable
 from truestrength.trainer.contract.errors import DataError
-from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.contract.files import write_json, write_text
 from truestrength.trainer.contract.league.manifest import read_manifest
 from truestrength.trainer.contract.ledger import Ledger
 from truestrength.trainer.contract.paths.outputs import OutputsRoot
@@ -72,11 +74,29 @@ def write_analysis(
         _write_sweep_page(sweep, about[_league(sweep)], drawn, outputs)
     charts = _read(drawn[outputs.figures], outputs.sweeps)
     write_text(outputs.page, page(Facts(sweeps, planned, None, charts, data, outputs, outputs.sweeps)))
+    write_json(outputs.summary, summary(sweeps, planned))
     text = report(sweeps, planned, drawn[outputs.figures], outputs, data)
     write_text(outputs.analysis, text + end)  # last: its mark says that all is written
     for problem in not_drawn:
         say(problem)
     return outputs.analysis
+
+
+def summary(sweeps: Sequence[Sweep], planned: Sequence[str]) -> dict[str, Any]:
+    """What a program may want to know of a plan: the verdict, how attempts ended, and what they cost."""
+    trials = [trial for sweep in sweeps for trial in sweep.trials]
+    return {
+        "as_of": as_of(sweeps),
+        "verdict": plain(said_first(sweeps, planned)),
+        "sweeps": {sweep.spec.batch_id: sweep.standing for sweep in sweeps},
+        "not_begun": [batch_id for batch_id in planned if batch_id not in {sweep.spec.batch_id for sweep in sweeps}],
+        "n_trials": sum(sweep.spec.n_trials for sweep in sweeps),
+        "complete": sum(len(sweep.complete) for sweep in sweeps),
+        "attempts": dict(sorted(Counter(trial.state for trial in trials).items())),
+        "running": sum(len(sweep.at_work) for sweep in sweeps),
+        "cost": cost_of(trials),
+        "cost_by_sweep": {sweep.spec.batch_id: cost_of(sweep.trials) for sweep in sweeps},
+    }
 
 
 def verdict_of(outputs: OutputsRoot) -> str:

@@ -67,8 +67,8 @@ def up_to_date(ledger: Ledger, outputs: OutputsRoot) -> bool:
         told = outputs.analysis.read_text(encoding="utf-8").endswith(mark(made_from(ledger, outputs)))
     except FileNotFoundError:
         return False
-    pages = [outputs.page, *(outputs.sweep(batch_id).page for batch_id in registered(ledger, outputs))]
-    return told and all(page.exists() for page in pages)
+    files = [outputs.summary, outputs.page, *(outputs.sweep(batch_id).page for batch_id in registered(ledger, outputs))]
+    return told and all(path.exists() for path in files)
 
 
 def mark(source: str) -> str:
@@ -140,10 +140,18 @@ def read_sweep(ledger: Ledger, batch_id: str, outputs: OutputsRoot) -> Sweep:
         not_needed=tuple(waiting) if now.reached else (),
         reached=now.reached,
         trials=tuple(_read_trial(row, rungs[row.slot], paths) for row in ended),
+        seen_at=_seen_at(ledger, batch_id) if now.running else None,
+        at_work=tuple(
+            _read_trial(row, rungs[row.slot], paths) for row in attempts if row.state is AttemptState.RUNNING
+        ),
         importances=read_file(paths.importances, Importances),
         missing=frozenset(row.run_id for row in ended if row.state is AttemptState.COMPLETE and row.run_id) - there,
         kept=tuple(run for run_id in sorted(unknown) if (run := _read_kept(run_id, spec, paths))),
     )
+
+
+def _seen_at(ledger: Ledger, batch_id: str) -> datetime | None:
+    return max((worker.seen_at for worker in ledger.workers(batch_id) if worker.live), default=None)
 
 
 def _read_kept(run_id: int, spec: SweepSpec, paths: SweepPaths) -> KeptRun | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 from msgspec.structs import replace
 from optuna import Study
 from optuna.distributions import distribution_to_json
-from optuna.importance import get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -77,11 +78,30 @@ def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | 
 def _shares(
     trials: Sequence[FrozenTrial], direction: StudyDirection, varied: list[str]
 ) -> tuple[dict[str, float], str | None]:
+    with _hidden("sklearn"):
+        from optuna.importance import get_param_importances  # noqa: PLC0415 - see `_hidden`
     counted = study_of(trials, direction)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         shares = get_param_importances(counted, params=varied)
     return shares, next((str(w.message) for w in caught if issubclass(w.category, UserWarning)), None)
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """As if a package were not installed, unless it is loaded already.
+
+    Optuna's importances look for scikit-learn, for an estimator that is not used here: to load it, with SciPy's
+    statistics and pandas, takes a second of CPU time and 120 MB.
+    """
+    if name in sys.modules:
+        yield
+        return
+    cast(dict[str, object], sys.modules)[name] = None  # Python's own way to say that there is no such module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _number(trial: FrozenTrial) -> int:

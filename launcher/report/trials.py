@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,20 +33,21 @@ HEADLINE_OBJECTIVE = Objective.SPEARMAN
 
 COMPLETE = "complete"
 FAILED = "failed"
+RUNNING = "running"
 KEPT = "kept"
 """The state of a run that the ledger does not know, in the results table."""
 NOT_NEEDED = "not needed"
 """The state of a slot after the early end of its sweep, in the results table."""
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt at a slot that has ended: one run."""
+class Trial(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One attempt at a slot: one run."""
 
     batch_id: str
     slot: int
     attempt: int
     state: str
-    """`complete`, `failed`, or the ledger's word for an attempt that was lost or given up."""
+    """`complete`, `failed`, or the ledger's word for an attempt that was lost, given up or is running."""
     run_id: int | None = None
     """None for an attempt that ended before it got one."""
     trial_number: int | None = None
@@ -80,7 +83,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     def score(self, objective: Objective) -> float | None:
         """The stack's validation figure; None when there is none or it is not a number."""
-        return finite(self.metrics.objectives.of(objective) if self.metrics else self.objectives.get(objective))
+        return self._scores[objective]
+
+    @cached_property
+    def _scores(self) -> dict[Objective, float | None]:
+        """A report of 10,000 trials asks a million times."""
+        found = self.metrics.objectives.of if self.metrics else self.objectives.get
+        return {objective: finite(found(objective)) for objective in Objective}
 
     def standard_error(self, objective: Objective) -> float | None:
         """Of `score`, over the seeds of the trial; None for one seed."""
@@ -119,7 +128,7 @@ class Importances(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+class Sweep(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A sweep and the attempts that have ended, ordered by slot and attempt."""
 
     spec: SweepSpec
@@ -135,22 +144,26 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """Those of the budget that wait for nothing: a limit was reached."""
     reached: Limit | None = None
     trials: tuple[Trial, ...] = ()
+    at_work: tuple[Trial, ...] = ()
+    """Attempts that have not ended. They count nowhere; the timeline shows them."""
+    seen_at: dt.datetime | None = None
+    """When a worker gave its last sign of life; None where nothing runs."""
     importances: Importances | None = None
     missing: frozenset[int] = frozenset()
     """Complete runs whose folders are gone."""
     kept: tuple[KeptRun, ...] = ()
 
-    @property
+    @cached_property
     def last_finished_at(self) -> dt.datetime | None:
         """When the last attempt ended, by the database's clock."""
         return max((trial.finished_at for trial in self.trials if trial.finished_at), default=None)
 
-    @property
+    @cached_property
     def complete(self) -> tuple[Trial, ...]:
         """The trials that count against the budget."""
         return tuple(trial for trial in self.trials if trial.state == COMPLETE)
 
-    @property
+    @cached_property
     def ranked(self) -> tuple[Trial, ...]:
         """The complete trials that may be called best: those of the last rung."""
         last = max(rung_of_slots(self.spec.method, self.spec.n_trials))
@@ -165,6 +178,13 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     def finished(self) -> tuple[Trial, ...]:
         """The rows of the results table: complete or failed. An attempt that died was tried again and is not one."""
         return tuple(trial for trial in self.trials if trial.state in {COMPLETE, FAILED})
+
+
+def as_of(sweeps: Iterable[Sweep]) -> dt.datetime | None:
+    """When an attempt ended last or a worker was seen, by the database's clock: the same ledger, the same time."""
+    ended = [(sweep.last_finished_at, sweep.seen_at) for sweep in sweeps]
+    begun = [trial.started_at for sweep in sweeps for trial in sweep.at_work]
+    return max((known for known in (*chain.from_iterable(ended), *begun) if known), default=None)
 
 
 class Comparison(msgspec.Struct, frozen=True):

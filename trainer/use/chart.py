@@ -1,4 +1,4 @@
-"""An explanation as a chart: an SVG file, drawn by Vega-Lite without a browser or a network.
+"""An explanation as a chart: an SVG file.
 
 Surprising: the launcher's charts are drawn elsewhere (`launcher.report.figures`), in a process that lives for that
 alone, since the renderer takes 100 MB. Here the command ends anyway.
@@ -6,18 +6,16 @@ alone, since the renderer takes 100 MB. Here the command ends anyway.
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
-import vl_convert
-
+from truestrength.trainer.contract.charts import renderer
 from truestrength.trainer.contract.files import write_text
 from truestrength.trainer.use.contributions import Explanation, Kind, by_name
 
 MOST = 15
 """Bars of one team's chart."""
-_VEGA_LITE = "6.1"
 _COLORS = ["#0072B2", "#E69F00", "#009E73"]
 """Okabe and Ito's, which readers with any colour vision can tell apart."""
 _KINDS: dict[Kind, str] = {"expected": "expected rank", "context": "context", "player": "players"}
@@ -31,8 +29,8 @@ def write_chart(path: Path, explanation: Explanation) -> None:
         rows, said = _of_team(explanation)
     else:
         rows, said = _of_league(explanation)
-    drawn = vl_convert.vegalite_to_svg(_bars(rows, said), vl_version=_VEGA_LITE)
-    write_text(path, drawn.replace("<svg ", f'<svg role="img" aria-label={quoteattr(said)} ', 1))
+    drawn = renderer.svg(_bars(rows, said))
+    write_text(path, drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(said)}" ', 1))
 
 
 def _of_team(explanation: Explanation) -> tuple[Rows, str]:

@@ -1,4 +1,4 @@
-"""What each plot shows, as plain data: from sweeps to drawings, which another process turns into pictures."""
+"""What each plot shows, as plain data: from sweeps to drawings, of which `drawing.py` makes descriptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from truestrength.launcher.report.chance import by_chance
-from truestrength.launcher.report.figures.standing import CoursePlot, GainPlot, gain_plot
+from truestrength.launcher.report.figures.standing import GainPlot, gain_plot
 from truestrength.launcher.report.figures.together import (
     MOST_LINES,
     MOST_POINTS,
@@ -62,7 +62,7 @@ class TrialPanel(msgspec.Struct, frozen=True):
     """Rankings to compare with, by name: the best baseline, and what there is without training."""
 
 
-class TrialPlot(msgspec.Struct, frozen=True, tag=True):
+class TrialPlot(msgspec.Struct, frozen=True):
     """Value by trial, a panel per sweep."""
 
     objective: Objective
@@ -80,14 +80,14 @@ class ParameterRow(msgspec.Struct, frozen=True):
     best: int | None
 
 
-class ParameterPlot(msgspec.Struct, frozen=True, tag=True):
+class ParameterPlot(msgspec.Struct, frozen=True):
     """Value by parameter, a row of panels per sweep."""
 
     objective: Objective
     rows: tuple[ParameterRow, ...]
 
 
-class RankerPlot(msgspec.Struct, frozen=True, tag=True):
+class RankerPlot(msgspec.Struct, frozen=True):
     """One run's models and the baselines, a panel per objective."""
 
     title: str
@@ -102,7 +102,7 @@ class ThirdsPanel(msgspec.Struct, frozen=True):
     thirds: dict[str, Table]
 
 
-class ThirdsPlot(msgspec.Struct, frozen=True, tag=True):
+class ThirdsPlot(msgspec.Struct, frozen=True):
     """Score by third of the season, a column per run."""
 
     panels: tuple[ThirdsPanel, ...]
@@ -119,13 +119,13 @@ class ReliabilityPanel(msgspec.Struct, frozen=True):
     """Of the validation seasons."""
 
 
-class ReliabilityPlot(msgspec.Struct, frozen=True, tag=True):
+class ReliabilityPlot(msgspec.Struct, frozen=True):
     """A panel per run."""
 
     panels: tuple[ReliabilityPanel, ...]
 
 
-class ImportanceMap(msgspec.Struct, frozen=True, tag=True):
+class ImportanceMap(msgspec.Struct, frozen=True):
     """Sweep -> parameter -> share."""
 
     shares: dict[str, dict[str, float]]
@@ -138,22 +138,11 @@ Drawing = (
     | ThirdsPlot
     | ReliabilityPlot
     | GainPlot
-    | CoursePlot
     | ImportanceMap
     | ParallelPlot
     | FrontPlot
     | WorkerPlot
 )
-
-
-class Picture(msgspec.Struct, frozen=True):
-    """A drawing that is wanted as a file."""
-
-    path: str
-    """Absolute."""
-    digest: str
-    """Of all that it shows; stands in the file."""
-    drawing: Drawing
 
 
 def figure_data(sweeps: Sequence[Sweep]) -> Iterator[tuple[str, Drawing]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from truestrength.launcher.report.figures.standing import CoursePlot
+from truestrength.launcher.report.figures.pictures import CoursePlot
 from truestrength.launcher.report.figures.style import BLUE, VERMILION, Node, Rows, dots, layer, mark, x, y
 
 _TEAM = ("season", "conference", "team")

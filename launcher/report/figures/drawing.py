@@ -19,16 +19,14 @@ from truestrength.launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
-from truestrength.launcher.report.figures.course import course_chart
 from truestrength.launcher.report.figures.gains import gains_chart
 from truestrength.launcher.report.figures.parallel import front_chart, parallel_chart
 from truestrength.launcher.report.figures.rankers import rankers_chart, thirds_chart
 from truestrength.launcher.report.figures.reliability import reliability_chart
-from truestrength.launcher.report.figures.standing import CoursePlot, GainPlot
+from truestrength.launcher.report.figures.standing import GainPlot
 from truestrength.launcher.report.figures.style import (
     BLACK,
     BLUE,
-    CONFIG,
     CYCLE,
     DASHES,
     GREEN,
@@ -40,6 +38,7 @@ from truestrength.launcher.report.figures.style import (
     Rows,
     axis_label,
     beside,
+    described,
     dots,
     layer,
     mark,
@@ -56,12 +55,11 @@ from truestrength.launcher.report.trials import parameter_names
 from truestrength.trainer.contract.words import Objective
 
 BEST = "best so far"
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
 def draw(drawing: Drawing) -> Node:
     """The description of the chart that shows `drawing`."""
-    return {"$schema": SCHEMA, "config": CONFIG, **_chart(drawing)}
+    return described(_chart(drawing))
 
 
 def _chart(drawing: Drawing) -> Node:
@@ -78,8 +76,6 @@ def _chart(drawing: Drawing) -> Node:
             chart = reliability_chart(drawing)
         case GainPlot():
             chart = gains_chart(drawing)
-        case CoursePlot():
-            chart = course_chart(drawing)
         case ImportanceMap():
             chart = _importances(drawing)
         case ParallelPlot():

@@ -19,23 +19,15 @@ from pathlib import Path
 
 import msgspec
 
-from truestrength.launcher.report.figures.contents import Drawing, Picture, figure_data
+from truestrength.launcher.report.figures.contents import Drawing, figure_data
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.pictures import CoursePlot, Picture
 from truestrength.launcher.report.figures.standing import course_plots
 from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract import charts
 from truestrength.trainer.contract.digests import digest
 
 PROCESS = "truestrength.launcher.report.figures.process"
-CODE = (
-    "drawing.py",
-    "course.py",
-    "gains.py",
-    "rankers.py",
-    "style.py",
-    "timeline.py",
-    "reliability.py",
-    "parallel.py",
-    "process.py",
-)
 ROOT = Path(__file__).absolute().parents[4]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
@@ -62,12 +54,13 @@ def draw_figures(
         failed.
     """
     try:
-        drawings = {folder: dict(figure_data(sweeps)) for folder, sweeps in wanted.items()}
+        drawings = _drawings(wanted)
         if courses:
-            drawings[courses] |= dict(course_plots(wanted[courses]))
-        problems: Mapping[str, str] = {}
+            drawings[courses] |= course_plots(wanted[courses])
+        problems: dict[str, str] = {}
         if rest_s <= 0 or time.time() - _last_drawn(wanted) >= rest_s:
-            problems = _drawn([picture for folder, own in drawings.items() for picture in _outdated(own, folder)])
+            outdated = [one for folder, own in drawings.items() for one in _outdated(own, folder, problems)]
+            problems |= _drawn(outdated)
     except Exception as error:  # whatever it is, it costs the plots only
         say(_said({folder.name: f"{type(error).__name__}: {error}" for folder in wanted}))
         return {folder: {} for folder in wanted}
@@ -76,7 +69,16 @@ def draw_figures(
     return {folder: _there(own, folder, problems) for folder, own in drawings.items()}
 
 
-def _there(drawings: Mapping[str, Drawing], folder: Path, problems: Mapping[str, str]) -> dict[str, str]:
+def _drawings(wanted: Mapping[Path, Sequence[Sweep]]) -> dict[Path, dict[str, Drawing | CoursePlot]]:
+    """What the plots of each folder show; the only sweep of a plan shows the same as the plan."""
+    known: dict[tuple[str, ...], dict[str, Drawing]] = {}
+    for sweeps in wanted.values():
+        name = tuple(sweep.spec.batch_id for sweep in sweeps)
+        known[name] = known.get(name) or dict(figure_data(sweeps))
+    return {folder: {**known[tuple(sweep.spec.batch_id for sweep in own)]} for folder, own in wanted.items()}
+
+
+def _there(drawings: Mapping[str, Drawing | CoursePlot], folder: Path, problems: Mapping[str, str]) -> dict[str, str]:
     paths = {name: _path(folder, name) for name in drawings}
     return {
         name: f"{folder.name}/{path.name}"
@@ -89,12 +91,28 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"{name}.svg"
 
 
-def _outdated(drawings: Mapping[str, Drawing], folder: Path) -> Iterator[Picture]:
+def _outdated(
+    drawings: Mapping[str, Drawing | CoursePlot], folder: Path, problems: dict[str, str]
+) -> Iterator[Picture]:
+    """Those that are not there as they should be; why one cannot be described goes to `problems`."""
     for name, drawing in drawings.items():
         path = _path(folder, name)
         content = digest([type(drawing).__name__, drawing, _code()])
-        if _digest_in(path) != content:
-            yield Picture(str(path.absolute()), content, drawing)
+        if _digest_in(path) == content:
+            continue
+        try:
+            wanted = picture(path, content, drawing)
+        except Exception as error:
+            problems[str(path.absolute())] = f"{type(error).__name__}: {error}"
+        else:
+            yield wanted
+
+
+def picture(path: Path, content: str, drawing: Drawing | CoursePlot) -> Picture:
+    """A drawing as the process that draws takes it; `content` is the digest of what it shows."""
+    if isinstance(drawing, CoursePlot):
+        return Picture(str(path.absolute()), content, None, drawing)
+    return Picture(str(path.absolute()), content, draw(drawing))
 
 
 def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
@@ -136,7 +154,10 @@ def _last_drawn(wanted: Mapping[Path, Sequence[Sweep]]) -> float:
 
 @cache
 def _code() -> str:
-    return sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in CODE)).hexdigest()
+    """A digest of all that makes a chart of what it shows."""
+    folders = (Path(__file__).parent, Path(charts.__file__).parent)
+    files = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in {".py", ".js"}]
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _digest_in(path: Path) -> str | None:

@@ -1,7 +1,8 @@
 """Draws the report's charts in a process of its own (`python -m truestrength.launcher.report.figures.process`, asked in msgpack).
 
 Surprising: this is no matter of speed. The renderer is a JavaScript engine of 100 MB with threads of its own; nothing
-that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is.
+that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is. So that it starts
+quickly, this file imports next to nothing of the report.
 """
 
 from __future__ import annotations
@@ -9,18 +10,16 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 import msgspec
-import vl_convert
 
-from truestrength.launcher.report.figures.contents import Picture
-from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures import style
+from truestrength.launcher.report.figures.pictures import Picture
+from truestrength.trainer.contract.charts import renderer
 from truestrength.trainer.contract.files import write_text
 
-VEGA_LITE = "6.1"
-"""The version of the language that the descriptions are written in."""
 _TAG = re.compile(r"<[a-z][^>]*>")
 _MARK = re.compile(r' aria-label="#([^"]*)"')
 _SAID = re.compile(r' (?:aria-label|aria-roledescription|aria-hidden|role|pointer-events)="[^"]*"')
@@ -31,11 +30,18 @@ _ID = re.compile(r'(\bid="|url\(#)([A-Za-z]+_?)(\d+)')
 
 
 def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
-    """Write every picture that can be drawn. Returns why the others could not, by their paths."""
+    """Write every picture that can be drawn, one that is wanted twice from one drawing.
+
+    Returns:
+        Why the others could not, by their paths.
+    """
     problems = {}
+    drawn: dict[tuple[str, str], str] = {}
     for picture in pictures:
+        same = (Path(picture.path).stem, picture.digest)
         try:
-            write_text(Path(picture.path), svg(picture))
+            drawn[same] = drawn.get(same) or svg(picture)
+            write_text(Path(picture.path), drawn[same])
         except Exception as error:
             problems[picture.path] = f"{type(error).__name__}: {error}"
     return problems
@@ -43,10 +49,17 @@ def draw_all(pictures: Sequence[Picture]) -> dict[str, str]:
 
 def svg(picture: Picture) -> str:
     """The chart as SVG, with its name for screen readers and the digest of what it shows."""
-    drawn = vl_convert.vegalite_to_svg(draw(picture.drawing), vl_version=VEGA_LITE)
     name = Path(picture.path).stem
-    head = f'<svg role="img" aria-label={quoteattr(name)} data-shows={quoteattr(picture.digest)} '
-    return with_own_ids(smaller(drawn), name).replace("<svg ", head, 1)
+    head = f'<svg role="img" aria-label="{escape(name)}" data-shows="{escape(picture.digest)}" '
+    return with_own_ids(smaller(renderer.svg(_description(picture))), name).replace("<svg ", head, 1)
+
+
+def _description(picture: Picture) -> style.Node:
+    if picture.course:
+        from truestrength.launcher.report.figures.course import course_chart  # noqa: PLC0415 - it reads tables; few charts need that
+
+        return style.described(course_chart(picture.course))
+    return picture.description or {}
 
 
 def smaller(drawn: str) -> str:

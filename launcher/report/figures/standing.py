@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from truestrength.launcher.report.figures.pictures import CoursePlot, CourseRun
 from truestrength.launcher.report.trials import Sweep, Trial, against, best_runs, best_trial, compare, rankers
 from truestrength.trainer.contract.digests import file_digest
 from truestrength.trainer.contract.paths.league import LeaguePaths
@@ -32,30 +33,10 @@ class GainRow(msgspec.Struct, frozen=True):
     high: float | None
 
 
-class GainPlot(msgspec.Struct, frozen=True, tag=True):
+class GainPlot(msgspec.Struct, frozen=True):
     """Gains with their intervals, a row per sweep."""
 
     rows: tuple[GainRow, ...]
-
-
-class CourseRun(msgspec.Struct, frozen=True):
-    """A run whose predictions the drawing process reads: they are many, and the launcher has no need of them."""
-
-    title: str
-    predictions: str
-    """Absolute path of its `predictions.parquet`."""
-    digest: str
-    """Of that file."""
-    teams: str
-    """Absolute path of the league's teams, for their names."""
-    fingerprint: str
-    """Of the league."""
-
-
-class CoursePlot(msgspec.Struct, frozen=True, tag=True):
-    """Predicted against final rank, date by date, a line a team."""
-
-    run: CourseRun
 
 
 def gain_plot(sweeps: Sequence[Sweep]) -> GainPlot | None:

@@ -24,6 +24,7 @@ NAMES = {
     Objective.PLAYOFF_SPEARMAN: "playoff Spearman",
     Objective.RANK_RMSE: "rank RMSE, places",
 }
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 CONFIG: dict[str, Any] = {
     "background": "white",
     "font": "sans-serif",
@@ -44,6 +45,11 @@ CONFIG: dict[str, Any] = {
 Node = dict[str, Any]
 """A part of a Vega-Lite description: https://vega.github.io/vega-lite/docs/."""
 Rows = list[dict[str, float | str | None]]
+
+
+def described(chart: Node) -> Node:
+    """The whole description of a chart, as the renderer takes it."""
+    return {"$schema": SCHEMA, "config": CONFIG, **chart}
 
 
 def axis_label(objective: Objective) -> str:

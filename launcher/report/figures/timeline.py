@@ -22,6 +22,7 @@ from truestrength.launcher.report.figures.style import (
     y,
 )
 from truestrength.launcher.report.figures.workers import DEAD, Bar, WorkerPlot
+from truestrength.launcher.report.trials import RUNNING
 
 WAITED = "waited for another worker's build"
 COLORS = {
@@ -41,11 +42,12 @@ WIDTH = 620
 
 
 def timeline_chart(plot: WorkerPlot) -> Node:
-    """Bars, on them what was waited for, a cross where a death was noticed, a triangle where a slot came again."""
+    """Bars, open ones of what runs, what was waited for, a cross for a noticed death, a triangle for a second try."""
     names = [row.worker for row in plot.rows]
     last = max(bar.end for row in plot.rows for bar in row.bars)
     unit, times = next((name, times) for most, name, times in UNITS if last <= most)
-    bars = [_row(row.worker, bar, times) for row in plot.rows for bar in row.bars]
+    bars = [_row(row.worker, bar, times) for row in plot.rows for bar in row.bars if bar.state != RUNNING]
+    running = [_row(row.worker, bar, times) for row in plot.rows for bar in row.bars if bar.state == RUNNING]
     waits = [
         {**_row(row.worker, bar, times), "state": WAITED, "end": round(times * (bar.begin + bar.waited), 4)}
         for row in plot.rows
@@ -70,6 +72,14 @@ def timeline_chart(plot: WorkerPlot) -> Node:
             width,
             place,
             color,
+            mark(),
+        ),
+        layer(
+            running,
+            {"type": "bar", "height": 9, "filled": False, "color": BLACK, "strokeWidth": 1.2},
+            minutes,
+            width,
+            place,
             mark(),
         ),
         layer(waits, {"type": "bar", "height": 10}, minutes, width, place, color, mark()),

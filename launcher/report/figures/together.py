@@ -43,7 +43,7 @@ class ParallelLine(msgspec.Struct, frozen=True):
     places: tuple[float | None, ...]
 
 
-class ParallelPlot(msgspec.Struct, frozen=True, tag=True):
+class ParallelPlot(msgspec.Struct, frozen=True):
     """Runs for one target: parameters, then objectives with the best at the top."""
 
     target: Target
@@ -60,7 +60,7 @@ class FrontPoint(msgspec.Struct, frozen=True):
     """Nobody is as good by every objective and better by one."""
 
 
-class FrontPlot(msgspec.Struct, frozen=True, tag=True):
+class FrontPlot(msgspec.Struct, frozen=True):
     """Runs for one target: objectives against each other, two and two."""
 
     points: tuple[FrontPoint, ...]
@@ -142,24 +142,19 @@ def front(sweeps: Sequence[Sweep], target: Target) -> list[Trial]:
     Runs that lack an objective are left out.
     """
     trials = [trial for sweep in sweeps if sweep.spec.target is target for trial in sweep.ranked]
-    costs = [[_cost(trial, objective) for objective in Objective] for trial in trials]
-    whole = [i for i, row in enumerate(costs) if not any(math.isnan(cost) for cost in row)]
-    left = np.array([costs[i] for i in whole]).reshape(len(whole), len(Objective))
-    names = np.array(whole, dtype=int)
+    scores = [[trial.score(objective) for objective in Objective] for trial in trials]
+    signs = [-1 if objective.direction is Direction.MAXIMIZE else 1 for objective in Objective]
+    costs = np.array(scores, dtype=float).reshape(len(trials), len(Objective)) * signs  # None is not a number
+    names = np.flatnonzero(~np.isnan(costs).any(axis=1))
+    names = names[np.argsort(costs[names].sum(axis=1), kind="stable")]  # those that beat many come first
+    left = costs[names]
     position = 0
     while position < len(left):
         # Those that this one beats (or equals: equals stay) are gone for good, so the rest gets short quickly.
         keeps = np.any(left < left[position], axis=1) | np.all(left == left[position], axis=1)
         position = int(np.sum(keeps[:position])) + 1
         left, names = left[keeps], names[keeps]
-    return [trials[i] for i in names]
-
-
-def _cost(trial: Trial, objective: Objective) -> float:
-    score = trial.score(objective)
-    if score is None:
-        return math.nan
-    return -score if objective.direction is Direction.MAXIMIZE else score
+    return [trials[i] for i in np.sort(names)]
 
 
 def _parameter_axis(name: str, dimensions: Sequence[Dimension], trials: Sequence[Trial]) -> ParallelAxis:

@@ -1,4 +1,4 @@
-"""What each worker did when, as plain data: its attempts as bars, by how they ended.
+"""What each worker did when, as plain data: its attempts as bars, by how they ended; one that runs has an open end.
 
 Surprising: of very many attempts none is left out. Those that follow each other on a worker and ended alike are drawn
 as one bar, with ever longer pauses between them, until there are few enough.
@@ -12,7 +12,7 @@ from itertools import count
 
 import msgspec
 
-from truestrength.launcher.report.trials import Sweep, Trial
+from truestrength.launcher.report.trials import COMPLETE, RUNNING, Sweep, Trial, as_of
 
 MOST_BARS = 1000
 MOST_WORKERS = 60
@@ -26,10 +26,10 @@ class Bar(msgspec.Struct, frozen=True):
     """An attempt, or several in a row; minutes since the first attempt of all began."""
 
     state: str
-    """How it ended, in the ledger's word."""
+    """How it ended, in the ledger's word; or that it is running."""
     begin: float
     end: float
-    """Of a worker that died: when that was noticed."""
+    """Of a worker that died: when that was noticed. Of an attempt that runs: the last that is known of any."""
     waited: float
     """Minutes of it in which another worker was making what was needed."""
     attempts: int
@@ -46,7 +46,7 @@ class WorkerRow(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...]
 
 
-class WorkerPlot(msgspec.Struct, frozen=True, tag=True):
+class WorkerPlot(msgspec.Struct, frozen=True):
     """A row a worker."""
 
     rows: tuple[WorkerRow, ...]
@@ -55,15 +55,19 @@ class WorkerPlot(msgspec.Struct, frozen=True, tag=True):
 
 
 def worker_plot(sweeps: Sequence[Sweep]) -> WorkerPlot | None:
-    """None where no attempt has ended."""
-    timed = [trial for sweep in sweeps for trial in sweep.trials if trial.started_at and trial.finished_at]
-    if not timed:
+    """None where no attempt has ended or is running."""
+    ended = [trial for sweep in sweeps for trial in sweep.trials if trial.started_at and trial.finished_at]
+    timed = ended + [trial for sweep in sweeps for trial in sweep.at_work if trial.started_at]
+    last = as_of(sweeps)
+    if not timed or not last:
         return None
     first = min(trial.started_at for trial in timed if trial.started_at)
     by_worker: dict[str, list[Bar]] = {}
     for trial in sorted(timed, key=lambda trial: (trial.started_at or first, trial.batch_id, trial.slot)):
-        by_worker.setdefault(_worker(trial), []).append(_bar(trial, first))
-    chosen = sorted(by_worker, key=lambda name: all(bar.state == "complete" for bar in by_worker[name]))[:MOST_WORKERS]
+        by_worker.setdefault(_worker(trial), []).append(_bar(trial, first, last))
+    chosen = sorted(by_worker, key=lambda name: all(bar.state in {COMPLETE, RUNNING} for bar in by_worker[name]))[
+        :MOST_WORKERS
+    ]
     rows = {name: bars for name, bars in by_worker.items() if name in chosen}
     return WorkerPlot(_few_enough(rows), len(by_worker))
 
@@ -79,9 +83,9 @@ def _worker(trial: Trial) -> str:
     return " ".join(filter(None, known)) or "unknown worker"
 
 
-def _bar(trial: Trial, first: dt.datetime) -> Bar:
+def _bar(trial: Trial, first: dt.datetime, last: dt.datetime) -> Bar:
     begin, end = (
-        (moment - first).total_seconds() / 60 for moment in (trial.started_at or first, trial.finished_at or first)
+        (moment - first).total_seconds() / 60 for moment in (trial.started_at or first, trial.finished_at or last)
     )
     waited = min(trial.cost.waited_seconds / 60, end - begin) if trial.cost else 0.0
     return Bar(trial.state, begin, max(begin, end), max(0.0, waited), 1, trial.run, trial.attempt > 1)

@@ -17,7 +17,7 @@ from truestrength.launcher.report.page.facts import Facts, Part, link
 from truestrength.launcher.report.page.parts import failures, ranking, runs, search, sweeps, time, verdict
 from truestrength.launcher.report.page.prose import helpers
 from truestrength.launcher.report.sections.terms import TERMS
-from truestrength.launcher.report.trials import Sweep
+from truestrength.launcher.report.trials import Sweep, as_of
 
 PARTS = (verdict.part, sweeps.part, search.part, ranking.part, time.part, failures.part, runs.part)
 """In the order of the page."""
@@ -36,14 +36,16 @@ def page(facts: Facts) -> str:
         plan=plan,
         parts=[(part, _shown(part, shown)) for part in parts],
         terms=shown["prose"](TERMS.partition("\n")[2]),
-        finished_at=finished_at(facts.sweeps),
+        as_of=_as_of(facts.sweeps),
     )
 
 
-def finished_at(sweeps: Sequence[Sweep]) -> str:
-    """When the last attempt ended: the same ledger gives the same page."""
-    ended = [sweep.last_finished_at for sweep in sweeps if sweep.last_finished_at]
-    return max(ended).strftime("%Y-%m-%d %H:%M UTC") if ended else ""
+def _as_of(sweeps: Sequence[Sweep]) -> str:
+    """What the page can know of: the same ledger gives the same page."""
+    last = as_of(sweeps)
+    at_work = any(sweep.at_work for sweep in sweeps)
+    what = "the workers gave their last sign of life" if at_work else "the last attempt ended"
+    return f"{last:%Y-%m-%d %H:%M UTC}, when {what}" if last else ""
 
 
 def _shown(part: Part, shown: Mapping[str, object]) -> Markup:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -35,10 +34,10 @@ def chart(charts: Mapping[str, str], name: str, said: str) -> Markup:
     """A chart under the name that the page gives it; nothing where there is none."""
     if name not in charts:
         return Markup("")
-    label = f"aria-label={quoteattr(said)}"
+    label = f'aria-label="{escape(said)}"'
     drawn = _LABEL.sub(lambda _: label, charts[name], count=1)
     # Where it is wider than the screen it scrolls, by keyboard too.
-    box = f'<div class="chart" data-chart={quoteattr(name)} tabindex="0" role="group" aria-label="chart">'
+    box = f'<div class="chart" data-chart="{escape(name)}" tabindex="0" role="group" aria-label="chart">'
     return Markup(f"{box}{drawn}</div>")  # noqa: S704 - Vega escapes
 
 

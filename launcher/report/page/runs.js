@@ -13,6 +13,7 @@ const picked = new Set();
 let chosen = null; // by the axes: a set of names, or null where nothing is chosen
 const redrawn = []; // called when picked or chosen changes
 const STEP = 100; // rows at a time: more come on demand
+const ON_PAPER = 1000; // rows: paper has no button for more
 const MOST_PICKED = 6;
 
 // An element with attributes and children; text is text.
@@ -200,3 +201,11 @@ for (const header of table.tHead.querySelectorAll("th")) {
   header.replaceChildren(button(header.textContent, () => sorted(header)));
 }
 drawTable();
+let onScreen = 0;
+addEventListener("beforeprint", () => {
+  onScreen = view.rows;
+  view.rows = Math.max(view.rows, ON_PAPER);
+  drawTable();
+  if (!more.hidden) count.textContent += `; the first ${view.rows} are printed`;
+});
+addEventListener("afterprint", () => ((view.rows = onScreen), drawTable()));

@@ -88,8 +88,10 @@ def test_the_code_is_the_images_whatever_is_mounted(engine, tmp_path):
 
 
 def test_a_read_only_root_and_an_unnamed_user_can_train(engine):
-    script = "import torch, vl_convert, getpass; torch.nn.Linear(2, 1)(torch.ones(1, 2)).backward()"
-    script += "; vl_convert.vegalite_to_svg({'mark': 'point'}); getpass.getuser()"
+    script = "import torch, getpass; torch.nn.Linear(2, 1)(torch.ones(1, 2)).backward()"
+    script += (
+        "; from truestrength.trainer.contract.charts.renderer import svg; svg({'mark': 'point'}); getpass.getuser()"
+    )
     done = engine.run("--read-only", "--tmpfs", "/tmp", "--user", "4242", engine.tag, "python", "-c", script)
     assert done.returncode == 0, done.stderr
 

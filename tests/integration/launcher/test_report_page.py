@@ -270,3 +270,38 @@ def axe(tmp_path_factory):
 def test_it_fits_a_phone(browser, report):
     browser.open(report, width=360, height=740)
     assert browser.run("return document.documentElement.scrollWidth") == 360
+
+
+def test_paper_has_every_run_and_the_screen_as_many_as_before(opened, sweeps):
+    before = shown(opened)
+    opened.run(
+        "addEventListener('beforeprint', () => {"
+        " window.printed = document.querySelectorAll('#run-table tbody tr').length })"
+    )
+    opened.driver.print_page()
+    runs = sum(len(sweep.trials) for sweep in sweeps)
+    assert len(before) < runs
+    assert opened.run("return window.printed") == runs
+    assert shown(opened) == before
+
+
+def test_nothing_is_cut_off_on_paper_and_it_is_light(browser, report):
+    browser.open(report, width=720, scheme="dark")
+    dark = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    wide = "return [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > 720)"
+    assert browser.run(f"{wide}.map(e => e.outerHTML.slice(0, 300))") == []
+    hidden = (
+        "return [...document.querySelectorAll('pre, .wide, .chart')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+    )
+    assert browser.run(f"{hidden}.map(e => e.outerHTML.slice(0, 200))") == []
+    broken = browser.run(
+        "const lines = cell => { const all = document.createRange(); all.selectNodeContents(cell);"
+        " return new Set([...all.getClientRects()].map(r => Math.round(r.top))).size };"
+        "return [...document.querySelectorAll('td')].filter(cell => /^(run_)?[-+.0-9]+$/.test(cell.textContent))"
+        ".filter(cell => lines(cell) > 1).map(cell => cell.textContent)"
+    )
+    assert broken == []
+    controls = "return [...document.querySelectorAll('button, input, nav')].filter(e => e.getClientRects().length)"
+    assert browser.run(f"{controls}.map(e => e.outerHTML)") == []

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import datetime as dt
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import yaml
 
 from tests.support.places import CONFIG
 from truestrength.launcher.commands.report import report
-from truestrength.launcher.report.analysis import write_analysis
+from truestrength.launcher.report.analysis import verdict_of, write_analysis
 from truestrength.launcher.report.reading import read_sweep, registered
 from truestrength.launcher.report.sweep_files import write_sweep_results
 from truestrength.trainer.contract.config.settings import load_config, replace
@@ -198,6 +199,40 @@ def test_the_report_covers_the_plan_and_the_roots_other_sweeps(ledger, outputs, 
     for line in text.splitlines():
         if line.startswith("!["):
             assert (outputs.sweeps / line.partition("](")[2].rstrip(")")).is_file()
+
+
+def test_the_sums_of_a_plan_are_those_of_its_sweeps(ledger, outputs):
+    other = make_spec(outputs, Objective.NDCG4)
+    run_sweep(ledger, make_spec(outputs), outputs)
+    run_sweep(ledger, other, outputs)
+    write_analysis(ledger, [BATCH, other.batch_id, "not_registered"], outputs, pytest.fail)
+    known = json.loads(outputs.summary.read_text())
+    attempts = [attempt for name in (BATCH, other.batch_id) for attempt in ledger.attempts(name)]
+    assert (known["n_trials"], known["complete"], known["attempts"]) == (10, 10, {"complete": 10, "failed": 2})
+    assert known["sweeps"] == {BATCH: "complete", other.batch_id: "complete"}
+    assert known["not_begun"] == ["not_registered"]
+    assert known["verdict"] == verdict_of(outputs)
+    own = known["cost_by_sweep"].values()
+    for sums in ("wall_seconds", "cpu_seconds", "attempts"):
+        assert known["cost"][sums] == pytest.approx(sum(cost[sums] for cost in own), abs=0.002)
+    assert known["cost"]["attempts"] == len(attempts) == 12
+    assert dt.datetime.fromisoformat(known["as_of"]) == max(attempt.finished_at for attempt in attempts)
+
+
+def test_an_attempt_that_runs_is_read_apart(ledger, outputs):
+    spec = make_spec(outputs)
+    ledger.register(spec, outputs)
+    worker = ledger.start_worker(BATCH, "testhost", 1, "7_0")
+    ledger.begin(ledger.claim(BATCH, worker), {"max_depth": 4}, 25)
+    write_sweep_results(ledger, BATCH, outputs)
+    found = read_sweep(ledger, BATCH, outputs)
+    assert (found.trials, [(trial.run, trial.state) for trial in found.at_work]) == ((), [("run_025", "running")])
+    write_analysis(ledger, [BATCH], outputs, pytest.fail)
+    assert found.seen_at == ledger.workers(BATCH)[0].seen_at
+    known = f"As of {found.seen_at:%Y-%m-%d %H:%M UTC}, when the workers gave their last sign of life."
+    assert known in outputs.page.read_text()
+    assert 'data-mark="run_025"' in (outputs.figures / "timeline.svg").read_text()
+    assert json.loads(outputs.summary.read_text())["running"] == 1
 
 
 def test_a_sweep_of_another_version_does_not_stop_the_report(ledger, outputs, project_database):

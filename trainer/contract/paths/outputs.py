@@ -242,6 +242,11 @@ class OutputsRoot:
         return self.sweeps / "report.html"
 
     @property
+    def summary(self) -> Path:
+        """The verdict, counts and sums of all sweeps, for programs."""
+        return self.sweeps / "summary.json"
+
+    @property
     def figures(self) -> Path:
         """The report's plots."""
         return self.sweeps / FIGURES

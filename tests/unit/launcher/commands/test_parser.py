@@ -18,7 +18,7 @@ from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
 NO_NUMBERS = ("0", "nan", "inf", "1e999", "soon", "0x10", "1e-400")
-SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "vl_convert", "psycopg2", "polars", "rich", "numpy")
+SLOW = ("torch", "optuna", "submitit", "sqlalchemy", "py_mini_racer", "psycopg2", "polars", "rich", "numpy")
 
 
 @pytest.fixture

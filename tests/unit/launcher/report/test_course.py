@@ -8,9 +8,10 @@ import msgspec
 import polars as pl
 import pytest
 
-from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.course import course_chart
 from truestrength.launcher.report.figures.files import draw_figures
 from truestrength.launcher.report.figures.standing import course_plots
+from truestrength.launcher.report.figures.style import described
 from truestrength.trainer.contract.paths.outputs import SweepPaths
 
 DATES = [dt.date(2022, 11, 8) + dt.timedelta(days=day) for day in range(5)]
@@ -34,7 +35,7 @@ def sweep(build, tmp_path):
 
 
 def panels(sweep):
-    return draw(dict(course_plots([sweep]))["course_final_rank"])["concat"]
+    return course_chart(dict(course_plots([sweep]))["course_final_rank"])["concat"]
 
 
 def ranks(line):
@@ -80,7 +81,7 @@ def test_a_team_can_be_picked_by_its_name(sweep, tmp_path):
 
 
 def test_it_is_valid_vega_lite(sweep):
-    alt.Chart.from_dict(draw(dict(course_plots([sweep]))["course_final_rank"]))
+    alt.Chart.from_dict(described(course_chart(dict(course_plots([sweep]))["course_final_rank"])))
 
 
 def test_a_run_whose_predictions_are_gone_has_none(sweep):

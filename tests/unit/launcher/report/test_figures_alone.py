@@ -8,8 +8,8 @@ import pytest
 
 from truestrength.launcher.report.figures import files as figures
 from truestrength.launcher.report.figures import process
-from truestrength.launcher.report.figures.contents import Picture, figure_data
-from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.contents import figure_data
+from truestrength.launcher.report.figures.files import draw_figures, picture
 from truestrength.launcher.report.figures.process import draw_all, with_own_ids
 from truestrength.trainer.contract.words import Objective
 
@@ -39,7 +39,7 @@ def test_a_chart_is_the_same_file_whatever_was_drawn_before_it(build, tmp_path):
     assert "importances" in drawings, "the one with a gradient, whose id the renderer counts"
     for folder, names in (("one", ["importances"]), ("two", ["importances", "thirds", "importances"])):
         for name in names:
-            assert draw_all([Picture(str(tmp_path / folder / f"{name}.svg"), "0", drawings[name])]) == {}
+            assert draw_all([picture(tmp_path / folder / f"{name}.svg", "0", drawings[name])]) == {}
     assert (tmp_path / "one/importances.svg").read_bytes() == (tmp_path / "two/importances.svg").read_bytes()
 
 
@@ -49,20 +49,31 @@ def test_ids_are_a_charts_own():
     assert found == text.format("a_clip0", "a_clip0", "a_gradient_1", "a_gradient_1")
 
 
-def test_a_chart_that_cannot_be_drawn_costs_itself_and_is_said(build, tmp_path, monkeypatch):
-    def draw(drawing):
-        if drawing is odd:
-            raise ValueError("no such scale")
-        return drawn(drawing)
-
-    drawn = process.draw
-    monkeypatch.setattr(process, "draw", draw)
+def test_a_chart_that_cannot_be_drawn_costs_itself_and_is_said(build, tmp_path):
     drawings = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))
-    odd = drawings["thirds"]
-    problems = draw_all([Picture(str(tmp_path / f"{name}.svg"), "0", drawing) for name, drawing in drawings.items()])
-    assert problems == {str(tmp_path / "thirds.svg"): "ValueError: no such scale"}
+    pictures = {name: picture(tmp_path / f"{name}.svg", "0", drawing) for name, drawing in drawings.items()}
+    pictures["thirds"] = msgspec.structs.replace(pictures["thirds"], description={"mark": "no such mark"})
+    problems = draw_all(list(pictures.values()))
+    assert list(problems) == [str(tmp_path / "thirds.svg")]
+    assert problems[str(tmp_path / "thirds.svg")].startswith("ChartError: TypeError: ")
     assert {f"{name}.svg" for name in drawings} == {*contents(tmp_path), "thirds.svg"}
     assert not list(tmp_path.glob(".*")), "nothing half-written is left"
+
+
+def test_a_chart_that_cannot_be_described_costs_itself_and_is_said(sweeps, tmp_path, monkeypatch):
+    def draw(drawing):
+        if drawing == odd:
+            raise ValueError("no such scale")
+        return described(drawing)
+
+    described, odd = figures.draw, dict(figure_data(sweeps))["thirds"]
+    monkeypatch.setattr(figures, "draw", draw)
+    said: list[str] = []
+    drawn = draw_figures({tmp_path / "figures": sweeps}, said.append)[tmp_path / "figures"]
+    assert "thirds" not in drawn
+    assert len(drawn) > 2
+    [text] = said
+    assert text.startswith("These plots could not be drawn: thirds (ValueError: no such scale). ")
 
 
 def test_what_stands_in_a_chart_is_text(build, tmp_path):
@@ -70,7 +81,7 @@ def test_what_stands_in_a_chart_is_text(build, tmp_path):
     plot = dict(figure_data([build.sweep(build.spec(), [0.7, 0.8])]))["trials_spearman"]
     panel = msgspec.structs.replace(plot.panels[0], title=name)
     path = tmp_path / "trials.svg"
-    assert draw_all([Picture(str(path), "0", msgspec.structs.replace(plot, panels=(panel,)))]) == {}
+    assert draw_all([picture(path, "0", msgspec.structs.replace(plot, panels=(panel,)))]) == {}
     assert any(element.text and name in element.text for element in ElementTree.parse(path).iter())
 
 
@@ -109,3 +120,13 @@ def test_a_process_that_fails_or_hangs_is_said(sweeps, tmp_path, monkeypatch, fa
     [text] = said
     assert why in text
     assert not contents(tmp_path / "figures")
+
+
+def test_what_two_folders_show_is_drawn_once(sweeps, tmp_path, monkeypatch):
+    drawn, svg = [], process.svg
+    monkeypatch.setattr(process, "svg", lambda wanted: drawn.append(wanted.path) or svg(wanted))
+    shown = dict(figure_data(sweeps))
+    pictures = [picture(tmp_path / folder / f"{name}.svg", name, shown[name]) for folder in "ab" for name in shown]
+    assert draw_all(pictures) == {}
+    assert len(drawn) == len(shown)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")

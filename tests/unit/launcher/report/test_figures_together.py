@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from truestrength.launcher.report.figures.contents import Picture, figure_data
+from truestrength.launcher.report.figures.contents import figure_data
+from truestrength.launcher.report.figures.files import picture
 from truestrength.launcher.report.figures.process import smaller, svg
 from truestrength.launcher.report.figures.together import front, front_plot, parallel_plot, shown_of, thinned
 from truestrength.trainer.contract.config.search_space import Choice, FloatRange
@@ -89,7 +91,7 @@ def test_runs_meet_the_axes_where_their_values_are(build):
 
 def test_marks_say_which_run_they_are_and_axes_what_they_are(phase1):
     drawing = dict(figure_data(phase1))["parallel_final_rank"]
-    drawn = svg(Picture("parallel.svg", "0", drawing))
+    drawn = svg(picture(Path("parallel.svg"), "0", drawing))
     marks = [text.replace("&quot;", '"') for text in re.findall(r'data-mark="([^"]*)"', drawn)]
     assert {line.run for line in drawing.lines} <= set(marks)
     assert [json.loads(text)["axis"] for text in marks if text[0] == "{"] == [axis.name for axis in drawing.axes]

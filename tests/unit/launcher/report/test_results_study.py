@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import msgspec
 import optuna
@@ -92,3 +94,16 @@ def test_the_study_as_data_has_every_trial_with_distributions_states_and_times()
     assert first["distributions"]["depth"]["attributes"]["high"] == 9
     assert first["datetime_start"] <= first["datetime_complete"]
     assert found["trials"][2]["datetime_complete"] is None
+
+
+def test_importances_need_no_scikit_learn():
+    """It takes a second to load, which every launcher would pay."""
+    script = (
+        "import sys, optuna; from truestrength.launcher.report.study import importances;"
+        "study = optuna.create_study();"
+        "study.optimize(lambda trial: trial.suggest_float('a', 0, 1), n_trials=8);"
+        "found = importances(study, range(8)).importances;"
+        "print(found, sorted({'sklearn', 'pandas', 'scipy.stats'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'a': 1.0} []\n"

@@ -15,6 +15,7 @@ from truestrength.launcher.report.figures.drawing import draw
 from truestrength.launcher.report.figures.files import draw_figures
 from truestrength.launcher.report.figures.timeline import WAITED
 from truestrength.launcher.report.figures.workers import MOST_BARS, MOST_WORKERS, joined, worker_plot
+from truestrength.launcher.report.trials import as_of
 
 START = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 
@@ -93,6 +94,28 @@ def test_of_many_workers_those_with_trouble_are_shown(build):
     plot = worker_plot([msgspec.structs.replace(sweep, trials=tuple(trials))])
     assert (len(plot.rows), plot.workers) == (MOST_WORKERS, 100)
     assert plot.rows[-1].worker.endswith("pid 99")
+
+
+def test_what_runs_goes_on_to_the_last_that_is_known_and_counts_nowhere(build):
+    sweep = build.sweep(build.spec(n_trials=3), [0.7, 0.8])
+    one, two = sweep.trials
+    running = at(build.trial(sweep.spec, 2, 0.9, 30), 30, 0, pid=12, state="running")
+    running = msgspec.structs.replace(running, finished_at=None)
+    now = msgspec.structs.replace(sweep, trials=(at(one, 0, 60, pid=11), at(two, 60, 90, pid=11)), at_work=(running,))
+    ended, open_ones = layers(now)
+    assert [(row["begin"], row["end"], row["mark"]) for row in ended["data"]["values"]] == [
+        (0, 60, "#run_025"),
+        (60, 90, "#run_026"),
+    ]
+    assert [(row["worker"], row["begin"], row["end"], row["mark"]) for row in open_ones["data"]["values"]] == [
+        ("node-1 7_0 pid 12", 30, 90, "#run_030")
+    ]
+    assert (open_ones["mark"]["filled"], ended["encoding"]["color"]["scale"]["domain"]) == (False, ["complete"])
+    assert len(now.complete) == 2
+    assert as_of([now]) == START + dt.timedelta(seconds=90)
+    only = msgspec.structs.replace(now, trials=(), seen_at=START + dt.timedelta(seconds=75))
+    (bars,) = layers(only)
+    assert [(row["begin"], row["end"]) for row in bars["data"]["values"]] == [(0, 45)]
 
 
 def test_nothing_has_ended(build):
