@@ -140,7 +140,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            reports = WrittenReports(plan, ledger, screen.say, inside, **ends)
+            reports = WrittenReports(plan, ledger, screen.say, executor.run, **ends)
             return run_plan(plan, ledger, executor, screen, reports)
 
 

@@ -121,7 +121,6 @@ class Crew:
         deadline = time.monotonic() + GRACE_S + 5
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.1)
-        self._executor.end()
 
     def wait(self, seconds: float) -> None:
         """Wait until the number of living workers changes, at most `seconds`."""
@@ -136,7 +135,6 @@ class Crew:
             time.sleep(0.05)
         if self.alive():
             self.stop()
-        self._executor.end()
 
     def _notice(self, batch_id: str, closed: int, *, moving: bool) -> None:
         """Begin to count anew when a slot was closed, of whichever sweep, or another sweep has come.

@@ -9,17 +9,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
+from launcher.containers.contained import run_to_end
 from launcher.containers.settings import Container
 from launcher.jobs.devices import VISIBLE, Device, deal, devices
 from launcher.jobs.worker_job import WorkerJob, start_tethered
 from launcher.local.forking_job import GRACE_S, ForkingJob, LocalArray
 from launcher.local.signals import interrupts_ignored
-from launcher.trainer_commands import WorkerWords, forking, work
+from launcher.trainer_commands import WorkerWords, forking, without_module, work
 from trainer.contract import files
 from trainer.contract.ledger import WorkerRow
 from trainer.contract.paths.outputs import submission_folder
@@ -58,8 +60,11 @@ class Executor(Protocol):
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start an array of workers that serve sweeps in order; `jobs` is the first one's folder of submissions."""
 
+    def run(self, words: Sequence[str]) -> str | None:
+        """Let the trainer run a command where workers run, and wait. Returns what it says went wrong, or None."""
+
     def end(self) -> None:
-        """No more workers are wanted: whatever starts them may go, once they have ended, and is waited for."""
+        """Nothing more is wanted: whatever starts workers may go, once they have ended, and is waited for."""
 
 
 @dataclass
@@ -94,8 +99,15 @@ class LocalExecutor:
             self._placed.extend((place, array, n) for place, n in zip(places, array.numbers, strict=True))
         return array
 
+    def run(self, words: Sequence[str]) -> str | None:
+        """In a fork of the workers' parent, which has imported already; where there is none, in a new process."""
+        if self._job is not None and self._job.takes_more:
+            with suppress(ProcessLookupError):  # what it has not done, the same command does now
+                return self._job.run(without_module(words))
+        return run_to_end(self.container, words)
+
     def end(self) -> None:
-        """No more workers are wanted; waits until nothing of them is left."""
+        """Nothing more is wanted; waits until nothing of the workers is left."""
         if self._job is not None:
             self._job.end()
 
@@ -133,6 +145,10 @@ class DebugExecutor:
                     [sys.executable, *self.words(batch_ids[0], threads, batch_ids[1:])], thread_environment(threads)
                 )
             )
+
+    def run(self, words: Sequence[str]) -> str | None:
+        """In a new process."""
+        return run_to_end(None, words)
 
     def end(self) -> None:
         """Nothing: a worker has no parent but this process."""

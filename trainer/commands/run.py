@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from trainer.contract.command_line import say
+from trainer.contract.command_line import main, say
 from trainer.contract.config.settings import load_config
 from trainer.contract.process import use_threads
 
@@ -35,10 +35,13 @@ def work(args: argparse.Namespace) -> int:
 
     if args.forks is None:
         return drain(args.batch_id)
+    from trainer.commands.parser import parser
     from trainer.worker import libraries
     from trainer.worker.forks import serve
 
-    return serve(args.forks, drain, libraries.load, libraries.try_out)
+    return serve(
+        args.forks, drain, libraries.load, libraries.try_out, command=lambda words: main(parser(), list(words))
+    )
 
 
 def holdout(args: argparse.Namespace) -> None:
