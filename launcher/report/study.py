@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
 from optuna import Study
 from optuna.distributions import distribution_to_json
-from optuna.importance import get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -80,8 +81,24 @@ def _shares(
     counted = study_of(trials, direction)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        shares = get_param_importances(counted, params=varied)
+        shares = _estimator()(counted, params=varied)
     return shares, next((str(w.message) for w in caught if issubclass(w.category, UserWarning)), None)
+
+
+@cache
+def _estimator() -> Callable[..., dict[str, float]]:
+    """Optuna's, imported as where there is no scikit-learn, which Optuna does without.
+
+    Only estimators that are not asked here need it, and it would cost a launcher 1.2 CPU seconds and 120 MiB.
+    """
+    modules: dict[str, Any] = sys.modules
+    hidden = modules.setdefault("sklearn", None) is None
+    try:
+        from optuna.importance import get_param_importances  # noqa: PLC0415 - while that is hidden
+    finally:
+        if hidden:
+            del modules["sklearn"]
+    return get_param_importances
 
 
 def _number(trial: FrozenTrial) -> int:
