@@ -103,6 +103,11 @@ class Crew:
             self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
 
+    def prepare(self, batch_ids: Sequence[str]) -> None:
+        """Workers of these sweeps will be submitted in a moment, of the first one first."""
+        with termination_held():
+            self._executor.prepare(batch_ids, self.outputs.sweep(batch_ids[0]).jobs)
+
     def end_of(self, worker: WorkerRow) -> str | None:
         """What is known here of the end of a worker that could not say it itself; None for any other."""
         found = (array.killed_by(worker) for array in self.arrays)

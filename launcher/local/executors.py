@@ -57,6 +57,9 @@ class Array(Protocol):
 class Executor(Protocol):
     """Where workers run."""
 
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Begin with what takes time before the first worker can start; the same sweeps are submitted next."""
+
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start an array of workers that serve sweeps in order; `jobs` is the first one's folder of submissions."""
 
@@ -83,19 +86,23 @@ class LocalExecutor:
     _placed: list[tuple[int, LocalArray, int]] = field(default_factory=list, init=False, repr=False)
     """Every worker's place, which chooses its GPU, with its array and its number there."""
 
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Start the process that forks, which takes seconds to import what workers need."""
+        with interrupts_ignored():
+            folder = _new_folder(jobs)
+            self._job = ForkingJob(folder)
+            self._job.start(self._forking(batch_ids, folder))
+
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
         places = self._free_places(n_workers)
         devices_of = [self._device(place) for place in places]
+        if self._job is None or not self._job.takes_more:
+            self.prepare(batch_ids, jobs)
+        assert self._job is not None, "it was prepared"
         with interrupts_ignored():
-            files.make_private(jobs)  # job files are pickles: nobody else's
-            folder = submission_folder(jobs)
-            if self._job is not None and self._job.takes_more:
-                array = self._job.ask(batch_ids, devices_of, folder)
-            else:
-                self._job = ForkingJob(folder)
-                array = self._job.ask(batch_ids, devices_of, folder)
-                self._job.start(self._forking(batch_ids, folder))
+            folder = _new_folder(jobs) if self._placed else self._job.paths.folder
+            array = self._job.ask(batch_ids, devices_of, folder)
             self._placed.extend((place, array, n) for place, n in zip(places, array.numbers, strict=True))
         return array
 
@@ -130,11 +137,20 @@ class LocalExecutor:
         return list(islice((place for place in count() if place not in taken), n_workers))
 
 
+def _new_folder(jobs: Path) -> Path:
+    """For one submission; job files are pickles, so it is nobody else's."""
+    files.make_private(jobs)
+    return submission_folder(jobs)
+
+
 @dataclass(frozen=True)
 class DebugExecutor:
     """One worker in the foreground, its output in this terminal."""
 
     words: WorkerWords = work
+
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Nothing: there is one worker, which imports for itself."""
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:  # noqa: ARG002 - the protocol's
         """Start one worker, however many were wanted, with all cores."""

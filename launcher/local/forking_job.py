@@ -138,7 +138,7 @@ class ForkingJob:
 
     def end(self) -> None:
         """Nobody asks for more: wait for it to end, as it does once its workers have. Commands are stopped."""
-        if any(command.alive() for command in self._commands):
+        if not self._requests or any(command.alive() for command in self._commands):
             self.stop()
         self._stopped = True
         self._asking.close()

@@ -142,6 +142,8 @@ def _run_sweeps(
             for sentence in prior_said(spec):
                 display.say(sentence)
             seen.see(ledger.progress(spec.batch_id))
+            if one is plan.planned[0] and _is_new(plan, ledger):
+                crew.prepare(_same_crew(plan.planned))  # beside the registration of the others
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
         for i, one in enumerate(plan.planned):
@@ -155,6 +157,12 @@ def _run_sweeps(
                 display.say(outcome.problem)
             outcomes.append(outcome)
     return outcomes, changed
+
+
+def _is_new(plan: Plan, ledger: Ledger) -> bool:
+    """Whether none of its sweeps but the first is registered, and that was not run: so none can be refused."""
+    known = [now for now in ledger.all_progress() if now.batch_id in plan.batch_ids]
+    return len(known) == 1 and known[0].open > 0 and not ledger.workers(known[0].batch_id)
 
 
 def _same_crew(planned: Sequence[PlannedSweep]) -> list[str]:
