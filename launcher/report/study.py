@@ -11,9 +11,9 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 from msgspec.structs import replace
 from optuna import Study
@@ -78,27 +78,30 @@ def _cannot_say(values: Sequence[float | None], varied: Sequence[str]) -> str | 
 def _shares(
     trials: Sequence[FrozenTrial], direction: StudyDirection, varied: list[str]
 ) -> tuple[dict[str, float], str | None]:
+    with _hidden("sklearn"):
+        from optuna.importance import get_param_importances  # noqa: PLC0415 - see `_hidden`
     counted = study_of(trials, direction)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        shares = _estimator()(counted, params=varied)
+        shares = get_param_importances(counted, params=varied)
     return shares, next((str(w.message) for w in caught if issubclass(w.category, UserWarning)), None)
 
 
-@cache
-def _estimator() -> Callable[..., dict[str, float]]:
-    """Optuna's, imported as where there is no scikit-learn, which Optuna does without.
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """As if a package were not installed, unless it is loaded already.
 
-    Only estimators that are not asked here need it, and it would cost a launcher 1.2 CPU seconds and 120 MiB.
+    Optuna's importances look for scikit-learn, for an estimator that is not used here: to load it, with SciPy's
+    statistics and pandas, takes a second of CPU time and 120 MB.
     """
-    modules: dict[str, Any] = sys.modules
-    hidden = modules.setdefault("sklearn", None) is None
+    if name in sys.modules:
+        yield
+        return
+    cast(dict[str, object], sys.modules)[name] = None  # Python's own way to say that there is no such module
     try:
-        from optuna.importance import get_param_importances  # noqa: PLC0415 - while that is hidden
+        yield
     finally:
-        if hidden:
-            del modules["sklearn"]
-    return get_param_importances
+        del sys.modules[name]
 
 
 def _number(trial: FrozenTrial) -> int:
