@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -218,3 +219,25 @@ def test_an_explanation_that_fails_is_said_and_stops_nothing(outputs, ledger):
     assert said.startswith("what carried the teams could not be explained for run_0")
     assert "no league here" in said
     assert files == []
+
+
+def test_what_ends_a_plan_is_done_side_by_side(outputs, ledger):
+    """Each waits for the others to have begun; what is told of is in the report, however they end."""
+    ledger.register(msgspec.structs.replace(ledger.spec(BATCH), n_trials=3), outputs)
+    run = [sys.executable, "-m", "trainer", "work", "--batch-id", BATCH, "--threads", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    begun = threading.Barrier(3)
+
+    def trainer(words):
+        begun.wait(60)
+        return TRAINER(words)
+
+    said = []
+    end_of = partial(conclude, outputs, [BATCH], ledger, changed=True, held_out=True, noise=True, explained=True)
+    assert end_of(trainer=trainer, say=said.append)
+    assert len(said) == 2, said
+    text = outputs.analysis.read_text()
+    assert UNREAD not in text
+    assert "5 more seeds of the best configuration" in text
+    assert list(outputs.sweeps.glob("*/run_*/contributions.csv"))
+    assert end_of(trainer=pytest.fail, say=pytest.fail)
