@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from launcher.beside import Beside
-from launcher.trainer_commands import Trainer
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.beside import Beside
+from truestrength.launcher.trainer_commands import Trainer
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
@@ -31,8 +31,8 @@ def analyse(
     `say` is told of plots that could not be drawn. With `resting`, plots that were drawn a short while ago are left as
     they are.
     """
-    from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-    from launcher.report.reading import registered  # noqa: PLC0415
+    from truestrength.launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from truestrength.launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
@@ -67,10 +67,10 @@ def conclude(
     Returns:
         Whether all that was to be read of the held-out season could be.
     """
-    from launcher.explained import explain_best, unexplained  # noqa: PLC0415 - a plan that fails need not wait
-    from launcher.held_out import read_held_out, unread  # noqa: PLC0415 - as above
-    from launcher.noise import measure_noise, unmeasured  # noqa: PLC0415 - as above
-    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
+    from truestrength.launcher.explained import explain_best, unexplained  # noqa: PLC0415 - a plan that fails need not wait
+    from truestrength.launcher.held_out import read_held_out, unread  # noqa: PLC0415 - as above
+    from truestrength.launcher.noise import measure_noise, unmeasured  # noqa: PLC0415 - as above
+    from truestrength.launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
     write = partial(analyse, outputs, batch_ids, ledger, _once(say))
     # The ledger is asked before anything runs beside: its session is for one at a time.

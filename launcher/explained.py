@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from launcher.report.reading import read_sweep
-from launcher.report.trials import best_trial
-from launcher.trainer_commands import Trainer, explain
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.launcher.report.reading import read_sweep
+from truestrength.launcher.report.trials import best_trial
+from truestrength.launcher.trainer_commands import Trainer, explain
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
 
 
 def explain_best(chosen: Sequence[RunPaths], trainer: Trainer, say: Callable[[str], None]) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.beside import Beside
-from launcher.containers.contained import run_to_end
-from launcher.local.executors import LocalExecutor
-from launcher.trainer_commands import holdout, noise, work
 from tests.support.forked import forked
+from truestrength.launcher.beside import Beside
+from truestrength.launcher.containers.contained import run_to_end
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.trainer_commands import holdout, noise, work
 
 NO_RUN = holdout([Path("nothing")])
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from launcher.report.figures import files as figures
-from launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures import files as figures
+from truestrength.launcher.report.figures.files import draw_figures
 
 
 def test_charts_drawn_by_several_processes_are_those_of_one(build, tmp_path, monkeypatch):

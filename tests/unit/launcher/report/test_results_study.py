@@ -9,7 +9,7 @@ import msgspec
 import optuna
 import pytest
 
-from launcher.report.study import importances, study_as_data
+from truestrength.launcher.report.study import importances, study_as_data
 
 
 def make_study(values, direction="maximize"):
@@ -99,7 +99,7 @@ def test_the_study_as_data_has_every_trial_with_distributions_states_and_times()
 def test_importances_need_no_scikit_learn():
     """It takes a second to load, which every launcher would pay."""
     script = (
-        "import sys, optuna; from launcher.report.study import importances;"
+        "import sys, optuna; from truestrength.launcher.report.study import importances;"
         "study = optuna.create_study();"
         "study.optimize(lambda trial: trial.suggest_float('a', 0, 1), n_trials=8);"
         "found = importances(study, range(8)).importances;"

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.contract.config.settings import load_config, replace
-from trainer.data.demo import demo
-from trainer.features import batches as features
-from trainer.stages import batches
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.features import batches as features
+from truestrength.trainer.stages import batches
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
 
 
 class Builders:
