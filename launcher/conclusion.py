@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.beside import Beside
+from truestrength.launcher.trainer_commands import Trainer
 from truestrength.trainer.contract.ledger import Ledger
 from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
@@ -46,7 +47,7 @@ def conclude(
     changed: bool,
     held_out: bool,
     noise: bool,
-    container: Container | None,
+    trainer: Trainer,
     say: Callable[[str], None],
     explained: bool = False,
 ) -> bool:
@@ -59,34 +60,36 @@ def conclude(
         changed: Tables were written since the plots were drawn.
         held_out: Read the held-out season for the best runs, unless that was done.
         noise: Measure with more seeds how far chance moves the value of the best runs, unless that was done.
-        container: Where the trainer runs.
+        trainer: Runs the trainer's commands.
         say: Told what is being read, and what goes wrong with it.
         explained: Say of every sweep's best run what carried the teams, unless that was done.
 
     Returns:
         Whether all that was to be read of the held-out season could be.
     """
-    write = partial(analyse, outputs, batch_ids, ledger, _once(say))
-    unread = 0
-    if held_out:
-        from truestrength.launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
-
-        found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
-        unread, changed = found.unread, changed or found.read > 0
-    if noise:
-        from truestrength.launcher.noise import measure_noise  # noqa: PLC0415 - as above
-
-        measured = measure_noise(ledger, outputs, batch_ids, container=container, say=say)
-        changed = changed or measured > 0
-    if explained:
-        from truestrength.launcher.explained import explain_best  # noqa: PLC0415 - as above
-
-        explain_best(ledger, outputs, batch_ids, container=container, say=say)
+    from truestrength.launcher.explained import explain_best, unexplained  # noqa: PLC0415 - a plan that fails need not wait
+    from truestrength.launcher.held_out import read_held_out, unread  # noqa: PLC0415 - as above
+    from truestrength.launcher.noise import measure_noise, unmeasured  # noqa: PLC0415 - as above
     from truestrength.launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
-    if changed or not up_to_date(ledger, outputs):
+    write = partial(analyse, outputs, batch_ids, ledger, _once(say))
+    # The ledger is asked before anything runs beside: its session is for one at a time.
+    to_read = list(unread(ledger, outputs, batch_ids, say)) if held_out else []
+    to_measure = list(unmeasured(ledger, outputs, batch_ids)) if noise else []
+    to_explain = list(unexplained(ledger, outputs, batch_ids)) if explained else []
+    explaining = Beside(partial(explain_best, to_explain, trainer, say))
+    reading = Beside(partial(read_held_out, to_read, trainer, say))
+    measuring = Beside(partial(measure_noise, to_measure, trainer, say))
+    if changed and (to_read or to_measure):  # most of it is the same afterwards, and is not drawn again
+        writing = Beside(write)
+        reading.join()
+        measuring.join()
+        writing.result()
+    found, measured = reading.result(), measuring.result()
+    if changed or found.read or measured or not up_to_date(ledger, outputs):
         write()
-    return not unread
+    explaining.result()
+    return not found.unread
 
 
 def _once(say: Callable[[str], None]) -> Callable[[str], None]:

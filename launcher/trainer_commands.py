@@ -11,6 +11,14 @@ from pathlib import Path
 WorkerWords = Callable[[str, int, Sequence[str]], Sequence[str]]
 """From a sweep, the threads of a worker and the sweeps that follow, to what is said after the interpreter."""
 
+Trainer = Callable[[Sequence[str]], str | None]
+"""Runs what is said after the interpreter to its end, and returns what it says went wrong; None when nothing did."""
+
+
+def without_module(words: Sequence[str]) -> list[str]:
+    """What is said to the trainer itself, by a process that has become it already."""
+    return list(words[2:])
+
 
 def work(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool = True) -> list[str]:
     """The worker of a sweep, and then of those `later`: the same words on a laptop, in a container, under SLURM."""

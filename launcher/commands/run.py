@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from truestrength.launcher.beside import Beside
 from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
 from truestrength.launcher.local.signals import terminated_like_interrupted
 from truestrength.launcher.plan import Plan, awaits_demo_league
@@ -137,11 +139,19 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from truestrength.trainer.contract.ledger import Ledger  # noqa: PLC0415
 
     executor = _executor(plan, args, inside)
+    if not plan.outputs.identity.exists():  # a first run makes Optuna's tables
+        Beside(_import_optuna)
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
-            reports = WrittenReports(plan, ledger, screen.say, inside, **ends)
+            reports = WrittenReports(plan, ledger, screen.say, executor.run, **ends)
             return run_plan(plan, ledger, executor, screen, reports)
+
+
+def _import_optuna() -> None:
+    """With what it imports when its storage is made: this takes a second, while the database starts."""
+    for name in ("optuna.storages", "alembic.command", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"):
+        import_module(name)
 
 
 def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:

@@ -103,6 +103,11 @@ class Crew:
             self.arrays.append(self._executor.submit([progress.batch_id, *later], missing, jobs))
         return missing
 
+    def prepare(self, batch_ids: Sequence[str]) -> None:
+        """Workers of these sweeps will be submitted in a moment, of the first one first."""
+        with termination_held():
+            self._executor.prepare(batch_ids, self.outputs.sweep(batch_ids[0]).jobs)
+
     def end_of(self, worker: WorkerRow) -> str | None:
         """What is known here of the end of a worker that could not say it itself; None for any other."""
         found = (array.killed_by(worker) for array in self.arrays)
@@ -121,7 +126,6 @@ class Crew:
         deadline = time.monotonic() + GRACE_S + 5
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.1)
-        self._executor.end()
 
     def wait(self, seconds: float) -> None:
         """Wait until the number of living workers changes, at most `seconds`."""
@@ -136,7 +140,6 @@ class Crew:
             time.sleep(0.05)
         if self.alive():
             self.stop()
-        self._executor.end()
 
     def _notice(self, batch_id: str, closed: int, *, moving: bool) -> None:
         """Begin to count anew when a slot was closed, of whichever sweep, or another sweep has come.

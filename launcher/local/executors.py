@@ -9,17 +9,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
+from truestrength.launcher.containers.contained import run_to_end
 from truestrength.launcher.containers.settings import Container
 from truestrength.launcher.jobs.devices import VISIBLE, Device, deal, devices
 from truestrength.launcher.jobs.worker_job import WorkerJob, start_tethered
 from truestrength.launcher.local.forking_job import GRACE_S, ForkingJob, LocalArray
 from truestrength.launcher.local.signals import interrupts_ignored
-from truestrength.launcher.trainer_commands import WorkerWords, forking, work
+from truestrength.launcher.trainer_commands import WorkerWords, forking, without_module, work
 from truestrength.trainer.contract import files
 from truestrength.trainer.contract.ledger import WorkerRow
 from truestrength.trainer.contract.paths.outputs import submission_folder
@@ -55,11 +57,17 @@ class Array(Protocol):
 class Executor(Protocol):
     """Where workers run."""
 
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Begin with what takes time before the first worker can start; the same sweeps are submitted next."""
+
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start an array of workers that serve sweeps in order; `jobs` is the first one's folder of submissions."""
 
+    def run(self, words: Sequence[str]) -> str | None:
+        """Let the trainer run a command where workers run, and wait. Returns what it says went wrong, or None."""
+
     def end(self) -> None:
-        """No more workers are wanted: whatever starts them may go, once they have ended, and is waited for."""
+        """Nothing more is wanted: whatever starts workers may go, once they have ended, and is waited for."""
 
 
 @dataclass
@@ -78,24 +86,35 @@ class LocalExecutor:
     _placed: list[tuple[int, LocalArray, int]] = field(default_factory=list, init=False, repr=False)
     """Every worker's place, which chooses its GPU, with its array and its number there."""
 
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Start the process that forks, which takes seconds to import what workers need."""
+        with interrupts_ignored():
+            folder = _new_folder(jobs)
+            self._job = ForkingJob(folder)
+            self._job.start(self._forking(batch_ids, folder))
+
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:
         """Start `n_workers` workers at once."""
         places = self._free_places(n_workers)
         devices_of = [self._device(place) for place in places]
+        if self._job is None or not self._job.takes_more:
+            self.prepare(batch_ids, jobs)
+        assert self._job is not None, "it was prepared"
         with interrupts_ignored():
-            files.make_private(jobs)  # job files are pickles: nobody else's
-            folder = submission_folder(jobs)
-            if self._job is not None and self._job.takes_more:
-                array = self._job.ask(batch_ids, devices_of, folder)
-            else:
-                self._job = ForkingJob(folder)
-                array = self._job.ask(batch_ids, devices_of, folder)
-                self._job.start(self._forking(batch_ids, folder))
+            folder = _new_folder(jobs) if self._placed else self._job.paths.folder
+            array = self._job.ask(batch_ids, devices_of, folder)
             self._placed.extend((place, array, n) for place, n in zip(places, array.numbers, strict=True))
         return array
 
+    def run(self, words: Sequence[str]) -> str | None:
+        """In a fork of the workers' parent, which has imported already; where there is none, in a new process."""
+        if self._job is not None and self._job.takes_more:
+            with suppress(ProcessLookupError):  # what it has not done, the same command does now
+                return self._job.run(without_module(words))
+        return run_to_end(self.container, words)
+
     def end(self) -> None:
-        """No more workers are wanted; waits until nothing of them is left."""
+        """Nothing more is wanted; waits until nothing of the workers is left."""
         if self._job is not None:
             self._job.end()
 
@@ -118,11 +137,20 @@ class LocalExecutor:
         return list(islice((place for place in count() if place not in taken), n_workers))
 
 
+def _new_folder(jobs: Path) -> Path:
+    """For one submission; job files are pickles, so it is nobody else's."""
+    files.make_private(jobs)
+    return submission_folder(jobs)
+
+
 @dataclass(frozen=True)
 class DebugExecutor:
     """One worker in the foreground, its output in this terminal."""
 
     words: WorkerWords = work
+
+    def prepare(self, batch_ids: Sequence[str], jobs: Path) -> None:
+        """Nothing: there is one worker, which imports for itself."""
 
     def submit(self, batch_ids: Sequence[str], n_workers: int, jobs: Path) -> Array:  # noqa: ARG002 - the protocol's
         """Start one worker, however many were wanted, with all cores."""
@@ -133,6 +161,10 @@ class DebugExecutor:
                     [sys.executable, *self.words(batch_ids[0], threads, batch_ids[1:])], thread_environment(threads)
                 )
             )
+
+    def run(self, words: Sequence[str]) -> str | None:
+        """In a new process."""
+        return run_to_end(None, words)
 
     def end(self) -> None:
         """Nothing: a worker has no parent but this process."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -50,18 +51,49 @@ class ForkingJob:
         self._requests = 0
         self._workers = 0
         self._stopped = False
+        self._commands: list[LocalArray] = []
+        self._numbers = threading.Lock()  # commands are asked for side by side
 
     def ask(
         self, batch_ids: Sequence[str], environments: Sequence[Mapping[str, str | None]], folder: Path
     ) -> LocalArray:
         """Ask for a worker for each environment, which is added to the job's; their logs go to the folder."""
         files.make_folder(folder)
-        numbers = range(self._workers + 1, self._workers + 1 + len(environments))
-        workers = [ForkedWorker(n, dict(added)) for n, added in zip(numbers, environments, strict=True)]
-        request = ForkRequest(list(batch_ids), workers, str(folder.absolute()), GRACE_S)
-        fork_requests.ask(self.paths, self._requests, request)
-        self._requests += 1
-        self._workers += len(environments)
+        return self._ask(batch_ids, environments, folder)
+
+    def run(self, words: Sequence[str]) -> str | None:
+        """Let a fork run a command of the trainer's, and wait. Returns what it says went wrong; None: nothing did.
+
+        Raises:
+            ProcessLookupError: the process that forks has ended, so nobody knows how far the command has come.
+        """
+        array = self._ask([], [{}], self.paths.folder, words)
+        self._commands.append(array)
+        while array.alive():
+            time.sleep(POLL_S)
+        code = fork_requests.end(self.paths, array.numbers[0])
+        if code is None and not self._stopped:
+            raise ProcessLookupError(f"the process that forks, {self.id}, has ended")
+        if code == 0:
+            return None
+        (log,) = array.logs
+        said = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+        return said or f"`{' '.join(words)}` {'was stopped' if code is None else f'ended with {code}'}"
+
+    def _ask(
+        self,
+        batch_ids: Sequence[str],
+        environments: Sequence[Mapping[str, str | None]],
+        folder: Path,
+        command: Sequence[str] = (),
+    ) -> LocalArray:
+        with self._numbers:
+            numbers = range(self._workers + 1, self._workers + 1 + len(environments))
+            workers = [ForkedWorker(n, dict(added)) for n, added in zip(numbers, environments, strict=True)]
+            request = ForkRequest(list(batch_ids), workers, str(folder.absolute()), GRACE_S, list(command))
+            fork_requests.ask(self.paths, self._requests, request)
+            self._requests += 1
+            self._workers += len(environments)
         return LocalArray(self, numbers, folder)
 
     def start(self, worker_job: WorkerJob) -> None:
@@ -105,7 +137,9 @@ class ForkingJob:
                 os.kill(int(self.id), signal.SIGTERM)
 
     def end(self) -> None:
-        """Nobody asks for more: wait for it to end, as it does once its workers have."""
+        """Nobody asks for more: wait for it to end, as it does once its workers have. Commands are stopped."""
+        if not self._requests or any(command.alive() for command in self._commands):
+            self.stop()
         self._stopped = True
         self._asking.close()
         deadline = time.monotonic() + END_S

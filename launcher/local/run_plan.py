@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
 from truestrength.launcher.conclusion import analyse, conclude
-from truestrength.launcher.containers.settings import Container
 from truestrength.launcher.local.crew import Crew
 from truestrength.launcher.local.executors import Executor
 from truestrength.launcher.local.progress import Display, PlanProgress
@@ -26,6 +25,7 @@ from truestrength.launcher.prior import prior_said, with_prior
 from truestrength.launcher.registration import exclusively, register, too_few_connections
 from truestrength.launcher.report.folders import RunFolders, run_folders
 from truestrength.launcher.report.reading import written
+from truestrength.launcher.trainer_commands import Trainer
 from truestrength.trainer.contract.errors import UserError
 from truestrength.trainer.contract.ledger import Ledger, SweepProgress, in_words
 from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
@@ -58,7 +58,8 @@ class WrittenReports:
     plan: Plan
     ledger: Ledger
     say: Callable[[str], None]
-    container: Container | None = None
+    trainer: Trainer
+    """Reads, measures and explains at the end."""
     whole: bool = False
     """The plan ends with the held-out season."""
     noise: bool = False
@@ -93,7 +94,7 @@ class WrittenReports:
             held_out=self.whole and complete,
             noise=self.noise and complete,
             explained=self.explained and complete,
-            container=self.container,
+            trainer=self.trainer,
             say=self.say,
         )
         return None if all_read else UNREAD
@@ -116,6 +117,17 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         SweepChangedError: a batch id is known with another configuration.
         UserError: another launcher is running one of the sweeps.
     """
+    with ExitStack() as last:
+        last.callback(executor.end)
+        outcomes, changed = _run_sweeps(plan, ledger, executor, display, reports)
+        outcomes = list(_with_missing(outcomes, run_folders(ledger, plan.outputs), display))
+        return _end(plan, outcomes, display, reports, changed=changed)
+
+
+def _run_sweeps(
+    plan: Plan, ledger: Ledger, executor: Executor, display: Display, reports: Reports
+) -> tuple[list[Outcome], bool]:
+    """Register and run all sweeps. Returns what has become of each, and whether tables were to be written of any."""
     seen, changed = PlanProgress(plan.sweeps), False
     outcomes: list[Outcome] = []
 
@@ -130,6 +142,8 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
             for sentence in prior_said(spec):
                 display.say(sentence)
             seen.see(ledger.progress(spec.batch_id))
+            if one is plan.planned[0] and _is_new(plan, ledger):
+                crew.prepare(_same_crew(plan.planned))  # beside the registration of the others
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
         for i, one in enumerate(plan.planned):
@@ -142,8 +156,13 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
             if outcome.problem:
                 display.say(outcome.problem)
             outcomes.append(outcome)
-    outcomes = list(_with_missing(outcomes, run_folders(ledger, plan.outputs), display))
-    return _end(plan, outcomes, display, reports, changed=changed)
+    return outcomes, changed
+
+
+def _is_new(plan: Plan, ledger: Ledger) -> bool:
+    """Whether none of its sweeps but the first is registered, and that was not run: so none can be refused."""
+    known = [now for now in ledger.all_progress() if now.batch_id in plan.batch_ids]
+    return len(known) == 1 and known[0].open > 0 and not ledger.workers(known[0].batch_id)
 
 
 def _same_crew(planned: Sequence[PlannedSweep]) -> list[str]:

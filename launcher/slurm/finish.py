@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from truestrength.launcher.conclusion import analyse, conclude
+from truestrength.launcher.containers.contained import run_to_end
 from truestrength.launcher.registration import when_alone
 from truestrength.launcher.report.folders import run_folders
 from truestrength.launcher.report.reading import written
@@ -50,7 +52,7 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
         held_out=site.whole and not incomplete,
         noise=site.noise and not incomplete,
         explained=site.explained and not incomplete,
-        container=site.container,
+        trainer=partial(run_to_end, site.container),
         say=say,
     )
     folders = run_folders(ledger, site.outputs)

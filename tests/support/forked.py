@@ -23,7 +23,7 @@ def main(text, *words):
         exec(compile(text, "<worker>", "exec"), {"__name__": "__main__"})
         return 0
 
-    return serve(Path(folder), work, nothing, nothing)
+    return serve(Path(folder), work, nothing, nothing, command=work)
 
 
 if __name__ == "__main__":

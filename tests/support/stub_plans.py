@@ -47,5 +47,5 @@ def launch(ledger, batch_ids, *, n_trials=4, n_jobs=2, executor=None, written=Fa
     plan = replace(plan, planned=tuple(replace(one, limits=limits) for one in plan.planned))
     lines = Lines()
     executor = executor or LocalExecutor(n_jobs, stub.stub_command)
-    reports = WrittenReports(plan, ledger, lines.say) if written else lines
+    reports = WrittenReports(plan, ledger, lines.say, executor.run) if written else lines
     return run_plan(plan, ledger, executor, lines, reports), lines

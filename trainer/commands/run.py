@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.command_line import main, say
 from truestrength.trainer.contract.config.settings import load_config
 from truestrength.trainer.contract.process import use_threads
 
@@ -35,10 +35,13 @@ def work(args: argparse.Namespace) -> int:
 
     if args.forks is None:
         return drain(args.batch_id)
+    from truestrength.trainer.commands.parser import parser
     from truestrength.trainer.worker import libraries
     from truestrength.trainer.worker.forks import serve
 
-    return serve(args.forks, drain, libraries.load, libraries.try_out)
+    return serve(
+        args.forks, drain, libraries.load, libraries.try_out, command=lambda words: main(parser(), list(words))
+    )
 
 
 def holdout(args: argparse.Namespace) -> None:

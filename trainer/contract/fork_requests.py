@@ -26,7 +26,7 @@ class ForkedWorker(msgspec.Struct, frozen=True):
 
 
 class ForkRequest(msgspec.Struct, frozen=True):
-    """Workers that are asked for together."""
+    """Workers that are asked for together, or one that does something else."""
 
     batch_ids: list[str]
     """The sweeps that they serve, in order."""
@@ -35,6 +35,8 @@ class ForkRequest(msgspec.Struct, frozen=True):
     """The folder, which is there, for what they say."""
     grace_s: float
     """Seconds from being told to stop to being killed."""
+    command: list[str] = []
+    """What is to be done instead of serving sweeps: a command of the trainer's, whose answer nobody reads."""
 
 
 def ask(paths: ForkPaths, number: int, request: ForkRequest) -> None:

@@ -59,7 +59,7 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
         )
 
     wanted = identity(config, league_folder)
-    found = unpack(store.fetch(STAGE, wanted, build, proceed=proceed))
+    found = unpack(store.fetch(STAGE, wanted, build, proceed=proceed, turn=f"{STAGE} of {wanted['data']}"))
     give_back_memory()
     return found
 

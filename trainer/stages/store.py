@@ -97,6 +97,7 @@ class Store:
         proceed: Callable[[], None] = lambda: None,
         *,
         needed: int | None = None,
+        turn: str | None = None,
     ) -> Contents:
         """The stage's contents to at least `depth`, from disk or from `build`.
 
@@ -107,9 +108,10 @@ class Store:
             depth: epochs, rounds or trees; 0 for a stage that has no such thing.
             proceed: called while somebody else builds, who may take long or be frozen; may raise to stop waiting.
             needed: how much of `depth` the run itself will use: that is what it would have cost alone. None: all.
+            turn: entries of the same turn are built one after the other, by whomever, as each takes much memory.
         """
         wait = _FIRST_WAIT_S
-        while (found := self.fetch_unless_busy(stage, identity, build, depth, needed=needed)) is None:
+        while (found := self.fetch_unless_busy(stage, identity, build, depth, needed=needed, turn=turn)) is None:
             watch = Stopwatch()
             proceed()
             time.sleep(wait)
@@ -119,7 +121,14 @@ class Store:
         return found
 
     def fetch_unless_busy(
-        self, stage: str, identity: Mapping[str, Any], build: Build, depth: int = 0, *, needed: int | None = None
+        self,
+        stage: str,
+        identity: Mapping[str, Any],
+        build: Build,
+        depth: int = 0,
+        *,
+        needed: int | None = None,
+        turn: str | None = None,
     ) -> Contents | None:
         """As `fetch`, but None when somebody else is building it: there may be something better to do than to wait.
 
@@ -127,19 +136,21 @@ class Store:
         """
         watch = Stopwatch()
         name = digest({"stage": stage, **identity})
-        found = self._find(stage, name, identity, build, depth)
+        found = self._find(stage, name, identity, build, depth, key=turn or f"{stage}/{name}")
         self.account.within = self.account.within.plus(watch.elapsed())
         if found is not None:
             needed = depth if needed is None else needed
             self.account.add(f"{stage}/{name}", account.from_notes(found.notes), needed)
         return found
 
-    def _find(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents | None:
+    def _find(
+        self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int, *, key: str
+    ) -> Contents | None:
         if (found := self._open(stage, name, depth)) is not None:
             self._count(stage, hit=True)
             log.info("%s: hit %s", stage, name[:12])
             return found
-        with nullcontext(True) if self._lacking else self._building(f"{stage}/{name}") as mine:
+        with nullcontext(True) if self._lacking else self._building(key) as mine:
             return self._make(stage, name, identity, build, depth) if mine else None
 
     def _make(self, stage: str, name: str, identity: Mapping[str, Any], build: Build, depth: int) -> Contents:

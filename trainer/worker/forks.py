@@ -25,6 +25,7 @@ from types import FrameType
 
 from truestrength.trainer.contract import process
 from truestrength.trainer.contract.command_line import exit_code_of, say
+from truestrength.trainer.contract.errors import UserError
 from truestrength.trainer.contract.fork_requests import ForkedWorker, ForkRequest, asked, may_ask, tell_end
 from truestrength.trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
 
@@ -36,7 +37,16 @@ MORE_TO_KILL = 100
 """Thousandths of the memory by which the kernel, when there is none left, prefers a worker to what all hang on."""
 
 Work = Callable[[Sequence[str]], int]
-"""Serves sweeps, and returns the exit code of a worker."""
+"""Serves sweeps, and returns the exit code of a worker; or runs a command, by its words, and returns its exit code."""
+
+
+def no_command(words: Sequence[str]) -> int:
+    """The command of what has none.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(f"{' '.join(words)}: only workers are forked here")
 
 
 def serve(
@@ -44,7 +54,9 @@ def serve(
     work: Work,
     load: Callable[[], None],
     try_out: Callable[[], None],
+    *,
     first_sign_s: float = FIRST_SIGN_S,
+    command: Work = no_command,
 ) -> int:
     """Fork workers until nobody may ask for more and none is left, or until told to stop.
 
@@ -54,11 +66,12 @@ def serve(
         load: imports what children share; starts no thread that has a lock of its own, and no CUDA.
         try_out: what a child does first, so that one that would hang is known before it takes anybody's slot.
         first_sign_s: seconds that a child has for this.
+        command: what a child does that is asked for a command.
 
     Raises:
         OSError: it could not be written how a child ended; all others have been stopped.
     """
-    parent = _Parent(ForkPaths(folder), work, try_out, first_sign_s)
+    parent = _Parent(ForkPaths(folder), work, command, try_out, first_sign_s)
     signal.signal(signal.SIGTERM, parent.tell)
     load()
     gc.collect()
@@ -82,9 +95,12 @@ class _Child:
 
 
 class _Parent:
-    def __init__(self, paths: ForkPaths, work: Work, try_out: Callable[[], None], first_sign_s: float) -> None:
+    def __init__(
+        self, paths: ForkPaths, work: Work, command: Work, try_out: Callable[[], None], first_sign_s: float
+    ) -> None:
         self._paths = paths
         self._work = work
+        self._command = command
         self._try_out = try_out
         self._first_sign_s = first_sign_s
         self._requests = 0
@@ -155,13 +171,14 @@ class _Parent:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         _take_environment(worker)
-        _write_to(worker_log(Path(request.logs), os.environ[LOCAL_JOB]))
+        _write_to(worker_log(Path(request.logs), os.environ[LOCAL_JOB]), answers=not request.command)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(min(1000, _oom_score_adj() + MORE_TO_KILL)))
         self._try_out()
         sign.send_bytes(b"1")
         sign.close()
-        sys.exit(exit_code_of(lambda: self._work(request.batch_ids)))
+        do, words = (self._command, request.command) if request.command else (self._work, request.batch_ids)
+        sys.exit(exit_code_of(lambda: do(words)))
 
 
 def _take_environment(worker: ForkedWorker) -> None:
@@ -172,11 +189,11 @@ def _take_environment(worker: ForkedWorker) -> None:
     os.environ[LOCAL_JOB] = worker_job_id(os.environ.get(LOCAL_JOB, "0"), worker.number)
 
 
-def _write_to(log: Path) -> None:
-    """What this process says goes to a file of its own from now on."""
+def _write_to(log: Path, *, answers: bool) -> None:
+    """What this process says goes to a file of its own from now on; what it answers, only if somebody reads that."""
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    for stream in (1, 2):
-        os.dup2(sink, stream)
+    os.dup2(sink, 2)
+    os.dup2(sink if answers else os.open(os.devnull, os.O_WRONLY), 1)
     os.close(sink)
 
 

@@ -1,4 +1,4 @@
-"""Brings the report's charts up to date, in a process of their own. Never raises.
+"""Brings the report's charts up to date, in processes of their own. Never raises.
 
 An SVG carries the digest of what it shows. The report is written anew as sweeps end, and drawing is its slow part:
 a plot whose data (and drawing code) are the same as in the file is left as it is, and while a plan goes on a plot that
@@ -7,18 +7,20 @@ would soon be drawn again waits.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from truestrength.launcher.beside import Beside
 from truestrength.launcher.report.figures.contents import Drawing, figure_data
 from truestrength.launcher.report.figures.drawing import draw
 from truestrength.launcher.report.figures.pictures import CoursePlot, Picture
@@ -26,12 +28,15 @@ from truestrength.launcher.report.figures.standing import course_plots
 from truestrength.launcher.report.trials import Sweep
 from truestrength.trainer.contract import charts
 from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.process import cores
 
 PROCESS = "truestrength.launcher.report.figures.process"
 ROOT = Path(__file__).absolute().parents[4]
 """Where this very code lies, whatever else is installed."""
 LONGEST_S = 600
 """A drawing process that takes longer is stopped."""
+WORTH_A_PROCESS = 20
+"""Pictures that take longer to draw than a process to start."""
 _DIGEST = re.compile(rb'<svg [^>]*data-shows="(\w+)"')
 
 
@@ -41,7 +46,7 @@ def draw_figures(
     rest_s: float = 0.0,
     courses: Path | None = None,
 ) -> dict[Path, dict[str, str]]:
-    """Draw every plot there is data for, all of them in one process.
+    """Draw every plot there is data for.
 
     Args:
         wanted: The folders that the plots lie in, and the sweeps that those of each show.
@@ -116,9 +121,13 @@ def picture(path: Path, content: str, drawing: Drawing | CoursePlot) -> Picture:
 
 
 def _drawn(pictures: Sequence[Picture]) -> dict[str, str]:
-    """Let another process draw. Returns why pictures could not be drawn, by their paths."""
-    if not pictures:
-        return {}
+    """Let other processes draw, side by side. Returns why pictures could not be drawn, by their paths."""
+    n = min(cores(), math.ceil(len(pictures) / WORTH_A_PROCESS))
+    drawing = [Beside(partial(_drawn_alone, pictures[i::n])) for i in range(n)]
+    return {path: why for one in drawing for path, why in one.result().items()}
+
+
+def _drawn_alone(pictures: Sequence[Picture]) -> dict[str, str]:
     code = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", PROCESS],

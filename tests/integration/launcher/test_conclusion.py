@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import msgspec
 import polars as pl
 import pytest
 
-from truestrength.launcher import held_out
+from truestrength.launcher import conclusion, held_out
 from truestrength.launcher.conclusion import analyse, conclude
 from truestrength.launcher.containers import contained as containers
-from truestrength.launcher.containers.contained import contained
+from truestrength.launcher.containers.contained import contained, run_to_end
 from truestrength.launcher.slurm.arrays import Slurm
 from truestrength.launcher.slurm.finish import finish_plan
 from truestrength.launcher.slurm.links import PlanEnd
@@ -30,6 +31,7 @@ from truestrength.trainer.run import pipeline
 from truestrength.trainer.stages.store import Store
 
 BATCH = "small"
+TRAINER = partial(run_to_end, None)
 CONFIG = """
 paths: {data: league, outputs: out, batch_cache: cache}
 evaluation: {validation: 1, holdout: 1}
@@ -67,7 +69,7 @@ def outputs(tmp_path, monkeypatch, project_database, ledger):
 def end(outputs, ledger, *, changed):
     said = []
     end.all_read = conclude(
-        outputs, [BATCH], ledger, changed=changed, held_out=True, noise=False, container=None, say=said.append
+        outputs, [BATCH], ledger, changed=changed, held_out=True, noise=False, trainer=TRAINER, say=said.append
     )
     return said
 
@@ -89,14 +91,9 @@ def test_the_held_out_season_is_read_once_beside_the_plots(outputs, ledger):
 
 def test_what_was_read_when_the_launcher_died_is_told_by_the_next_one(outputs, ledger):
     """It died between the reading and the second analysis; the first was begun before and is written last."""
-    held_out.read_held_out(
-        ledger,
-        outputs,
-        [BATCH],
-        container=None,
-        say=print,
-        meanwhile=lambda: analyse(outputs, [BATCH], ledger, pytest.fail),
-    )
+    chosen = list(held_out.unread(ledger, outputs, [BATCH], print))
+    analyse(outputs, [BATCH], ledger, pytest.fail)
+    assert held_out.read_held_out(chosen, TRAINER, pytest.fail) == (1, 0)
     assert UNREAD in outputs.analysis.read_text()
     assert end(outputs, ledger, changed=False) == []
     assert UNREAD not in outputs.analysis.read_text()
@@ -112,17 +109,19 @@ def test_what_goes_wrong_with_the_reading_is_said_and_the_analysis_is_there(outp
 
 
 def test_an_analysis_that_cannot_be_written_is_an_error_although_the_season_was_read(outputs, ledger, monkeypatch):
-    def full():
+    def full(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
-        held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=print, meanwhile=full)
+    with monkeypatch.context() as patched:
+        patched.setattr(conclusion, "analyse", full)
+        with pytest.raises(OSError, match="No space left"):
+            end(outputs, ledger, changed=True)
     assert len(outputs.held_out_files()) == 1
     monkeypatch.setattr(containers, "contained", partial(contained, python="/no/such/python"))
     for path in outputs.held_out_files():
         path.unlink()
     said = []
-    found = held_out.read_held_out(ledger, outputs, [BATCH], container=None, say=said.append, meanwhile=lambda: None)
+    found = held_out.read_held_out(list(held_out.unread(ledger, outputs, [BATCH], print)), TRAINER, said.append)
     assert found == (0, 1)
     assert "/no/such/python: No such file or directory" in said[-1]
 
@@ -161,7 +160,7 @@ def test_the_best_configuration_is_run_with_more_seeds_once(outputs, ledger):
 
     def measured():
         said = []
-        conclude(outputs, [BATCH], ledger, changed=False, held_out=False, noise=True, container=None, say=said.append)
+        conclude(outputs, [BATCH], ledger, changed=False, held_out=False, noise=True, trainer=TRAINER, say=said.append)
         return said, sorted(outputs.sweeps.glob("*/run_*/noise.json"))
 
     (said,), (file,) = measured()
@@ -184,14 +183,16 @@ def test_noise_that_cannot_be_measured_is_said_and_stops_nothing(outputs, ledger
     subprocess.run(run, check=True, capture_output=True)
     Path("league").rename("elsewhere")
     said = []
-    assert conclude(outputs, [BATCH], ledger, changed=True, held_out=False, noise=True, container=None, say=said.append)
+    assert conclude(
+        outputs, [BATCH], ledger, changed=True, held_out=False, noise=True, trainer=TRAINER, say=said.append
+    )
     assert "no league here" in said[-1]
     assert outputs.analysis.exists()
 
 
 def explained(outputs, ledger):
     said = []
-    end_of = partial(conclude, outputs, [BATCH], ledger, changed=False, held_out=False, noise=False, container=None)
+    end_of = partial(conclude, outputs, [BATCH], ledger, changed=False, held_out=False, noise=False, trainer=TRAINER)
     assert end_of(say=said.append, explained=True)
     return said, sorted(outputs.sweeps.glob("*/run_*/contributions.*"))
 
@@ -218,3 +219,25 @@ def test_an_explanation_that_fails_is_said_and_stops_nothing(outputs, ledger):
     assert said.startswith("what carried the teams could not be explained for run_0")
     assert "no league here" in said
     assert files == []
+
+
+def test_what_ends_a_plan_is_done_side_by_side(outputs, ledger):
+    """Each waits for the others to have begun; what is told of is in the report, however they end."""
+    ledger.register(msgspec.structs.replace(ledger.spec(BATCH), n_trials=3), outputs)
+    run = [sys.executable, "-m", "trainer", "work", "--batch-id", BATCH, "--threads", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    begun = threading.Barrier(3)
+
+    def trainer(words):
+        begun.wait(60)
+        return TRAINER(words)
+
+    said = []
+    end_of = partial(conclude, outputs, [BATCH], ledger, changed=True, held_out=True, noise=True, explained=True)
+    assert end_of(trainer=trainer, say=said.append)
+    assert len(said) == 2, said
+    text = outputs.analysis.read_text()
+    assert UNREAD not in text
+    assert "5 more seeds of the best configuration" in text
+    assert list(outputs.sweeps.glob("*/run_*/contributions.csv"))
+    assert end_of(trainer=pytest.fail, say=pytest.fail)

@@ -189,6 +189,28 @@ def test_a_second_submission_has_a_folder_of_its_own(tmp_path, local):
     assert len(list((tmp_path / "jobs").iterdir())) == 2
 
 
+def test_the_process_that_forks_may_be_started_before_it_is_asked(tmp_path, local):
+    executor = local(1, "import os; open('parent', 'w').write(str(os.getppid())); raise SystemExit(7)")
+    executor.prepare(["a"], tmp_path / "jobs")
+    (prepared,) = (tmp_path / "jobs").iterdir()
+    array = executor.submit(["a"], 1, tmp_path / "jobs")
+    until(lambda: not array.alive())
+    assert array.exit_codes() == [7]
+    assert array.job.paths.folder == prepared
+    assert list((tmp_path / "jobs").iterdir()) == [prepared]
+    again = executor.submit(["b"], 1, tmp_path / "jobs")
+    until(lambda: not again.alive())
+    assert again.job is array.job
+
+
+def test_a_process_that_is_never_asked_goes_with_the_launcher(tmp_path, local):
+    executor = local(1, words=lambda *_: forked("raise SystemExit(7)"))
+    executor.prepare(["a"], tmp_path / "jobs")
+    pid = int(executor._job.id)
+    executor.end()
+    assert gone(pid)
+
+
 class Payload:
     """A pickle that runs a command where it is loaded."""
 

@@ -95,13 +95,13 @@ def test_a_plan_whose_held_out_season_could_not_be_read_is_not_whole(ledger, out
     plan = stub.stub_plan(Path("config.yaml"), ["a"], 2, 1)
     lines = Lines()
     executor = LocalExecutor(1, stub.stub_command)
-    reports = WrittenReports(plan, ledger, lines.say, whole=True)
+    reports = WrittenReports(plan, ledger, lines.say, executor.run, whole=True)
     assert run_plan(plan, ledger, executor, lines, reports) == 1
     said = "\n".join(lines.text)
     assert "the held-out season could not be read for run_0" in said
     assert "The held-out season is not read for every target, see above" in said
     assert outputs.analysis.exists()
-    assert run_plan(plan, ledger, executor, lines, WrittenReports(plan, ledger, lines.say)) == 0
+    assert run_plan(plan, ledger, executor, lines, WrittenReports(plan, ledger, lines.say, executor.run)) == 0
 
 
 def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(project, ledger, outputs):
@@ -109,7 +109,7 @@ def test_plots_rest_while_sweeps_are_still_to_come_and_the_end_draws_them(projec
     plan = stub.stub_plan(project / "config.yaml", ["a", "still_open"], 2, 1)
     for spec in plan.sweeps:
         ledger.register(spec, plan.outputs)
-    reports = WrittenReports(plan, ledger, print)
+    reports = WrittenReports(plan, ledger, print, pytest.fail)
     reports.sweep("a")
     assert outputs.analysis.exists()
     assert not outputs.figures.exists()
@@ -136,7 +136,7 @@ def test_between_sweeps_the_analysis_takes_a_small_part_of_the_time_only(project
 
     monkeypatch.setattr(plans, "analyse", analyse)
     monkeypatch.setattr(plans.time, "monotonic", lambda: now)
-    reports = WrittenReports(plan, ledger, print)
+    reports = WrittenReports(plan, ledger, print, pytest.fail)
     for _ in range(20):
         reports.sweep("a")
         now += 5
