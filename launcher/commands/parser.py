@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, count, imported_when_called, positive
+from trainer.contract.command_line import Parser, add_version, count, imported_when_called, positive
 from trainer.contract.config.settings import Paths
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
@@ -30,6 +30,7 @@ E = TypeVar("E", bound=StrEnum)
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top: argparse.ArgumentParser = Parser(prog="python -m launcher", description=DESCRIPTION)
+    add_version(top)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_outputs(report)
-    report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
+    report.add_argument("batch_id", nargs="?", metavar="BATCH", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
 
     _add_publish(commands)
@@ -72,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the first run)")
     compare.add_argument(
-        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o", "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
     )
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
@@ -99,7 +100,7 @@ def _add_narrow(commands: Commands) -> None:
             "fixed at the best trial's value. The file says why beside each parameter, and how to run it."
         ),
     )
-    narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
+    narrow.add_argument("batch_id", metavar="BATCH", help="the sweep")
     narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
     _add_outputs(narrow)
     narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
@@ -117,8 +118,8 @@ def _add_publish(commands: Commands) -> None:
     )
     publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
     publish.add_argument("--push", action="store_true", help="push the branch, too")
-    publish.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
-    publish.add_argument("--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
+    publish.add_argument("-c", "--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    publish.add_argument("-o", "--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
     publish.set_defaults(handler=imported_when_called("launcher.commands.publish", "publish"))
 
 
@@ -139,8 +140,8 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         metavar=_names(Sampler),
         help="of method optuna (tpe): one worker gives the same points again",
     )
-    to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
-    to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
+    to.add_argument("-n", "--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
+    to.add_argument("-j", "--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--repeats", type=repeats, metavar="K", help="seeds of every trial; their mean counts (1)")
     to.add_argument(
         "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
@@ -167,7 +168,7 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("-c", "--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
     to.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
     )
@@ -194,7 +195,7 @@ def _add_noise(to: argparse.ArgumentParser) -> None:
 
 def _add_watching(commands: Commands) -> None:
     status = commands.add_parser("status", help="sweeps and workers, from the ledger", description=LOOKS)
-    status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
+    status.add_argument("-w", "--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
     status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
@@ -202,7 +203,7 @@ def _add_watching(commands: Commands) -> None:
     logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
-    logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the sweep has ended")
     _add_outputs(logs)
     logs.set_defaults(handler=imported_when_called("launcher.commands.watch", "logs"))
 
@@ -290,7 +291,7 @@ def _add_cluster_jobs(commands: Commands) -> None:
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    to.add_argument("-o", "--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
 
 
 def one_of(kind: type[E]) -> Callable[[str], E]:

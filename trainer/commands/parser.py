@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from trainer.contract.command_line import Parser, count, day, imported_when_called
+from trainer.contract.command_line import Parser, add_version, count, day, imported_when_called
 from trainer.contract.config.settings import Amp, Device, Paths
 from trainer.contract.paths.user import path
 
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     top: argparse.ArgumentParser = Parser(
         prog="python -m trainer", description="Trains and evaluates the team-strength ranker."
     )
+    add_version(top)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_data(commands)
     _add_cache(commands)
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Commands) -> None:
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
-    run.add_argument("--config", type=path, required=True, metavar="FILE")
+    run.add_argument("-c", "--config", type=path, required=True, metavar="FILE")
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--repeats", type=count, default=1, metavar="K", help="seeds, whose mean counts (1)")
     run.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
@@ -125,7 +126,7 @@ def _add_use(commands: Commands) -> None:
 def _add_where(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")
     to.add_argument(
-        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o", "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
     )
 
 
@@ -138,7 +139,9 @@ def _add_cache(commands: Commands) -> None:
         ("prune", "remove the longest unused entries beyond the size limit"),
     ):
         step = steps.add_parser(name, help=text)
-        step.add_argument("--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
+        step.add_argument(
+            "-c", "--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it"
+        )
         step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
         if name == "prune":

@@ -1,4 +1,4 @@
-"""How every command ends: 0 done, 2 the user's mistake (said without a traceback), 130 stopped by Ctrl-C."""
+"""What all commands have in common: help with examples, `--version`, what a mistake is answered with, exit codes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from trainer.contract import disks
-from trainer.contract.errors import EXIT_USER_ERROR, DiskError, UserError, suggest
+from trainer.contract.errors import EXIT_TRY_AGAIN, EXIT_USER_ERROR, DiskError, UserError, suggest
 
 EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done",
+    1: "trials failed, or are incomplete",
+    EXIT_USER_ERROR: "your input",
+    EXIT_TRY_AGAIN: "try again: the database or the cluster is away",
+    EXIT_INTERRUPTED: "interrupted",
+}
+"""What every command says by its exit code. README and each `--help` have the same words."""
 
 Handler = Callable[[argparse.Namespace], int | None]
 
@@ -25,14 +33,28 @@ Handler = Callable[[argparse.Namespace], int | None]
 class Parser(argparse.ArgumentParser):
     """Takes no abbreviated flags, and answers an unknown argument with those that there are.
 
-    Its subparsers are of the same kind, so the list is that of the command that was given.
+    Its subparsers are of the same kind, so the list is that of the command that was given. A group of commands that
+    is asked for none of them prints its help.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **settings})
+    def __init__(self, *, examples: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
+        self.examples = tuple(examples)
+        """Arguments that are worth trying, without the program's name."""
+
+    def format_help(self) -> str:
+        """Like argparse's, with the examples and the exit codes at the end."""
+        lines = ["examples:", *(f"  {self.prog} {example}" for example in self.examples), ""] if self.examples else []
+        codes = [f"{code} {meaning}" for code, meaning in EXIT_CODES.items()]
+        self.epilog = "\n".join([*lines, "exit codes:", *(f"  {line}" for line in codes)])
+        return super().format_help()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, but nothing unknown is handed on."""
+        words = sys.argv[1:] if args is None else args
+        if not words and any(isinstance(action, argparse._SubParsersAction) for action in self._actions):
+            self.print_help()
+            self.exit()
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             flags = sorted(
@@ -49,6 +71,31 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, without argparse's page of usage before it."""
         self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message}\n`{self.prog} --help` lists everything\n")
+
+
+class _Help(argparse.HelpFormatter):
+    """Leaves the lines of the examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "exit codes:\n" in text else super()._fill_text(text, width, indent)
+
+
+class _Version(argparse.Action):
+    """`--version`: what it says is looked up when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from trainer.contract.records.provenance import git_state, versions  # noqa: PLC0415 - not for every command
+
+        found = versions()
+        commit, dirty = git_state()
+        source = f" ({commit[:12]}{', changed' if dirty else ''})" if commit else ""
+        say(f"truestrength {found.get('truestrength', 'not installed')}{source}, Python {found['python']}")
+        parser.exit()
+
+
+def add_version(to: argparse.ArgumentParser) -> None:
+    """The flag `--version`: version, commit where it is known, Python."""
+    to.add_argument("--version", action=_Version, nargs=0, help="version, commit and Python")
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
@@ -89,7 +136,7 @@ def exit_code_of(handler: Callable[[], int | None]) -> int:
 def _user_error(error: UserError) -> int:
     with suppress(OSError):  # what is full may be where this goes
         say(f"error: {error}", aside=True)
-    return EXIT_USER_ERROR
+    return error.exit_code
 
 
 def print_anything() -> None:
