@@ -30,7 +30,7 @@ E = TypeVar("E", bound=StrEnum)
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top: argparse.ArgumentParser = Parser(prog="python -m launcher", description=DESCRIPTION)
-    add_version(top)
+    add_version(top, imported_when_called("trainer.contract.records.version", "show"))
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")

@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     top: argparse.ArgumentParser = Parser(
         prog="python -m trainer", description="Trains and evaluates the team-strength ranker."
     )
-    add_version(top)
+    add_version(top, imported_when_called("trainer.contract.records.version", "show"))
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_data(commands)
     _add_cache(commands)

@@ -81,21 +81,16 @@ class _Help(argparse.HelpFormatter):
 
 
 class _Version(argparse.Action):
-    """`--version`: what it says is looked up when it is asked for."""
+    """Calls its `const`, and ends."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from trainer.contract.records.provenance import git_state, versions  # noqa: PLC0415 - not for every command
-
-        found = versions()
-        commit, dirty = git_state()
-        source = f" ({commit[:12]}{', changed' if dirty else ''})" if commit else ""
-        say(f"truestrength {found.get('truestrength', 'not installed')}{source}, Python {found['python']}")
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> NoReturn:
+        self.const(namespace)
         parser.exit()
 
 
-def add_version(to: argparse.ArgumentParser) -> None:
-    """The flag `--version`: version, commit where it is known, Python."""
-    to.add_argument("--version", action=_Version, nargs=0, help="version, commit and Python")
+def add_version(to: argparse.ArgumentParser, show: Handler) -> None:
+    """The flag `--version`: `show` prints version, commit and Python."""
+    to.add_argument("--version", action=_Version, nargs=0, const=show, help="version, commit and Python")
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
