@@ -10,13 +10,18 @@ from typing import TypeAlias, TypeVar
 
 from trainer.contract.command_line import Parser, add_version, count, imported_when_called, positive
 from trainer.contract.config.settings import Paths
+from trainer.contract.config.user import (
+    CLUSTER_VARIABLE,
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    OUTPUTS_VARIABLE,
+    named,
+)
 from trainer.contract.errors import suggest
 from trainer.contract.paths.user import path
 from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
-CONFIG = Path("config/outputs4_phase1.yaml")
-OUTPUTS = Path(Paths().outputs)
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -73,7 +78,12 @@ def parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the first run)")
     compare.add_argument(
-        "-o", "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o",
+        "--outputs",
+        type=path,
+        default=named(OUTPUTS_VARIABLE) or Paths().outputs,
+        metavar="DIR",
+        help="where run ids are looked up (%(default)s)",
     )
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
@@ -118,7 +128,7 @@ def _add_publish(commands: Commands) -> None:
     )
     publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
     publish.add_argument("--push", action="store_true", help="push the branch, too")
-    publish.add_argument("-c", "--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    publish.add_argument("-c", "--config", type=path, default=_config(), metavar="FILE", help="(%(default)s)")
     publish.add_argument("-o", "--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
     publish.set_defaults(handler=imported_when_called("launcher.commands.publish", "publish"))
 
@@ -168,7 +178,7 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
-    to.add_argument("-c", "--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("-c", "--config", type=path, default=_config(), metavar="FILE", help="(%(default)s)")
     to.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
     )
@@ -176,7 +186,12 @@ def _add_config(to: argparse.ArgumentParser) -> None:
 
 def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
-    to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument(
+        "--cluster",
+        type=path,
+        metavar="FILE",
+        help=f"with --executor slurm: slurm/profiles/NAME.yaml ({CLUSTER_VARIABLE})",
+    )
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
     to.add_argument("--workers-per-gpu", type=workers, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
@@ -291,7 +306,14 @@ def _add_cluster_jobs(commands: Commands) -> None:
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:
-    to.add_argument("-o", "--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    # A database that the environment names is the only one: there is no root to choose then.
+    chosen = None if any(map(named, ("DATABASE_URL", "DATABASE_URL_FILE"))) else named(OUTPUTS_VARIABLE)
+    said = f"of this outputs root (default: {chosen or 'that of the last plan'})"
+    to.add_argument("-o", "--outputs", type=path, default=chosen, metavar="DIR", help=said.replace("%", "%%"))
+
+
+def _config() -> str:
+    return named(CONFIG_VARIABLE) or DEFAULT_CONFIG
 
 
 def one_of(kind: type[E]) -> Callable[[str], E]:

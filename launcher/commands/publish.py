@@ -15,7 +15,7 @@ from launcher.publishing.chosen import known_passwords, published_files, refuse_
 from launcher.publishing.readme import Asset, relative, with_rows
 from launcher.publishing.repository import Commit, Repository
 from trainer.contract.command_line import say
-from trainer.contract.config.settings import load_with_origin
+from trainer.contract.config.user import load_for_user
 from trainer.contract.errors import ConfigError, UserError, suggest
 from trainer.contract.files import write_bytes
 from trainer.contract.paths.outputs import OutputsRoot, run_name
@@ -74,7 +74,7 @@ def _chosen(args: argparse.Namespace) -> tuple[OutputsRoot, list[str]]:
     Raises:
         UserError: there is none of that name, or a sweep of the plan has no results yet.
     """
-    config, origin = load_with_origin(args.config, [])
+    config, origin = load_for_user(args.config)
     outputs = OutputsRoot(args.outputs or Path(config.paths.outputs))
     ended = [name for name in outputs.sweep_names() if outputs.sweep(name).summary.exists()]
     if args.name in ended:

@@ -17,12 +17,14 @@ import msgspec
 
 from launcher.expansion import Budget, expand_plan, expand_sweep
 from launcher.local.signals import terminated_like_interrupted
+from launcher.origins import table, values
 from launcher.plan import Plan, awaits_demo_league
 from launcher.set_values import searched_no_more
 from launcher.trainer_commands import demo_league, forking, precision, work
 from trainer.contract.command_line import say
 from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import Config, load_with_origin
+from trainer.contract.config.settings import Config
+from trainer.contract.config.user import default_cluster, load_for_user
 from trainer.contract.database.url import redact
 from trainer.contract.errors import ConfigError, UserError
 from trainer.contract.process import thread_environment, threads_per_worker
@@ -50,7 +52,12 @@ def print_plan(args: argparse.Namespace) -> None:
     """`launcher plan`."""
     config, origin = _load(args)
     plan = expand_plan(config, args.plan, _budget(args), origin)
-    say(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())
+    said = values(config, origin, args)
+    if args.json:
+        found = {**plan.as_json(), "values": {key: one._asdict() for key, one in said.items()}}
+        say(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        say(f"{plan.table()}\n\n{table(said)}")
 
 
 def _with_league(config: Config, args: argparse.Namespace, expand: Callable[[], Plan]) -> Plan:
@@ -78,7 +85,7 @@ def make_demo_league(config: Config) -> None:
 
 
 def _load(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
-    config, origin = load_with_origin(args.config, args.set)
+    config, origin = load_for_user(args.config, args.set)
     if config.inference.run_id is not None:
         raise ConfigError(
             f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
@@ -120,7 +127,9 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, **ends)
+        options = Options(
+            args.cluster or default_cluster(), args.order == "sequential", args.container, args.share, **ends
+        )
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:

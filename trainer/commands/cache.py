@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from trainer.contract.command_line import say
-from trainer.contract.config.settings import Config, load_config
+from trainer.contract.config.settings import Config
+from trainer.contract.config.user import load_for_user
 from trainer.contract.errors import UserError
 from trainer.contract.paths.store import StorePaths
 from trainer.stages.prune import Entry, broken, entries
@@ -49,7 +50,7 @@ def prune(args: argparse.Namespace) -> None:
 
 
 def _config(args: argparse.Namespace) -> Config:
-    return load_config(args.config) if args.config else Config()
+    return load_for_user(args.config)[0]
 
 
 def _paths(args: argparse.Namespace) -> StorePaths:

@@ -12,9 +12,9 @@ from typing import TypeAlias, get_args
 
 from trainer.contract.command_line import Parser, add_version, count, day, imported_when_called
 from trainer.contract.config.settings import Amp, Device, Paths
+from trainer.contract.config.user import CONFIG_VARIABLE, OUTPUTS_VARIABLE, named
 from trainer.contract.paths.user import path
 
-OUTPUTS = Path(Paths().outputs)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -34,7 +34,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_training(commands: Commands) -> None:
     run = commands.add_parser("run", help="one training run outside any sweep, with its own run id")
-    run.add_argument("-c", "--config", type=path, required=True, metavar="FILE")
+    said = named(CONFIG_VARIABLE)
+    run.add_argument(
+        "-c", "--config", type=path, default=said, required=not said, metavar="FILE", help=said and "(%(default)s)"
+    )
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--repeats", type=count, default=1, metavar="K", help="seeds, whose mean counts (1)")
     run.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
@@ -126,7 +129,12 @@ def _add_use(commands: Commands) -> None:
 def _add_where(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")
     to.add_argument(
-        "-o", "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o",
+        "--outputs",
+        type=path,
+        default=named(OUTPUTS_VARIABLE) or Paths().outputs,
+        metavar="DIR",
+        help="where run ids are looked up (%(default)s)",
     )
 
 
@@ -140,7 +148,12 @@ def _add_cache(commands: Commands) -> None:
     ):
         step = steps.add_parser(name, help=text)
         step.add_argument(
-            "-c", "--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it"
+            "-c",
+            "--config",
+            type=path,
+            default=named(CONFIG_VARIABLE),
+            metavar="FILE",
+            help="read paths.batch_cache and cache.max_gb from it",
         )
         step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
