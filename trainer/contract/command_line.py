@@ -96,6 +96,8 @@ def add_version(to: argparse.ArgumentParser, show: Handler) -> None:
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Parse, and call the chosen command's `handler(args)`. Returns its exit code.
 
+    `args.program` is what the command line began with.
+
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
     print_anything()
@@ -103,6 +105,7 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
         if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
             parser.error(f"{word!a}: is not UTF-8 text")
     args = parser.parse_args(arguments)
+    args.program = parser.prog
     return exit_code_of(lambda: args.handler(args))
 
 

@@ -11,12 +11,13 @@ from rich.live import Live
 
 from launcher.expansion import Budget, expand_sweep
 from launcher.local import progress as module
-from launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
+from launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display
 from tests.support.leagues import stub_league
 from tests.support.sweep_rows import sweep_progress
 from trainer.contract.config.plans import Words
 from trainer.contract.config.search_space import Fixed
 from trainer.contract.config.settings import Config
+from trainer.contract.text_table import duration
 from trainer.contract.words import Objective, Phase, Target
 
 
