@@ -8,7 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, add_version, count, imported_when_called, positive
+from launcher.commands.examples import EXAMPLES
+from trainer.contract.command_line import Parser, add_examples, add_version, count, imported_when_called, positive
 from trainer.contract.config.settings import Paths
 from trainer.contract.config.user import (
     CLUSTER_VARIABLE,
@@ -97,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
+    add_examples(top, EXAMPLES)
     return top
 
 

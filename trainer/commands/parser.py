@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from trainer.contract.command_line import Parser, add_version, count, day, imported_when_called
+from trainer.commands.examples import EXAMPLES
+from trainer.contract.command_line import Parser, add_examples, add_version, count, day, imported_when_called
 from trainer.contract.config.settings import Amp, Device, Paths
 from trainer.contract.config.user import CONFIG_VARIABLE, OUTPUTS_VARIABLE, named
 from trainer.contract.paths.user import path
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     _add_cache(commands)
     _add_training(commands)
     _add_use(commands)
+    add_examples(top, EXAMPLES)
     return top
 
 

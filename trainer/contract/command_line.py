@@ -7,7 +7,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from importlib import import_module
@@ -37,14 +37,15 @@ class Parser(argparse.ArgumentParser):
     is asked for none of them prints its help.
     """
 
-    def __init__(self, *, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
-        self.examples = tuple(examples)
+        self.examples: Sequence[str] = ()
         """Arguments that are worth trying, without the program's name."""
 
     def format_help(self) -> str:
         """Like argparse's, with the examples and the exit codes at the end."""
-        lines = ["examples:", *(f"  {self.prog} {example}" for example in self.examples), ""] if self.examples else []
+        shown = [f"  {self.prog} {example}".rstrip() for example in self.examples]
+        lines = ["examples:", *shown, ""] if shown else []
         codes = [f"{code} {meaning}" for code, meaning in EXIT_CODES.items()]
         self.epilog = "\n".join([*lines, "exit codes:", *(f"  {line}" for line in codes)])
         return super().format_help()
@@ -91,6 +92,21 @@ class _Version(argparse.Action):
 def add_version(to: argparse.ArgumentParser, show: Handler) -> None:
     """The flag `--version`: `show` prints version, commit and Python."""
     to.add_argument("--version", action=_Version, nargs=0, const=show, help="version, commit and Python")
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, Parser]]:
+    """Every command below a parser, by its words: `db up`; the groups are none."""
+    for action in parser._actions:
+        for name, below in (action.choices or {}).items() if isinstance(action, argparse._SubParsersAction) else ():
+            found = list(commands_of(below))
+            yield from [(f"{name} {words}", command) for words, command in found] or [(name, below)]
+
+
+def add_examples(to: argparse.ArgumentParser, examples: Mapping[str, Sequence[str]]) -> None:
+    """Let the commands show examples in their help, by the commands' words."""
+    commands = dict(commands_of(to))
+    for words, lines in examples.items():
+        commands[words].examples = lines
 
 
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
