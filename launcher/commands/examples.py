@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "db status": ("",),
     "db url": ("", "-o outputs4"),
     "db backup": ("my_backup.dump",),
+    "completion": ("bash", "zsh", "fish"),
     "cancel": ("my_sweep", "--all"),
     "retry": ("my_sweep",),
     "forget": ("my_sweep", "--all"),

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from launcher.commands.completion import complete_sweeps
 from launcher.commands.examples import EXAMPLES
 from trainer.contract.command_line import Parser, add_examples, add_version, count, imported_when_called, positive
 from trainer.contract.config.settings import Paths
@@ -98,7 +99,11 @@ def parser() -> argparse.ArgumentParser:
     _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
+    completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(handler=imported_when_called("launcher.commands.completion", "completion"))
     add_examples(top, EXAMPLES)
+    complete_sweeps(top)
     return top
 
 

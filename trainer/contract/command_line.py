@@ -26,6 +26,8 @@ EXIT_CODES = {
     EXIT_INTERRUPTED: "interrupted",
 }
 """What every command says by its exit code. README and each `--help` have the same words."""
+_COMPLETES = "_ARGCOMPLETE" in os.environ
+"""Whether a shell asks what could follow, and no command is meant."""
 
 Handler = Callable[[argparse.Namespace], int | None]
 
@@ -53,7 +55,11 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, but nothing unknown is handed on."""
         words = sys.argv[1:] if args is None else args
-        if not words and any(isinstance(action, argparse._SubParsersAction) for action in self._actions):
+        if (
+            not words
+            and not _COMPLETES
+            and any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
+        ):
             self.print_help()
             self.exit()
         found, unknown = super().parse_known_args(args, namespace)
@@ -116,6 +122,8 @@ def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
 
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
+    if _COMPLETES:
+        import_module("argcomplete").autocomplete(parser, always_complete_options=False)  # ends the program
     print_anything()
     for word in sys.argv[1:] if arguments is None else arguments:
         if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
