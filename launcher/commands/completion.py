@@ -20,9 +20,9 @@ PROGRAM = "truestrength"
 
 def completion(args: argparse.Namespace) -> None:
     """`launcher completion`."""
-    import argcomplete  # noqa: PLC0415 - not for every command
+    from argcomplete import shell_integration  # noqa: PLC0415 - not for every command
 
-    say(argcomplete.shellcode([PROGRAM], shell=args.shell).rstrip())
+    say(shell_integration.shellcode([PROGRAM], shell=args.shell).rstrip())
 
 
 def complete_sweeps(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from trainer.contract.command_line import say
 from trainer.contract.database import address
 from trainer.contract.database import url as url_text
 from trainer.contract.errors import ConfigError, DatabaseError
+from trainer.contract.files import as_json
 from trainer.contract.ledger import Ledger, roots
 from trainer.contract.paths.outputs import OutputsRoot
 from trainer.contract.paths.server import EmbeddedServerPaths
@@ -49,9 +51,12 @@ def _in_use() -> int | None:
     return 0
 
 
-def status(_: argparse.Namespace) -> None:
+def status(args: argparse.Namespace) -> None:
     """`launcher db status`."""
     found = server.status(Path())
+    if args.json:
+        say(as_json({**asdict(found), "data": str(found.data), "log": str(found.log)}).decode().rstrip())
+        return
     say(f"PostgreSQL is {'up: ' + found.url if found.running else 'down.'}")
     say(f"data: {found.data}")
     say(f"log:  {found.log}")

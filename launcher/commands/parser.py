@@ -278,6 +278,7 @@ def _add_database(commands: Commands) -> None:
     down = steps.add_parser("down", help="stop it")
     down.set_defaults(handler=imported_when_called("launcher.commands.database", "down"))
     status = steps.add_parser("status", help="say whether it runs")
+    status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(handler=imported_when_called("launcher.commands.database", "status"))
     url = steps.add_parser("url", help="print the database's URL, password included")
     _add_outputs(url)

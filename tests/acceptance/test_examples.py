@@ -1,5 +1,7 @@
 """Every example that a command's help shows does what it says, in a project with a demo league and one small sweep."""
 
+import json
+import re
 import shlex
 import shutil
 import signal
@@ -96,3 +98,29 @@ def test_the_dashboards_example(project):
     assert "shows all studies" in said
     assert shown.returncode == 0
     assert Path(project / "outputs4").is_dir()
+
+
+DOCUMENTED = dict(re.findall(r"^\| `([a-z ]+)` \| (.*) \|$", (REPOSITORY / "docs/json.md").read_text(), re.MULTILINE))
+ASKED = {"data describe": "data/demo", "predict": "--run 25", "explain": "25", "compare": "25 26"}
+
+
+@pytest.mark.parametrize("words", DOCUMENTED)
+def test_json_has_the_documented_keys(project, capsys, words):
+    """After the examples: their league, store and runs are there."""
+    program = trainer if words in TRAINER else launcher  # whose `compare` is a program of its own
+    if words == "status":
+        assert main(launcher(), ["db", "up"]) == 0
+        capsys.readouterr()
+    assert main(program(), [*words.split(), *ASKED.get(words, "").split(), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == re.findall("`([a-z_0-9]+)`", DOCUMENTED[words])
+
+
+def test_every_json_flag_is_documented():
+    found = {
+        words
+        for program in (launcher, trainer)
+        for words, one in commands_of(program())
+        if "--json" in one.format_help()
+    }
+    assert found == set(DOCUMENTED)

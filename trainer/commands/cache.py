@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from trainer.contract.command_line import say
 from trainer.contract.config.settings import Config
 from trainer.contract.config.user import load_for_user
 from trainer.contract.errors import UserError
+from trainer.contract.files import as_json
 from trainer.contract.paths.store import StorePaths
 from trainer.stages.prune import Entry, broken, entries
 from trainer.stages.prune import prune as prune_store
@@ -19,6 +21,10 @@ from trainer.stages.prune import prune as prune_store
 def ls(args: argparse.Namespace) -> None:
     """`trainer cache ls`."""
     found = entries(_paths(args))
+    if args.json:
+        data = [{**asdict(entry), "path": str(entry.path)} for entry in found]
+        say(as_json({"entries": data, "bytes": sum(entry.size for entry in found)}).decode().rstrip())
+        return
     now = time.time()
     for entry in found:
         say(f"{_line(entry)}  {_age(now - entry.used)}")

@@ -159,6 +159,8 @@ def _add_cache(commands: Commands) -> None:
         )
         step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
+        if name == "ls":
+            step.add_argument("--json", action="store_true", help="for programs")
         if name == "prune":
             step.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
             step.add_argument("--in-use", action="store_true", help="remove also what was used in the last hour")
@@ -171,6 +173,7 @@ def _add_data(commands: Commands) -> None:
     _add_import(steps)
     describe = steps.add_parser("describe", help="say what a league folder holds")
     describe.add_argument("folder", type=path, metavar="DIR", help="a league folder")
+    describe.add_argument("--json", action="store_true", help="for programs")
     describe.set_defaults(handler=imported_when_called("trainer.commands.data", "describe"))
     _add_download(steps)
 
