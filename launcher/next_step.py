@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from trainer.contract.ledger import SweepProgress
+from truestrength.trainer.contract.ledger import SweepProgress
 
 
 def seconds_left(sweeps: Sequence[SweepProgress]) -> float | None:
@@ -32,7 +32,7 @@ def next_step(
     """The words of the next command worth running.
 
     Args:
-        program: What the commands begin with, such as `python -m launcher`.
+        program: What the commands begin with, such as `truestrength`.
         sweeps: All of them.
         queued: Batch ids whose jobs wait in SLURM's queue.
         command: The file that says with which command a sweep was asked for last; None where it is not seen.

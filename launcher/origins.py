@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trainer.contract.config.settings import Config
-from trainer.contract.config.user import CONFIG_VARIABLE, DEFAULT_CONFIG, named, settings_file
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.paths.user import path
-from trainer.contract.text_table import text_table
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.user import CONFIG_VARIABLE, DEFAULT_CONFIG, named, settings_file
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.paths.user import path
+from truestrength.trainer.contract.text_table import text_table
 
 DEFAULT = "default"
 _FLAGS = ("n_trials", "n_jobs", "method", "sampler", "repeats", "max_minutes", "goal", "prior", "run_explain")

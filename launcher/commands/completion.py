@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from trainer.contract.command_line import commands_of, say
-from trainer.contract.config.settings import Paths
-from trainer.contract.config.user import OUTPUTS_VARIABLE, named
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.user import path
+from truestrength.trainer.contract.command_line import commands_of, say
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.config.user import OUTPUTS_VARIABLE, named
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.user import path
 
 PROGRAM = "truestrength"
-"""A shell completes what follows a program's name; `python -m launcher` is none."""
+"""A shell completes what follows a program's name; `truestrength` is none."""
 
 
 def completion(args: argparse.Namespace) -> None:

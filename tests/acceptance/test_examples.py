@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from launcher.commands.examples import EXAMPLES as LAUNCHER
-from launcher.commands.parser import parser as launcher
-from launcher.postgres import server
 from tests.support.places import REPOSITORY
-from trainer.commands.examples import EXAMPLES as TRAINER
-from trainer.commands.parser import parser as trainer
-from trainer.contract.command_line import commands_of, main
+from truestrength.launcher.commands.examples import EXAMPLES as LAUNCHER
+from truestrength.launcher.commands.parser import parser as launcher
+from truestrength.launcher.postgres import server
+from truestrength.trainer.commands.examples import EXAMPLES as TRAINER
+from truestrength.trainer.commands.parser import parser as trainer
+from truestrength.trainer.contract.command_line import commands_of, main
 
 NBA = REPOSITORY.parent / "shared" / "data" / "nba"
 SMALL = """

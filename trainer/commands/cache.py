@@ -1,4 +1,4 @@
-"""`python -m trainer cache ls|verify|prune`: the stage store, seen from outside."""
+"""`truestrength cache ls|verify|prune`: the stage store, seen from outside."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from trainer.contract.command_line import say
-from trainer.contract.config.settings import Config
-from trainer.contract.config.user import load_for_user
-from trainer.contract.errors import UserError
-from trainer.contract.files import as_json
-from trainer.contract.paths.store import StorePaths
-from trainer.stages.prune import Entry, broken, entries
-from trainer.stages.prune import prune as prune_store
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.user import load_for_user
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import as_json
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.stages.prune import Entry, broken, entries
+from truestrength.trainer.stages.prune import prune as prune_store
 
 
 def ls(args: argparse.Namespace) -> None:

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from launcher.commands.parser import parser
 from tests.support import shells
 from tests.support.places import REPOSITORY
-from trainer.contract.command_line import main
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.commands.parser import parser
+from truestrength.trainer.contract.command_line import main
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 BASH = """
 source completion

@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from launcher.commands.parser import parser as launcher_parser
-from launcher.slurm.programs import SlurmAwayError
 from tests.support.places import REPOSITORY
-from trainer.commands.parser import parser as trainer_parser
-from trainer.contract import command_line
-from trainer.contract.errors import ConfigError, DatabaseAwayError, DatabaseError
-from trainer.contract.records.provenance import git_state
+from truestrength.launcher.commands.parser import parser as launcher_parser
+from truestrength.launcher.slurm.programs import SlurmAwayError
+from truestrength.trainer.commands.parser import parser as trainer_parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import ConfigError, DatabaseAwayError, DatabaseError
+from truestrength.trainer.contract.records.provenance import git_state
 
 SHORT = {
     "--n-trials": "-n",
@@ -127,7 +127,7 @@ def test_a_bug_keeps_its_traceback():
 def test_a_reader_that_leaves_is_no_error():
     code = """
 import argparse, sys
-from trainer.contract import command_line
+from truestrength.trainer.contract import command_line
 top = argparse.ArgumentParser()
 top.set_defaults(handler=lambda args: [print("line", n) for n in range(100_000)] and None)
 sys.exit(command_line.main(top, []))
@@ -147,7 +147,7 @@ ENCODINGS = [
 ]
 EVERY_HELP = """
 import argparse, sys
-from trainer.contract import command_line
+from truestrength.trainer.contract import command_line
 
 def helps(parser, words):
     try:
@@ -158,9 +158,9 @@ def helps(parser, words):
         for name, below in (action.choices if isinstance(action, argparse._SubParsersAction) else {}).items():
             helps(below, [])
 
-from launcher.commands.parser import parser as launcher
+from truestrength.launcher.commands.parser import parser as launcher
 helps(launcher(), [])
-from trainer.commands.parser import parser as trainer
+from truestrength.trainer.commands.parser import parser as trainer
 helps(trainer(), [])
 """
 
@@ -180,9 +180,9 @@ def test_every_help_is_printed_on_a_terminal_of_any_encoding(variables):
 def test_a_handler_may_print_anything(variables):
     code = """
 import argparse, sys
-from trainer.contract import command_line
-from trainer.contract.errors import ConfigError, DatabaseAwayError, DatabaseError
-from trainer.contract.records.provenance import git_state
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import ConfigError, DatabaseAwayError, DatabaseError
+from truestrength.trainer.contract.records.provenance import git_state
 def handler(args):
     print("5 \\u2192 6 Don\\u010di\\u0107", "\\udce9")
     raise ConfigError("Don\\u010di\\u0107")

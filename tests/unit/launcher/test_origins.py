@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.commands.parser import parser
 from tests.support.leagues import stub_league
-from trainer.commands.parser import parser as trainer_parser
-from trainer.contract.command_line import main
+from truestrength.launcher.commands.parser import parser
+from truestrength.trainer.commands.parser import parser as trainer_parser
+from truestrength.trainer.contract.command_line import main
 
 SPACES = "search_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\nplans: {phase1: [{phase: phase1}]}\n"
 

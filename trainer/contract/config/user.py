@@ -10,8 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.contract.config.settings import Config, load_with_origin
-from trainer.contract.paths.user import expanded
+from truestrength.trainer.contract.config.settings import Config, load_with_origin
+from truestrength.trainer.contract.paths.user import expanded
 
 CONFIG_VARIABLE = "TRUESTRENGTH_CONFIG"
 OUTPUTS_VARIABLE = "TRUESTRENGTH_OUTPUTS"

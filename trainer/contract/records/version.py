@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from trainer.contract.command_line import say
-from trainer.contract.records.provenance import git_state, versions
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.records.provenance import git_state, versions
 
 
 def show(_: argparse.Namespace) -> None:
