@@ -27,6 +27,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.places import CONFIG, SUPPORT
 from truestrength.launcher.postgres import server as embedded_postgres
 from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.config import user
 from truestrength.trainer.contract.database import address
 from truestrength.trainer.contract.database import url as url_text
 from truestrength.trainer.contract.database.sessions import connected, execute
@@ -44,8 +45,12 @@ WORKERS = SUPPORT / "null_workers.py"
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs under test also where the tests themselves run in the background."""
+    """Let Ctrl-C reach the programs under test also where the tests run in the background; no settings of a user's."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for variable in (user.CONFIG_VARIABLE, user.OUTPUTS_VARIABLE, user.CLUSTER_VARIABLE):
+        os.environ.pop(variable, None)
+    if user.settings_file().exists():
+        raise pytest.UsageError(f"{user.settings_file()} would count in tests: set XDG_CONFIG_HOME to an empty folder")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

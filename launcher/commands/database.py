@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from truestrength.trainer.contract.command_line import say
 from truestrength.trainer.contract.database import address
 from truestrength.trainer.contract.database import url as url_text
 from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.files import as_json
 from truestrength.trainer.contract.ledger import Ledger, roots
 from truestrength.trainer.contract.paths.outputs import OutputsRoot
 from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
@@ -55,9 +57,12 @@ def _in_use() -> int | None:
     return 0
 
 
-def status(_: argparse.Namespace) -> None:
+def status(args: argparse.Namespace) -> None:
     """`launcher db status`."""
     found = server.status(Path())
+    if args.json:
+        say(as_json({**asdict(found), "data": str(found.data), "log": str(found.log)}).decode().rstrip())
+        return
     say(f"PostgreSQL is {'up: ' + found.url if found.running else 'down.'}")
     say(f"data: {found.data}")
     say(f"log:  {found.log}")

@@ -8,15 +8,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from truestrength.trainer.contract.command_line import Parser, count, imported_when_called, positive
+from truestrength.launcher.commands.completion import complete_sweeps
+from truestrength.launcher.commands.examples import EXAMPLES
+from truestrength.trainer.contract.command_line import (
+    Parser,
+    add_examples,
+    add_version,
+    count,
+    imported_when_called,
+    positive,
+)
 from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.config.user import (
+    CLUSTER_VARIABLE,
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    OUTPUTS_VARIABLE,
+    named,
+)
 from truestrength.trainer.contract.errors import suggest
 from truestrength.trainer.contract.paths.user import path
 from truestrength.trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
-CONFIG = Path("config/outputs4_phase1.yaml")
-OUTPUTS = Path(Paths().outputs)
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -30,8 +44,12 @@ E = TypeVar("E", bound=StrEnum)
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top: argparse.ArgumentParser = Parser(prog="python -m launcher", description=DESCRIPTION)
+    add_version(top, imported_when_called("truestrength.trainer.contract.records.version", "show"))
     add_commands(top.add_subparsers(required=True, metavar="COMMAND"))
+    add_examples(top, EXAMPLES)
+    complete_sweeps(top)
     return top
+
 
 
 def add_commands(commands: Commands) -> None:
@@ -64,7 +82,7 @@ def add_commands(commands: Commands) -> None:
     _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_outputs(report)
-    report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
+    report.add_argument("batch_id", nargs="?", metavar="BATCH", help="only this sweep's tables, and the analysis")
     report.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "report"))
 
     _add_publish(commands)
@@ -76,7 +94,12 @@ def add_commands(commands: Commands) -> None:
     )
     compare.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the first run)")
     compare.add_argument(
-        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o",
+        "--outputs",
+        type=path,
+        default=named(OUTPUTS_VARIABLE) or Paths().outputs,
+        metavar="DIR",
+        help="where run ids are looked up (%(default)s)",
     )
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "compare"))
@@ -90,6 +113,9 @@ def add_commands(commands: Commands) -> None:
     _add_roots(commands)
     _add_database(commands)
     _add_cluster_jobs(commands)
+    completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(handler=imported_when_called("truestrength.launcher.commands.completion", "completion"))
 
 
 def _add_narrow(commands: Commands) -> None:
@@ -102,7 +128,7 @@ def _add_narrow(commands: Commands) -> None:
             "fixed at the best trial's value. The file says why beside each parameter, and how to run it."
         ),
     )
-    narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
+    narrow.add_argument("batch_id", metavar="BATCH", help="the sweep")
     narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
     _add_outputs(narrow)
     narrow.set_defaults(handler=imported_when_called("truestrength.launcher.commands.narrow", "narrow"))
@@ -120,8 +146,8 @@ def _add_publish(commands: Commands) -> None:
     )
     publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
     publish.add_argument("--push", action="store_true", help="push the branch, too")
-    publish.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
-    publish.add_argument("--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
+    publish.add_argument("-c", "--config", type=path, default=_config(), metavar="FILE", help="(%(default)s)")
+    publish.add_argument("-o", "--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
     publish.set_defaults(handler=imported_when_called("truestrength.launcher.commands.publish", "publish"))
 
 
@@ -142,8 +168,8 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
         metavar=_names(Sampler),
         help="of method optuna (tpe): one worker gives the same points again",
     )
-    to.add_argument("--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
-    to.add_argument("--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
+    to.add_argument("-n", "--n-trials", type=count, metavar="N", help="trials of a sweep (the plan's, or 12)")
+    to.add_argument("-j", "--n-jobs", type=workers, metavar="N", help="workers of a sweep's array (the plan's, or 4)")
     to.add_argument("--repeats", type=repeats, metavar="K", help="seeds of every trial; their mean counts (1)")
     to.add_argument(
         "--max-minutes", type=positive, metavar="M", help="end a sweep that was worked at for so long (no limit)"
@@ -170,7 +196,7 @@ def _add_budget(to: argparse.ArgumentParser) -> None:
 
 
 def _add_config(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
+    to.add_argument("-c", "--config", type=path, default=_config(), metavar="FILE", help="(%(default)s)")
     to.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change any key; what is set is not searched"
     )
@@ -178,7 +204,12 @@ def _add_config(to: argparse.ArgumentParser) -> None:
 
 def _add_running(to: argparse.ArgumentParser) -> None:
     to.add_argument("--executor", choices=EXECUTORS, default="local", help="where workers run (local)")
-    to.add_argument("--cluster", type=path, metavar="FILE", help="with --executor slurm: slurm/profiles/NAME.yaml")
+    to.add_argument(
+        "--cluster",
+        type=path,
+        metavar="FILE",
+        help=f"with --executor slurm: slurm/profiles/NAME.yaml ({CLUSTER_VARIABLE})",
+    )
     to.add_argument("--container", metavar="RUNTIME:IMAGE", help="run workers in it: docker|podman|apptainer|…")
     to.add_argument("--workers-per-gpu", type=workers, metavar="N", help="on this machine: so many share a GPU")
     to.add_argument("--order", choices=ORDERS, default="sequential", help="with slurm: of the sweeps (sequential)")
@@ -197,7 +228,7 @@ def _add_noise(to: argparse.ArgumentParser) -> None:
 
 def _add_watching(commands: Commands) -> None:
     status = commands.add_parser("status", help="sweeps and workers, from the ledger", description=LOOKS)
-    status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
+    status.add_argument("-w", "--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
     status.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "status"))
@@ -205,7 +236,7 @@ def _add_watching(commands: Commands) -> None:
     logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
-    logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the sweep has ended")
     _add_outputs(logs)
     logs.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "logs"))
 
@@ -258,6 +289,7 @@ def _add_database(commands: Commands) -> None:
     down = steps.add_parser("down", help="stop it")
     down.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "down"))
     status = steps.add_parser("status", help="say whether it runs")
+    status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "status"))
     url = steps.add_parser("url", help="print the database's URL, password included")
     _add_outputs(url)
@@ -293,7 +325,14 @@ def _add_cluster_jobs(commands: Commands) -> None:
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--outputs", type=path, metavar="DIR", help="of this outputs root (default: the last plan's)")
+    # A database that the environment names is the only one: there is no root to choose then.
+    chosen = None if any(map(named, ("DATABASE_URL", "DATABASE_URL_FILE"))) else named(OUTPUTS_VARIABLE)
+    said = f"of this outputs root (default: {chosen or 'that of the last plan'})"
+    to.add_argument("-o", "--outputs", type=path, default=chosen, metavar="DIR", help=said.replace("%", "%%"))
+
+
+def _config() -> str:
+    return named(CONFIG_VARIABLE) or DEFAULT_CONFIG
 
 
 def one_of(kind: type[E]) -> Callable[[str], E]:

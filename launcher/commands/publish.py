@@ -15,7 +15,7 @@ from truestrength.launcher.publishing.chosen import known_passwords, published_f
 from truestrength.launcher.publishing.readme import Asset, relative, with_rows
 from truestrength.launcher.publishing.repository import Commit, Repository
 from truestrength.trainer.contract.command_line import say
-from truestrength.trainer.contract.config.settings import load_with_origin
+from truestrength.trainer.contract.config.user import load_for_user
 from truestrength.trainer.contract.errors import ConfigError, UserError, suggest
 from truestrength.trainer.contract.files import write_bytes
 from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
@@ -74,7 +74,7 @@ def _chosen(args: argparse.Namespace) -> tuple[OutputsRoot, list[str]]:
     Raises:
         UserError: there is none of that name, or a sweep of the plan has no results yet.
     """
-    config, origin = load_with_origin(args.config, [])
+    config, origin = load_for_user(args.config)
     outputs = OutputsRoot(args.outputs or Path(config.paths.outputs))
     ended = [name for name in outputs.sweep_names() if outputs.sweep(name).summary.exists()]
     if args.name in ended:

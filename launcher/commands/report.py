@@ -38,7 +38,7 @@ def report(args: argparse.Namespace) -> None:
     try:
         _report(chosen, args.batch_id)
     except DatabaseError as error:
-        raise DatabaseError(f"{error}{_tables(chosen) if chosen else ''}") from None
+        raise type(error)(f"{error}{_tables(chosen) if chosen else ''}") from None
 
 
 def _report(chosen: OutputsRoot | None, only: str | None) -> None:
@@ -49,7 +49,7 @@ def _report(chosen: OutputsRoot | None, only: str | None) -> None:
         if not known:
             raise DatabaseError(f"{outputs.root}: the ledger has no sweeps of this outputs root (--outputs DIR).")
         if only is not None and only not in known:
-            raise UserError(f"--batch-id {only}: no such sweep in {outputs.root}: {suggest(only, known)}")
+            raise UserError(f"{only}: no such sweep in {outputs.root}: {suggest(only, known)}")
         for batch_id in [only] if only else known:
             try:
                 write_sweep_results(ledger, batch_id, outputs)

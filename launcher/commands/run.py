@@ -19,12 +19,14 @@ import msgspec
 from truestrength.launcher.beside import Beside
 from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
 from truestrength.launcher.local.signals import terminated_like_interrupted
+from truestrength.launcher.origins import table, values
 from truestrength.launcher.plan import Plan, awaits_demo_league
 from truestrength.launcher.set_values import searched_no_more
 from truestrength.launcher.trainer_commands import demo_league, forking, precision, work
 from truestrength.trainer.contract.command_line import say
 from truestrength.trainer.contract.config.plans import Words
-from truestrength.trainer.contract.config.settings import Config, load_with_origin
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.user import default_cluster, load_for_user
 from truestrength.trainer.contract.database.url import redact
 from truestrength.trainer.contract.errors import ConfigError, UserError
 from truestrength.trainer.contract.process import thread_environment, threads_per_worker
@@ -52,7 +54,12 @@ def print_plan(args: argparse.Namespace) -> None:
     """`launcher plan`."""
     config, origin = _load(args)
     plan = expand_plan(config, args.plan, _budget(args), origin)
-    say(msgspec.json.format(msgspec.json.encode(plan.as_json())).decode() if args.json else plan.table())
+    said = values(config, origin, args)
+    if args.json:
+        found = {**plan.as_json(), "values": {key: one._asdict() for key, one in said.items()}}
+        say(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        say(f"{plan.table()}\n\n{table(said)}")
 
 
 def _with_league(config: Config, args: argparse.Namespace, expand: Callable[[], Plan]) -> Plan:
@@ -80,7 +87,7 @@ def make_demo_league(config: Config) -> None:
 
 
 def _load(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
-    config, origin = load_with_origin(args.config, args.set)
+    config, origin = load_for_user(args.config, args.set)
     if config.inference.run_id is not None:
         raise ConfigError(
             f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
@@ -122,7 +129,9 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     if args.executor == "slurm":
         from truestrength.launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
-        options = Options(args.cluster, args.order == "sequential", args.container, args.share, **ends)
+        options = Options(
+            args.cluster or default_cluster(), args.order == "sequential", args.container, args.share, **ends
+        )
         say(run(plan, options, dry_run=args.dry_run))
         return 0
     if args.cluster:

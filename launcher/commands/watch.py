@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from truestrength.launcher import database
 from truestrength.launcher.commands.outputs import ledger_of
 from truestrength.launcher.database import named_root
 from truestrength.launcher.jobs.logs import follow, last_words, logs_of, tail
+from truestrength.launcher.next_step import next_step, seconds_left
 from truestrength.launcher.report.folders import RunFolders, run_folders
 from truestrength.launcher.slurm import queue
 from truestrength.trainer.contract.command_line import say
@@ -27,7 +29,7 @@ from truestrength.trainer.contract.errors import UserError
 from truestrength.trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, in_words, roots
 from truestrength.trainer.contract.ledger.registration import stored
 from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
-from truestrength.trainer.contract.text_table import text_table
+from truestrength.trainer.contract.text_table import counted, duration, text_table
 
 WATCH_S = 2.0
 
@@ -39,7 +41,8 @@ def status(args: argparse.Namespace) -> None:
         slurm = _slurm(ledger)
         while True:
             folders = _folders(ledger, args.outputs)
-            text = _as_json(ledger, slurm, folders) if args.json else status_table(ledger, slurm, folders)
+            as_json = partial(_as_json, program=args.program)
+            text = (as_json if args.json else status_table)(ledger, slurm, folders)
             if args.watch and sys.stdout.isatty():
                 sys.stdout.write("\x1b[H\x1b[2J")
             say(text)
@@ -81,6 +84,7 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mappin
     ]
     places = ", ".join(f"{place}{'' if found else ' (not on this machine)'}" for place, found in folders.items())
     table = f"outputs: {places}\n{text_table(header, rows)}"
+    table += _time_left(sweeps)
     if (now := ledger.connections()).short:
         table += f"\nthe server takes {now.most} connections, and there are {now.taken}: other workers wait for a turn"
     table += "".join(f"\n\n{said}" for found in folders.values() if found for said in found.sentences())
@@ -97,6 +101,11 @@ def status_table(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mappin
     header = ["worker", "sweep", "slot", "host", "pid", "job", "seen"]
     at_work = [[w.worker_id, w.batch_id, w.slot, w.host, w.pid, w.job_id, f"{w.seen_s:.0f} s ago"] for w in workers]
     return f"{table}\n\n{text_table(header, at_work)}"
+
+
+def _time_left(sweeps: list[SweepProgress]) -> str:
+    left, workers = seconds_left(sweeps), sum(sweep.live_workers for sweep in sweeps)
+    return f"\nabout {duration(left)} left, with {counted(workers, 'worker')}" if left else ""
 
 
 def _folders(ledger: Ledger, chosen: Path | None) -> dict[Path, RunFolders | None]:
@@ -212,12 +221,20 @@ def _ended_early(ledger: Ledger, slurm: queue.SlurmWatch, sweeps: list[SweepProg
     return found
 
 
+def _command(ledger: Ledger, batch_id: str) -> Path | None:
+    """The file with the command that asked for a sweep last, where its outputs root was when it did."""
+    known = stored(ledger.connection, batch_id)
+    return OutputsRoot(Path(known.outputs)).sweep(batch_id).command if known else None
+
+
 def _slurm(ledger: Ledger) -> queue.SlurmWatch | None:
     tokens = queue.tokens(ledger)
     return queue.SlurmWatch(tokens) if tokens else None
 
 
-def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Path, RunFolders | None]) -> str:
+def _as_json(
+    ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Path, RunFolders | None], program: str
+) -> str:
     sweeps = ledger.all_progress()
     jobs = slurm.look() if slurm else []
     queued = {job.batch_id for job in jobs}
@@ -228,6 +245,7 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Pa
                 **msgspec.to_builtins(sweep),
                 "missing": missing[sweep.batch_id],
                 "state": state(sweep, queued=sweep.batch_id in queued, missing=missing[sweep.batch_id]),
+                "eta_s": seconds_left([sweep]),
             }
             for sweep in sweeps
         ],
@@ -243,5 +261,7 @@ def _as_json(ledger: Ledger, slurm: queue.SlurmWatch | None, folders: Mapping[Pa
         },
         "workers": msgspec.to_builtins(live_workers(ledger, sweeps)),
         "connections": msgspec.to_builtins(ledger.connections()),
+        "eta_s": seconds_left(sweeps),
+        "next": next_step(program, sweeps, queued, partial(_command, ledger)),
     }
     return msgspec.json.format(msgspec.json.encode(data)).decode()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from truestrength.launcher.local.executors import Array, Executor
 from truestrength.launcher.local.forking_job import GRACE_S
 from truestrength.launcher.local.signals import termination_held
-from truestrength.trainer.contract.errors import EXIT_USER_ERROR
+from truestrength.trainer.contract.errors import EXIT_TRY_AGAIN, EXIT_USER_ERROR
 from truestrength.trainer.contract.ledger import SweepProgress, WorkerRow
 from truestrength.trainer.contract.paths.outputs import OutputsRoot
 from truestrength.trainer.contract.process import Place, oom_kills
@@ -173,7 +173,8 @@ class Crew:
         if self._fruitless + self._replaced == 0:
             return False
         last = self.arrays[-1]
-        return EXIT_USER_ERROR in last.exit_codes() and not any(last.owns(worker) for worker in workers)
+        said = {EXIT_USER_ERROR, EXIT_TRY_AGAIN} & set(last.exit_codes())
+        return bool(said) and not any(last.owns(worker) for worker in workers)
 
     def _failure(self, batch_id: str, workers: Sequence[WorkerRow]) -> str:
         lines = [f"{batch_id}: workers end without finishing a trial ({self._fruitless} submissions)."]

@@ -23,7 +23,7 @@ from truestrength.trainer.contract.command_line import stop_talking
 from truestrength.trainer.contract.ledger import SweepProgress, in_words
 from truestrength.trainer.contract.paths.outputs import run_name
 from truestrength.trainer.contract.sweep.spec import SweepSpec
-from truestrength.trainer.contract.text_table import counted
+from truestrength.trainer.contract.text_table import counted, duration
 
 
 @dataclass
@@ -77,18 +77,6 @@ class Display(Protocol):
 
     def say(self, text: str) -> None:
         """Show a message that stays."""
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> duration(42), duration(200), duration(7500)
-    ('42 s', '3 min', '2 h 05 min')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def best(progress: SweepProgress) -> str:

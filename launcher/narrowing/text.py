@@ -74,7 +74,7 @@ def _head(found: Narrowing, file: Path) -> str:
     """Made from what, how, and the command that runs it."""
     spec, n_best = found.spec, len(found.best)
     first, last = (trial.score(spec.objective) for trial in (found.best[0], found.best[-1]))
-    made = f"truestrength narrow --from {spec.batch_id} --to {shlex.quote(str(file))}"
+    made = f"truestrength narrow {spec.batch_id} --to {shlex.quote(str(file))}"
     said = (
         f"Around the best {n_best} of the {found.n_trials} complete trials of the sweep {spec.batch_id}, by "
         f"{spec.objective} from {last:.6g} to {first:.6g} (the best one is {found.best[0].run}), on data with the "

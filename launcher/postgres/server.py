@@ -182,8 +182,9 @@ def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
             _stop(paths)
             return False
         if time.monotonic() > deadline or not faults.is_passing(trouble):
-            raise DatabaseError(
-                f"{faults.explain(trouble, state.url(MAINTENANCE))} The embedded server lives and is left as it is; "
+            explained = faults.explain(trouble, state.url(MAINTENANCE))
+            raise type(explained)(
+                f"{explained} The embedded server lives and is left as it is; "
                 f"{paths.log} may say more, and `truestrength db down` stops it."
             )
         time.sleep(0.1)

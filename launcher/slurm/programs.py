@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import EXIT_TRY_AGAIN, UserError
 
 T = TypeVar("T")
 
@@ -49,6 +49,8 @@ class SlurmError(UserError):
 
 class SlurmAwayError(SlurmError):
     """SLURM does not answer. Nothing is lost: repeat the command when `scontrol ping` says UP."""
+
+    exit_code = EXIT_TRY_AGAIN
 
 
 class LimitReachedError(SlurmError):

@@ -119,7 +119,7 @@ def test_the_second_plan_runs_to_its_exact_budget_and_too_little_of_it_is_not_na
     assert re.search(rf"^{sweep} +2/2 +0 .* complete$", done.stdout, re.MULTILINE)
     found = json.loads((project / "second/sweeps" / sweep / "sweep_config.json").read_text())
     assert (found["phase"], found["n_trials"]) == ("phase2", 2)
-    more = run(project, "launcher", "narrow", "--from", sweep)
+    more = run(project, "launcher", "narrow", sweep)
     assert more.returncode == 2
     assert f"{sweep}: has 2 complete trials, and a quartile needs at least 8" in more.stderr
     assert "Traceback" not in more.stderr

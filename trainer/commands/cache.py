@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from truestrength.trainer.contract.command_line import say
-from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.user import load_for_user
 from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import as_json
 from truestrength.trainer.contract.paths.store import StorePaths
 from truestrength.trainer.stages.prune import Entry, broken, entries
 from truestrength.trainer.stages.prune import prune as prune_store
@@ -18,6 +21,10 @@ from truestrength.trainer.stages.prune import prune as prune_store
 def ls(args: argparse.Namespace) -> None:
     """`trainer cache ls`."""
     found = entries(_paths(args))
+    if args.json:
+        data = [{**asdict(entry), "path": str(entry.path)} for entry in found]
+        say(as_json({"entries": data, "bytes": sum(entry.size for entry in found)}).decode().rstrip())
+        return
     now = time.time()
     for entry in found:
         say(f"{_line(entry)}  {_age(now - entry.used)}")
@@ -49,7 +56,7 @@ def prune(args: argparse.Namespace) -> None:
 
 
 def _config(args: argparse.Namespace) -> Config:
-    return load_config(args.config) if args.config else Config()
+    return load_for_user(args.config)[0]
 
 
 def _paths(args: argparse.Namespace) -> StorePaths:

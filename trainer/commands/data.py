@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.files import as_json
+from truestrength.trainer.contract.league.manifest import read_manifest
 from truestrength.trainer.data.demo import demo as make_demo
 from truestrength.trainer.data.describe import describe as description
 from truestrength.trainer.data.describe import describe_manifest
@@ -26,7 +28,7 @@ def import_(args: argparse.Namespace) -> None:
 
 def describe(args: argparse.Namespace) -> None:
     """`trainer data describe`."""
-    say(description(args.folder))
+    say(as_json(read_manifest(args.folder)).decode().rstrip() if args.json else description(args.folder))
 
 
 def download(args: argparse.Namespace) -> None:

@@ -10,11 +10,19 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from truestrength.trainer.contract.command_line import Parser, count, day, imported_when_called
+from truestrength.trainer.commands.examples import EXAMPLES
+from truestrength.trainer.contract.command_line import (
+    Parser,
+    add_examples,
+    add_version,
+    count,
+    day,
+    imported_when_called,
+)
 from truestrength.trainer.contract.config.settings import Amp, Device, Paths
+from truestrength.trainer.contract.config.user import CONFIG_VARIABLE, OUTPUTS_VARIABLE, named
 from truestrength.trainer.contract.paths.user import path
 
-OUTPUTS = Path(Paths().outputs)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -23,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     top: argparse.ArgumentParser = Parser(
         prog="python -m trainer", description="Trains and evaluates the team-strength ranker."
     )
+    add_version(top, imported_when_called("truestrength.trainer.contract.records.version", "show"))
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     add_data(commands)
     add_cache(commands)
@@ -31,13 +40,17 @@ def parser() -> argparse.ArgumentParser:
     add_seasons_and_seeds(commands)
     add_ranking(commands)
     _add_compare(commands)
+    add_examples(top, EXAMPLES)
     return top
 
 
 def add_train(commands: Commands, name: str) -> None:
     """Add the command that trains one run. `truestrength` calls it `train`: its `run` is a plan's."""
     run = commands.add_parser(name, help="one training run outside any sweep, with its own run id")
-    run.add_argument("--config", type=path, required=True, metavar="FILE")
+    said = named(CONFIG_VARIABLE)
+    run.add_argument(
+        "-c", "--config", type=path, default=said, required=not said, metavar="FILE", help=said and "(%(default)s)"
+    )
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change any key of the config")
     run.add_argument("--repeats", type=count, default=1, metavar="K", help="seeds, whose mean counts (1)")
     run.add_argument("--threads", type=count, metavar="N", help="CPU threads (default: all cores)")
@@ -137,7 +150,12 @@ def _add_compare(commands: Commands) -> None:
 def _add_where(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", type=path, metavar="DIR", help="a league folder (default: that of the run)")
     to.add_argument(
-        "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
+        "-o",
+        "--outputs",
+        type=path,
+        default=named(OUTPUTS_VARIABLE) or Paths().outputs,
+        metavar="DIR",
+        help="where run ids are looked up (%(default)s)",
     )
 
 
@@ -151,9 +169,18 @@ def add_cache(commands: Commands) -> None:
         ("prune", "remove the longest unused entries beyond the size limit"),
     ):
         step = steps.add_parser(name, help=text)
-        step.add_argument("--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
+        step.add_argument(
+            "-c",
+            "--config",
+            type=path,
+            default=named(CONFIG_VARIABLE),
+            metavar="FILE",
+            help="read paths.batch_cache and cache.max_gb from it",
+        )
         step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
         step.set_defaults(handler=imported_when_called("truestrength.trainer.commands.cache", name))
+        if name == "ls":
+            step.add_argument("--json", action="store_true", help="for programs")
         if name == "prune":
             step.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
             step.add_argument("--in-use", action="store_true", help="remove also what was used in the last hour")
@@ -167,6 +194,7 @@ def add_data(commands: Commands) -> None:
     _add_import(steps)
     describe = steps.add_parser("describe", help="say what a league folder holds")
     describe.add_argument("folder", type=path, metavar="DIR", help="a league folder")
+    describe.add_argument("--json", action="store_true", help="for programs")
     describe.set_defaults(handler=imported_when_called("truestrength.trainer.commands.data", "describe"))
     _add_download(steps)
 

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 
 from truestrength.trainer.contract.command_line import main, say
-from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.config.user import load_for_user
 from truestrength.trainer.contract.process import use_threads
 
 
@@ -20,7 +20,9 @@ def run(args: argparse.Namespace) -> None:
     threads = use_threads(args.threads)
     from truestrength.trainer.run.lone_run import run_once
 
-    paths = run_once(load_config(args.config, args.set), threads=threads, repeats=args.repeats, share=not args.no_share)
+    paths = run_once(
+        load_for_user(args.config, args.set)[0], threads=threads, repeats=args.repeats, share=not args.no_share
+    )
     say(str(paths.folder))
 
 

@@ -1,4 +1,4 @@
-"""How every command ends: 0 done, 2 the user's mistake (said without a traceback), 130 stopped by Ctrl-C."""
+"""What all commands have in common: help with examples, `--version`, what a mistake is answered with, exit codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from importlib import import_module
@@ -15,9 +15,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from truestrength.trainer.contract import disks
-from truestrength.trainer.contract.errors import EXIT_USER_ERROR, DiskError, UserError, suggest
+from truestrength.trainer.contract.errors import EXIT_TRY_AGAIN, EXIT_USER_ERROR, DiskError, UserError, suggest
 
 EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    0: "done",
+    1: "trials failed, or are incomplete",
+    EXIT_USER_ERROR: "your input",
+    EXIT_TRY_AGAIN: "try again: the database or the cluster is away",
+    EXIT_INTERRUPTED: "interrupted",
+}
+"""What every command says by its exit code. README and each `--help` have the same words."""
+_COMPLETES = "_ARGCOMPLETE" in os.environ
+"""Whether a shell asks what could follow, and no command is meant."""
 
 Handler = Callable[[argparse.Namespace], int | None]
 
@@ -25,14 +35,33 @@ Handler = Callable[[argparse.Namespace], int | None]
 class Parser(argparse.ArgumentParser):
     """Takes no abbreviated flags, and answers an unknown argument with those that there are.
 
-    Its subparsers are of the same kind, so the list is that of the command that was given.
+    Its subparsers are of the same kind, so the list is that of the command that was given. A group of commands that
+    is asked for none of them prints its help.
     """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **settings})
+        super().__init__(**{"allow_abbrev": False, "formatter_class": _Help, **settings})
+        self.examples: Sequence[str] = ()
+        """Arguments that are worth trying, without the program's name."""
+
+    def format_help(self) -> str:
+        """Like argparse's, with the examples and the exit codes at the end."""
+        shown = [f"  {self.prog} {example}".rstrip() for example in self.examples]
+        lines = ["examples:", *shown, ""] if shown else []
+        codes = [f"{code} {meaning}" for code, meaning in EXIT_CODES.items()]
+        self.epilog = "\n".join([*lines, "exit codes:", *(f"  {line}" for line in codes)])
+        return super().format_help()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like argparse's, but nothing unknown is handed on."""
+        words = sys.argv[1:] if args is None else args
+        if (
+            not words
+            and not _COMPLETES
+            and any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
+        ):
+            self.print_help()
+            self.exit()
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             flags = sorted(
@@ -51,16 +80,56 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_USER_ERROR, f"{self.prog}: error: {message}\n`{self.prog} --help` lists everything\n")
 
 
+class _Help(argparse.HelpFormatter):
+    """Leaves the lines of the examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "exit codes:\n" in text else super()._fill_text(text, width, indent)
+
+
+class _Version(argparse.Action):
+    """Calls its `const`, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> NoReturn:
+        self.const(namespace)
+        parser.exit()
+
+
+def add_version(to: argparse.ArgumentParser, show: Handler) -> None:
+    """The flag `--version`: `show` prints version, commit and Python."""
+    to.add_argument("--version", action=_Version, nargs=0, const=show, help="version, commit and Python")
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, Parser]]:
+    """Every command below a parser, by its words: `db up`; the groups are none."""
+    for action in parser._actions:
+        for name, below in (action.choices or {}).items() if isinstance(action, argparse._SubParsersAction) else ():
+            found = list(commands_of(below))
+            yield from [(f"{name} {words}", command) for words, command in found] or [(name, below)]
+
+
+def add_examples(to: argparse.ArgumentParser, examples: Mapping[str, Sequence[str]]) -> None:
+    """Let the commands show examples in their help, by the commands' words."""
+    commands = dict(commands_of(to))
+    for words, lines in examples.items():
+        commands[words].examples = lines
+
+
 def main(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
     """Parse, and call the chosen command's `handler(args)`. Returns its exit code.
 
+    `args.program` is what the command line began with.
+
     A handler returns an exit code, or None for 0. What the terminal's encoding lacks is printed as `?`.
     """
+    if _COMPLETES:
+        import_module("argcomplete").autocomplete(parser, always_complete_options=False)  # ends the program
     print_anything()
     for word in sys.argv[1:] if arguments is None else arguments:
         if not word.isprintable() and word.encode(errors="replace") != word.encode(errors="ignore"):
             parser.error(f"{word!a}: is not UTF-8 text")
     args = parser.parse_args(arguments)
+    args.program = parser.prog
     return exit_code_of(lambda: args.handler(args))
 
 
@@ -89,7 +158,7 @@ def exit_code_of(handler: Callable[[], int | None]) -> int:
 def _user_error(error: UserError) -> int:
     with suppress(OSError):  # what is full may be where this goes
         say(f"error: {error}", aside=True)
-    return EXIT_USER_ERROR
+    return error.exit_code
 
 
 def print_anything() -> None:

@@ -1,4 +1,4 @@
-"""Errors a user can act on. A command prints their text and exits with code 2, without a traceback.
+"""Errors a user can act on. A command prints their text and exits with their code, without a traceback.
 
 The class docstring is the default message. A text says what happened, the value that was found, what is
 allowed, and what to do next.
@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 EXIT_USER_ERROR = 2
+EXIT_TRY_AGAIN = 75
+"""What was asked for is right, and what it needs is away: EX_TEMPFAIL of sysexits.h."""
 
 
 class UserError(Exception):
     """The command was given something that it cannot work with."""
+
+    exit_code: ClassVar[int] = EXIT_USER_ERROR
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -29,6 +34,12 @@ class DataError(UserError):
 
 class DatabaseError(UserError):
     """The database cannot be used."""
+
+
+class DatabaseAwayError(DatabaseError):
+    """The database does not answer, or takes no more connections: the same command goes on when it does."""
+
+    exit_code = EXIT_TRY_AGAIN
 
 
 class DiskError(UserError):

@@ -62,7 +62,7 @@ def narrow(tmp_path, monkeypatch, project_database):
     monkeypatch.chdir(folder)
 
     def call(*words):
-        return main(parser(), ["narrow", "--from", *words])
+        return main(parser(), ["narrow", *words])
 
     return call
 

@@ -75,6 +75,7 @@ def test_status_of_sweeps_and_workers_for_people_and_programs(registered, plan, 
     assert [line.split() for line in sweeps.splitlines()[2:]] == [
         ["a", "1/3", "0", "1", "1", "0.8123", "run_025", "running"],
         ["b", "0/3", "0", "0", "0", "cancelled"],
+        ["about", "2", "s", "left,", "with", "1", "worker"],
     ]
     assert workers.splitlines()[1].split()[:6] == [str(worker), "a", "1", "here", str(os.getpid()), "77"]
     assert launcher("status", "--json") == 0
@@ -84,6 +85,32 @@ def test_status_of_sweeps_and_workers_for_people_and_programs(registered, plan, 
         ("b", 0, "cancelled"),
     ]
     assert [(w["worker_id"], w["slot"]) for w in data["workers"]] == [(worker, 1)]
+    assert data.keys() == {
+        *("sweeps", "outputs", "jobs", "slurm_problem", "ended_early", "workers", "connections", "eta_s", "next")
+    }
+    assert (data["sweeps"][0]["eta_s"], data["sweeps"][1]["eta_s"], data["eta_s"]) == (2.0, 0.0, 2.0)
+    assert data["next"] == ["python", "-m", "launcher", "status", "--watch"]
+
+
+def test_status_says_what_is_worth_running_next(registered, plan, capsys):
+    def following():
+        assert launcher("status", "--json") == 0
+        said = json.loads(capsys.readouterr().out)
+        return said["next"], said["eta_s"]
+
+    plan.outputs.sweep("a").command.parent.mkdir(parents=True, exist_ok=True)
+    plan.outputs.sweep("a").command.write_text("truestrength run mine --set 'paths.data=my league'\n")
+    registered.cancel("b")
+    assert following() == (["python", "-m", "launcher", "run", "mine", "--set", "paths.data=my league"], None)
+    worker = registered.start_worker("a", "here", os.getpid())
+    for _ in range(3):
+        registered.fail(registered.claim("a", worker), "broken", final=True)
+    registered.stop_worker(worker, "no slots left")
+    assert following() == (["python", "-m", "launcher", "retry", "a"], 0.0)
+    registered.cancel("a")
+    registered.forget("a")
+    registered.forget("b")
+    assert following() == (["python", "-m", "launcher", "plan"], 0.0)
 
 
 def test_status_words(registered, capsys):

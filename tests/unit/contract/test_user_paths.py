@@ -104,7 +104,7 @@ def test_flags_of_the_launcher(home, capsys):
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(["status", "--outputs", "$UNSET/out"])
     assert ended.value.code == 2
-    assert "argument --outputs: $UNSET/out: the variable UNSET is not set" in capsys.readouterr().err
+    assert "argument -o/--outputs: $UNSET/out: the variable UNSET is not set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

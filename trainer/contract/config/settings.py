@@ -176,9 +176,23 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return load_with_origin(path, overrides)[0]
 
 
-def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config, dict[str, str]]:
-    """Like `load_config`, and for each dotted key the file or `--set` that set it."""
-    config, origin = yaml_files.load_with_origin(path, Config, overrides)
+def load_with_origin(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    *,
+    below: Path | None = None,
+    environment: Mapping[str, tuple[str, str]] | None = None,
+) -> tuple[Config, dict[str, str]]:
+    """Like `load_config`, and for each dotted key what set it: a file, a variable or `--set`.
+
+    Args:
+        path: The configuration; None: only what is below and above it.
+        overrides: "dotted.key=yaml value", over everything else.
+        below: A file that lies below `path`.
+        environment: Over the files, by dotted key: a text, and the variable that it comes from.
+    """
+    layers = yaml_files.Layers(path, overrides, below, environment or {})
+    config, origin = yaml_files.load_layers(layers, Config)
     config = _with_whole_paths(config, origin, path)
     if Phase.FULL in config.search_spaces:
         file = yaml_files.origin_of("search_spaces.full", origin, str(path))
@@ -203,7 +217,7 @@ def load_with_origin(path: Path, overrides: Sequence[str] = ()) -> tuple[Config,
     return config, origin
 
 
-def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path) -> Config:
+def _with_whole_paths(config: Config, origin: Mapping[str, str], path: Path | None) -> Config:
     whole = {}
     for name, text in msgspec.structs.asdict(config.paths).items():
         key = f"paths.{name}"

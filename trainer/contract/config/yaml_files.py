@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import yaml
@@ -33,27 +33,45 @@ LONGEST_SHOWN = 100
 _TOO_DEEP = f"it is nested more than {DEEPEST} deep"
 
 
+class Layers(NamedTuple):
+    """What a configuration is read from."""
+
+    path: Path | None
+    overrides: Sequence[str] = ()
+    """Over everything else: "dotted.key=yaml value"."""
+    below: Path | None = None
+    """A file that lies below `path`."""
+    environment: Mapping[str, tuple[str, str]] = {}
+    """Over the files, by dotted key: a text, and the variable that it comes from."""
+
+
 def load(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> T:
     """Read `path` (and the files it extends) and apply `overrides` ("dotted.key=yaml value").
 
     Raises:
         ConfigError: naming the file, the key, the value and what is allowed.
     """
-    return load_with_origin(path, kind, overrides)[0]
+    return load_layers(Layers(path, overrides), kind)[0]
 
 
-def load_with_origin(path: Path, kind: type[T], overrides: Sequence[str] = ()) -> tuple[T, dict[str, str]]:
-    """Like `load`, and for each dotted key the file or `--set` that set it."""
-    tree, origin = _read_all(path, overrides, _Loader)
-    return convert(tree, kind, origin, str(path), lambda: _read_all(path, overrides, _TextLoader)[0]), origin
+def load_layers(layers: Layers, kind: type[T]) -> tuple[T, dict[str, str]]:
+    """Like `load`, and for each dotted key the file, the variable or `--set` that set it."""
+    tree, origin = _read_all(layers, _Loader)
+    return convert(tree, kind, origin, str(layers.path), lambda: _read_all(layers, _TextLoader)[0]), origin
 
 
-def _read_all(path: Path, overrides: Sequence[str], loader: type[_Loader]) -> tuple[Tree, dict[str, str]]:
-    """The merged tree with the overrides applied and, for each dotted key, the file or `--set` that set it."""
-    tree, origin = read_merged(path, loader)
-    for override in overrides:
+def _read_all(layers: Layers, loader: type[_Loader]) -> tuple[Tree, dict[str, str]]:
+    """The merged tree with the overrides applied and, for each dotted key, what set it."""
+    tree, origin = read_merged(layers.path, loader) if layers.path else ({}, {})
+    if layers.below is not None:
+        lowest, lowest_origin = read_merged(layers.below, loader)
+        tree, origin = merge(lowest, tree), lowest_origin | origin
+    for key, (text, variable) in layers.environment.items():
+        _put(tree, key, text, f"{variable}={text}")
+        _remember(origin, key, text, variable)
+    for override in layers.overrides:
         key, value = parse_override(override, loader)
-        _put(tree, key, value, override)
+        _put(tree, key, value, f"--set {override}")
         _remember(origin, key, value, f"--set {override}")
     return tree, origin
 
@@ -291,12 +309,12 @@ def _read(path: Path, loader: type[_Loader]) -> Tree:
     return tree
 
 
-def _put(tree: Tree, dotted: str, value: Any, override: str) -> None:
+def _put(tree: Tree, dotted: str, value: Any, said: str) -> None:
     *parents, last = dotted.split(".")
     for parent in parents:
         below = tree.setdefault(parent, {})
         if not isinstance(below, dict):
-            raise ConfigError(f"--set {override}: {parent!r} is a value ({below!r}), not a section")
+            raise ConfigError(f"{said}: {parent!r} is a value ({below!r}), not a section")
         # The branch is copied: a YAML alias may share one mapping between two keys.
         tree[parent] = tree = dict(below)
     tree[last] = value

@@ -7,7 +7,7 @@ from psycopg2 import errors
 
 from truestrength.trainer.contract.database.address import libpq_variables
 from truestrength.trainer.contract.database.url import HINT, host_names, shown, without_password
-from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.errors import DatabaseAwayError, DatabaseError
 
 # While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
 # language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
@@ -111,7 +111,8 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
             advice = f"Is the server up, and its host and port right? {HINT}{_completed()}"
         case _:
             advice = "This was not expected; the server's log may say more."
-    return DatabaseError(f"{where}: {said}. {advice}")
+    kind = DatabaseAwayError if is_passing(error) else DatabaseError
+    return kind(f"{where}: {said}. {advice}")
 
 
 def _completed() -> str:

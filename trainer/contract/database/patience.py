@@ -11,6 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from truestrength.trainer.contract.database import faults, sessions
 from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import DatabaseError
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ def reach(url: str, patience_s: float, say: Callable[[str], object]) -> None:
             sessions.connect(url).close()
         except psycopg2.Error as error:
             if faults.is_unknown_host(error, url):
-                raise faults.explain(error, url) from None
+                raise DatabaseError(str(faults.explain(error, url))) from None
             raise
 
     def say_waiting(state: RetryCallState) -> None:

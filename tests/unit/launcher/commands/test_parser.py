@@ -81,7 +81,7 @@ def test_phase1_is_the_plan_of_that_name():
         ("phase1 --objective spearman", "unknown argument '--objective'"),
         ("phase1 extra", "unknown argument 'extra'"),
         ("swep", "'swep': did you mean 'sweep'? Allowed: sweep, run, phase1, plan"),
-        ("", "the following arguments are required: COMMAND"),
+        ("--batch-id", "the following arguments are required: COMMAND"),
         ("logs", "the following arguments are required: BATCH"),
         ("cancel", "one of the arguments BATCH --all is required"),
         ("cancel a --all", "not allowed with argument BATCH"),

@@ -13,10 +13,11 @@ from tests.support.leagues import stub_league
 from tests.support.sweep_rows import sweep_progress
 from truestrength.launcher.expansion import Budget, expand_sweep
 from truestrength.launcher.local import progress as module
-from truestrength.launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
+from truestrength.launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display
 from truestrength.trainer.contract.config.plans import Words
 from truestrength.trainer.contract.config.search_space import Fixed
 from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.text_table import duration
 from truestrength.trainer.contract.words import Objective, Phase, Target
 
 

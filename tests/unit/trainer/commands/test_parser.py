@@ -21,7 +21,7 @@ NUMERIC = ("numpy", "scipy", "polars", "torch", "xgboost", "sklearn", "safetenso
         ("work --batch-id b --thread 2", "unknown argument '--thread': did you mean '--threads'?"),
         ("data demo --into x --seas 2", "unknown argument '--seas': did you mean '--seasons'?"),
         ("cache prune --max 2", "unknown argument '--max': did you mean '--max-gb'?"),
-        ("run", "the following arguments are required: --config"),
+        ("run", "the following arguments are required: -c/--config"),
     ],
 )
 def test_what_is_mistyped_is_answered_by_what_is_allowed(words, expected, capsys):
