@@ -17,6 +17,7 @@ from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 OUTPUTS = Path(Paths().outputs)
+PROFILE = Path("my_cluster.yaml")
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     _add_watching(commands)
     _add_roots(commands)
     _add_database(commands)
+    _add_cluster(commands)
     _add_cluster_jobs(commands)
     return top
 
@@ -270,6 +272,15 @@ def _add_database(commands: Commands) -> None:
     restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
     backup.set_defaults(handler=imported_when_called("launcher.commands.database", "backup"))
     restore.set_defaults(handler=imported_when_called("launcher.commands.database", "restore"))
+
+
+def _add_cluster(commands: Commands) -> None:
+    group = commands.add_parser("cluster", help="a profile for the SLURM cluster of this machine")
+    steps = group.add_subparsers(required=True, metavar="init")
+    init = steps.add_parser("init", help="write one from what sinfo says of the partitions; submits nothing")
+    init.add_argument("-o", "--to", type=path, default=PROFILE, metavar="FILE", help=f"what is written ({PROFILE})")
+    init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
+    init.set_defaults(handler=imported_when_called("launcher.commands.cluster_profile", "init"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:
