@@ -17,7 +17,6 @@ from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
 OUTPUTS = Path(Paths().outputs)
-PROFILE = Path("my_cluster.yaml")
 EXECUTORS = ("local", "slurm", "debug")
 LOOKS = (
     "A database that is away is waited for only half a minute: whoever looks wants to know. With --watch or --follow, "
@@ -278,7 +277,8 @@ def _add_cluster(commands: Commands) -> None:
     group = commands.add_parser("cluster", help="a profile for the SLURM cluster of this machine")
     steps = group.add_subparsers(required=True, metavar="init")
     init = steps.add_parser("init", help="write one from what sinfo says of the partitions; submits nothing")
-    init.add_argument("-o", "--to", type=path, default=PROFILE, metavar="FILE", help=f"what is written ({PROFILE})")
+    file = Path("my_cluster.yaml")
+    init.add_argument("-o", "--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
     init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
     init.set_defaults(handler=imported_when_called("launcher.commands.cluster_profile", "init"))
 

@@ -1,5 +1,6 @@
 """`cluster init` on a real SLURM: what it writes is a profile that the cluster takes."""
 
+import re
 import subprocess
 import sys
 
@@ -37,3 +38,14 @@ def test_another_partition_and_a_machine_without_slurm_are_refused_and_nothing_i
     assert without.returncode == 2
     assert "sinfo: no such command" in without.stderr
     assert not file.exists()
+
+
+def test_a_controller_that_does_not_answer_is_said_and_nothing_is_written(slurm, tmp_path):
+    text = slurm.conf.read_text()
+    away = tmp_path / "slurm.conf"
+    away.write_text(re.sub(r"(?m)^SlurmctldPort=.*$", "SlurmctldPort=1", text))
+    assert away.read_text() != text
+    done = init(away, "-o", str(tmp_path / "mine.yaml"))
+    assert "SLURM does not answer" in done.stderr
+    assert done.returncode != 0
+    assert not (tmp_path / "mine.yaml").exists()
