@@ -61,7 +61,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 COPY --from=runtime /opt/venv /opt/venv
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/truestrength
 COPY --from=code /opt/truestrength /opt/truestrength
-RUN ln -s "$(/opt/venv/bin/python -c 'from launcher.postgres.programs import find; print(find())')" /opt/postgresql
+RUN ln -s "$(/opt/venv/bin/python -c 'from truestrength.launcher.postgres.programs import find; print(find())')" /opt/postgresql
 COPY config /app/config
 WORKDIR /app
 ARG VERSION=0.1.0

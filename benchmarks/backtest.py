@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.setting import CONFIG
-from trainer.contract import command_line
-from trainer.contract.config.settings import Config, load_config, replace
-from trainer.contract.errors import UserError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import LABELS, RunMetrics, Scores
-from trainer.contract.text_table import text_table
-from trainer.contract.words import Objective, Target
-from trainer.evaluation.ceilings import TRUE_OUTLOOK
-from trainer.run import holdout, pipeline
-from trainer.stages.store import Store
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config.settings import Config, load_config, replace
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.records.metrics import LABELS, RunMetrics, Scores
+from truestrength.trainer.contract.text_table import text_table
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.evaluation.ceilings import TRUE_OUTLOOK
+from truestrength.trainer.run import holdout, pipeline
+from truestrength.trainer.stages.store import Store
 
 FEWEST_BEFORE = 4
 """Seasons before the first one that is held out: three to train on, and one to validate."""

@@ -17,18 +17,18 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.setting import CONFIG, fresh_folder, heading, show
-from trainer.contract import command_line
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import split_seasons
-from trainer.features.lists import choose_lists
-from trainer.models import settings
-from trainer.models.fits import Fits, Task, plan_fits
-from trainer.models.precision import Precision, choose_precision
-from trainer.run import pipeline
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.seasons import split_seasons
+from truestrength.trainer.features.lists import choose_lists
+from truestrength.trainer.models import settings
+from truestrength.trainer.models.fits import Fits, Task, plan_fits
+from truestrength.trainer.models.precision import Precision, choose_precision
+from truestrength.trainer.run import pipeline
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,7 +87,7 @@ def one_by_one(task: Task) -> list[Task]:
 
 
 def _train(tasks: list[Task], config: Config, precision: Precision) -> None:
-    from trainer.models import deep_set_training  # noqa: PLC0415 - the device is checked before torch is imported
+    from truestrength.trainer.models import deep_set_training  # noqa: PLC0415 - the device is checked before torch is imported
 
     for task in tasks:
         epochs = settings.depths(config).epochs

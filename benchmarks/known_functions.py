@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from trainer.contract.config.search_space import Choice, FloatRange, IntRange, Parameters, SearchSpace
-from trainer.search.dimensions import to_unit
+from truestrength.trainer.contract.config.search_space import Choice, FloatRange, IntRange, Parameters, SearchSpace
+from truestrength.trainer.search.dimensions import to_unit
 
 UNIT = FloatRange(low=1.0, high=2.0)
 """A coordinate of the unit cube, as a setting that may not be 0."""

@@ -21,11 +21,11 @@ from benchmarks.null_sweep import null_spec
 from benchmarks.pace import growth, read_marks
 from benchmarks.process_tree import measure
 from benchmarks.setting import fresh_folder, heading, running_database, show
-from trainer.contract import command_line
-from trainer.contract.database.address import URL_VARIABLE
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database.address import URL_VARIABLE
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
 
 WORKERS = (1, 4, 16, 64)
 TRIALS = (100, 1000, 10_000)

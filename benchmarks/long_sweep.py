@@ -21,16 +21,16 @@ from benchmarks.orchestration import server_cpu_s
 from benchmarks.process_tree import measure
 from benchmarks.setting import fresh_folder, heading, running_database, show
 from benchmarks.sql_count import counted
-from trainer.contract import command_line
-from trainer.contract.database.address import URL_VARIABLE
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.files import as_json
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import BASELINES, MODELS, THIRDS, RunMetrics, Scores, Table
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Objective, Target
-from trainer.search.proposals import random_point
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database.address import URL_VARIABLE
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.files import as_json
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import BASELINES, MODELS, THIRDS, RunMetrics, Scores, Table
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.search.proposals import random_point
 
 BATCH = "long"
 HEADER = ("what", "unit")

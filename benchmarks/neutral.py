@@ -22,18 +22,18 @@ import polars as pl
 
 from benchmarks.backtest import FEWEST_BEFORE, held_out_season
 from benchmarks.setting import CONFIG, fresh_folder, show
-from trainer.contract import command_line
-from trainer.contract.config import settings as configuration
-from trainer.contract.errors import UserError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.words import Objective, Target
-from trainer.data.fingerprint import fingerprint
-from trainer.data.importer import write_league
-from trainer.data.league import League, load_league
-from trainer.features.ratings import ELO_HOME, elo
-from trainer.features.season_games import SeasonGames, season_games
-from trainer.stages.store import Store
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.data.fingerprint import fingerprint
+from truestrength.trainer.data.importer import write_league
+from truestrength.trainer.data.league import League, load_league
+from truestrength.trainer.features.ratings import ELO_HOME, elo
+from truestrength.trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.stages.store import Store
 
 RANKERS = ("stack", "elo", "blend")
 

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.setting import CONFIG
-from launcher.local.executors import LocalExecutor
-from launcher.local.progress import display
-from launcher.local.run_plan import run_plan
-from launcher.plan import Plan, PlannedSweep
-from trainer.contract.config.settings import load_config
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.progress import display
+from truestrength.launcher.local.run_plan import run_plan
+from truestrength.launcher.plan import Plan, PlannedSweep
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 
 class NoReports:

@@ -20,14 +20,14 @@ from typing import Any
 from benchmarks.forks import in_processes
 from benchmarks.peers.null_trial import null_trial
 from benchmarks.sql_count import counted
-from trainer.contract import process
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import LEASE_S, Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Objective
-from trainer.search import proposals  # noqa: F401 - before the forks
-from trainer.worker.drain import TrialJob, TrialOutcome, drain
-from trainer.worker.forks import serve
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import LEASE_S, Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.search import proposals  # noqa: F401 - before the forks
+from truestrength.trainer.worker.drain import TrialJob, TrialOutcome, drain
+from truestrength.trainer.worker.forks import serve
 
 
 def nothing() -> None:

@@ -29,11 +29,11 @@ from psycopg2 import sql
 from benchmarks.pace import pace, read_marks
 from benchmarks.process_tree import measure, tree_cpu_s
 from benchmarks.setting import Checkout, checkout, fresh_folder, heading, running_database, show
-from trainer.contract import command_line
-from trainer.contract.database.address import URL_VARIABLE
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.database.url import sqlalchemy_url, with_database
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database.address import URL_VARIABLE
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.database.url import sqlalchemy_url, with_database
+from truestrength.trainer.contract.errors import UserError
 
 VENVS = Path(".cache/peers")
 SCRIPTS = Path(__file__).parent / "peers"

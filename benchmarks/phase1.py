@@ -30,12 +30,12 @@ import msgspec
 
 from benchmarks.process_tree import Usage, measure
 from benchmarks.setting import CONFIG, Checkout, checkout, fresh_folder, heading, here, own_database, show
-from trainer.contract import command_line
-from trainer.contract.command_line import count
-from trainer.contract.errors import UserError
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.command_line import count
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance
 
 SWEEPS = 13
 GOAL = 10

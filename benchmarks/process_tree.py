@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 PR_SET_CHILD_SUBREAPER = 36
 SAMPLE_S = 0.25

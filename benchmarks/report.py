@@ -20,17 +20,17 @@ from msgspec.structs import replace
 
 from benchmarks.null_sweep import null_spec
 from benchmarks.setting import fresh_folder, heading, show
-from launcher.commands.outputs import ledger_of
-from launcher.report.figures.contents import shown_in_charts
-from launcher.report.figures.files import draw_figures
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
-from launcher.report.reading import read_sweeps
-from launcher.report.trials import COMPLETE, Sweep, Trial
-from trainer.contract import command_line
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Objective
-from trainer.search.proposals import random_point
+from truestrength.launcher.commands.outputs import ledger_of
+from truestrength.launcher.report.figures.contents import shown_in_charts
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.reading import read_sweeps
+from truestrength.launcher.report.trials import COMPLETE, Sweep, Trial
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.search.proposals import random_point
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -36,16 +36,16 @@ import torch  # noqa: F401
 from benchmarks.forks import in_processes
 from benchmarks.known_functions import FUNCTIONS, Known
 from benchmarks.setting import CONFIG, fresh_folder, heading, running_database, show
-from trainer.contract import command_line, process
-from trainer.contract.config.settings import load_config, replace
-from trainer.contract.database.url import sqlalchemy_url
-from trainer.contract.ledger import LEASE_S, Ledger
-from trainer.contract.ledger.optuna_parameters import distributions
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
-from trainer.search.dimensions import decode
-from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from truestrength.trainer.contract import command_line, process
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.contract.database.url import sqlalchemy_url
+from truestrength.trainer.contract.ledger import LEASE_S, Ledger
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from truestrength.trainer.search.dimensions import decode
+from truestrength.trainer.worker.drain import TrialJob, TrialOutcome, drain
 
 HEADER = (
     *("sampler", "median", "mean", "Optuna median", "Optuna mean", "beats random", "beats Optuna"),

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.postgres import server
-from trainer.contract.database import address
-from trainer.contract.errors import UserError
-from trainer.contract.process import cores
-from trainer.contract.records.provenance import git_state
-from trainer.contract.text_table import text_table
+from truestrength.launcher.postgres import server
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.process import cores
+from truestrength.trainer.contract.records.provenance import git_state
+from truestrength.trainer.contract.text_table import text_table
 
 CACHE = Path(".cache/benchmarks")
 CONFIG = Path("config/outputs4_phase1.yaml")

@@ -19,18 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.setting import CONFIG, fresh_folder, heading, show
-from trainer.contract import command_line
-from trainer.contract.config.search_space import Parameters, config_key
-from trainer.contract.config.settings import Config, load_config, replace
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.ledger import Observation
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.sweep.start_slots import START_SLOTS
-from trainer.contract.words import Direction, Method, Objective, Phase, Target
-from trainer.models.settings import deepest
-from trainer.run import pipeline
-from trainer.search.proposals import searched, start_point
-from trainer.stages.store import Store
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config.search_space import Parameters, config_key
+from truestrength.trainer.contract.config.settings import Config, load_config, replace
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.contract.words import Direction, Method, Objective, Phase, Target
+from truestrength.trainer.models.settings import deepest
+from truestrength.trainer.run import pipeline
+from truestrength.trainer.search.proposals import searched, start_point
+from truestrength.trainer.stages.store import Store
 
 Values = Mapping[Objective, float]
 Evaluate = Callable[[Parameters], Values]

@@ -17,17 +17,17 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.setting import CONFIG
-from trainer.contract import command_line
-from trainer.contract.config.settings import load_config, replace
-from trainer.contract.errors import UserError
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import LABELS, Gain, RunMetrics, Scores
-from trainer.contract.records.odds import TitleOdds
-from trainer.contract.text_table import text_table
-from trainer.contract.words import Objective, Target
-from trainer.run import holdout as held_out
-from trainer.run import pipeline
-from trainer.stages.store import Store
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records.metrics import LABELS, Gain, RunMetrics, Scores
+from truestrength.trainer.contract.records.odds import TitleOdds
+from truestrength.trainer.contract.text_table import text_table
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.run import holdout as held_out
+from truestrength.trainer.run import pipeline
+from truestrength.trainer.stages.store import Store
 
 
 def parser() -> argparse.ArgumentParser:

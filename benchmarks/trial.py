@@ -17,11 +17,11 @@ import msgspec
 
 from benchmarks.process_tree import measure
 from benchmarks.setting import CONFIG, fresh_folder, heading, running_database, show
-from trainer.contract import command_line
-from trainer.contract.database.address import URL_VARIABLE
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.store import StorePaths
-from trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database.address import URL_VARIABLE
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
 
 MODELS = ("model_a", "model_b", "model_c")
 STAGES = ("batches", "references", *MODELS, "stack", "evaluation", "title_odds", "results")

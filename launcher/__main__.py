@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from launcher.commands.parser import parser
-from trainer.contract import command_line
+from truestrength.launcher.commands.parser import parser
+from truestrength.trainer.contract import command_line
 
 if __name__ == "__main__":
     sys.exit(command_line.main(parser()))

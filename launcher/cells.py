@@ -12,8 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from trainer.contract.config.plans import Entry
-from trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.config.plans import Entry
+from truestrength.trainer.contract.errors import ConfigError, suggest
 
 MOST_SWEEPS = 10_000
 Cell: TypeAlias = dict[str, Any]

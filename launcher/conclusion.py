@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from launcher.containers.settings import Container
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.containers.settings import Container
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 FIGURES_REST_S = 300.0
 """While sweeps are still to come, plots are drawn at most this often; the end of a plan draws them all."""
@@ -30,8 +30,8 @@ def analyse(
     `say` is told of plots that could not be drawn. With `resting`, plots that were drawn a short while ago are left as
     they are.
     """
-    from launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
-    from launcher.report.reading import registered  # noqa: PLC0415
+    from truestrength.launcher.report.analysis import write_analysis  # noqa: PLC0415 - seconds, which a finished plan need not wait
+    from truestrength.launcher.report.reading import registered  # noqa: PLC0415
 
     planned = batch_ids if len(batch_ids) > 1 else []
     others = [name for name in registered(ledger, outputs) if name not in planned]
@@ -69,20 +69,20 @@ def conclude(
     write = partial(analyse, outputs, batch_ids, ledger, _once(say))
     unread = 0
     if held_out:
-        from launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
+        from truestrength.launcher.held_out import read_held_out  # noqa: PLC0415 - a plan that fails need not wait
 
         found = read_held_out(ledger, outputs, batch_ids, container=container, say=say, meanwhile=write)
         unread, changed = found.unread, changed or found.read > 0
     if noise:
-        from launcher.noise import measure_noise  # noqa: PLC0415 - as above
+        from truestrength.launcher.noise import measure_noise  # noqa: PLC0415 - as above
 
         measured = measure_noise(ledger, outputs, batch_ids, container=container, say=say)
         changed = changed or measured > 0
     if explained:
-        from launcher.explained import explain_best  # noqa: PLC0415 - as above
+        from truestrength.launcher.explained import explain_best  # noqa: PLC0415 - as above
 
         explain_best(ledger, outputs, batch_ids, container=container, say=say)
-    from launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
+    from truestrength.launcher.report.reading import up_to_date  # noqa: PLC0415 - as above
 
     if changed or not up_to_date(ledger, outputs):
         write()

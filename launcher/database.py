@@ -16,16 +16,16 @@ from pathlib import Path
 
 import psycopg2
 
-from launcher.postgres import server
-from launcher.postgres.lock import in_use, used_by_nobody
-from trainer.contract.command_line import say as say_line
-from trainer.contract.database import address, patience
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import ConfigError, DatabaseError
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres import server
+from truestrength.launcher.postgres.lock import in_use, used_by_nobody
+from truestrength.trainer.contract.command_line import say as say_line
+from truestrength.trainer.contract.database import address, patience
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 _aside = partial(say_line, aside=True)
 LOOK_PATIENCE_S = 30.0
@@ -61,7 +61,7 @@ def database_for_jobs(outputs: OutputsRoot) -> Iterator[str]:
     """
     if not address.configured() and not server.status(PROJECT).running:
         raise DatabaseError(
-            "No database for the cluster's jobs. Serve one with `python -m launcher db up --listen` on a machine that "
+            "No database for the cluster's jobs. Serve one with `truestrength db up --listen` on a machine that "
             "the nodes reach, or from a job (`sbatch slurm/postgres.sbatch`), or set DATABASE_URL to a server."
         )
     with database_for_command(outputs, _aside) as url:
@@ -83,7 +83,7 @@ def database_with_sweeps(outputs: OutputsRoot | None = None, patience_s: float |
         yield _configured(patience_s)
         return
     if not EmbeddedServerPaths.of(PROJECT).data.exists():
-        raise DatabaseError("no database here yet: `python -m launcher phase1` makes one, or set DATABASE_URL")
+        raise DatabaseError("no database here yet: `truestrength phase1` makes one, or set DATABASE_URL")
     with _embedded_server(_aside):
         url = server.url(PROJECT, outputs)
         with Ledger(url) as ledger:
@@ -143,7 +143,7 @@ def _named(file: Path) -> Iterator[None]:
 def _stop() -> str:
     with used_by_nobody(EmbeddedServerPaths.of(PROJECT)) as free:
         if user := _user() if free else "another command uses it":
-            return f"database: left running, {user} (`python -m launcher db down` stops it)"
+            return f"database: left running, {user} (`truestrength db down` stops it)"
         server.down(PROJECT)
     folder, here = EmbeddedServerPaths.of(PROJECT).folder, PROJECT.absolute()
     return (

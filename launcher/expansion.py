@@ -15,21 +15,21 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from launcher.cells import Cell, cells, refuse_too_many
-from launcher.plan import Plan, PlannedSweep, awaits_demo_league
-from trainer.contract.config import yaml_files
-from trainer.contract.config.plans import Entry, Words
-from trainer.contract.config.settings import Config, Evaluation, replace, varied_keys
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.league.list_checks import check_lists
-from trainer.contract.league.manifest import Manifest, read_manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.sweep.axes import TARGET_KEY
-from trainer.contract.sweep.first_points import with_first
-from trainer.contract.sweep.limits import Limits, wrong_goal
-from trainer.contract.sweep.rungs import fidelity
-from trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from truestrength.launcher.cells import Cell, cells, refuse_too_many
+from truestrength.launcher.plan import Plan, PlannedSweep, awaits_demo_league
+from truestrength.trainer.contract.config import yaml_files
+from truestrength.trainer.contract.config.plans import Entry, Words
+from truestrength.trainer.contract.config.settings import Config, Evaluation, replace, varied_keys
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.league.list_checks import check_lists
+from truestrength.trainer.contract.league.manifest import Manifest, read_manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.sweep.axes import TARGET_KEY
+from truestrength.trainer.contract.sweep.first_points import with_first
+from truestrength.trainer.contract.sweep.limits import Limits, wrong_goal
+from truestrength.trainer.contract.sweep.rungs import fidelity
+from truestrength.trainer.contract.sweep.spec import SweepSpec, search_space, wrong_batch_id
+from truestrength.trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 N_TRIALS = 12
 N_JOBS = 4

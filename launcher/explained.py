@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from launcher.containers.contained import run_to_end
-from launcher.containers.settings import Container
-from launcher.report.reading import read_sweep
-from launcher.report.trials import best_trial
-from launcher.trainer_commands import explain
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.launcher.containers.contained import run_to_end
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.report.reading import read_sweep
+from truestrength.launcher.report.trials import best_trial
+from truestrength.launcher.trainer_commands import explain
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
 
 
 def explain_best(

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from launcher.containers.contained import run_to_end
-from launcher.containers.settings import Container
-from launcher.report.reading import read_alike
-from launcher.report.trials import best_of_target, trials_of_target
-from launcher.trainer_commands import holdout
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.words import Target
+from truestrength.launcher.containers.contained import run_to_end
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.report.reading import read_alike
+from truestrength.launcher.report.trials import best_of_target, trials_of_target
+from truestrength.launcher.trainer_commands import holdout
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.words import Target
 
 
 class HeldOut(NamedTuple):

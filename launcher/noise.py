@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from launcher.containers.contained import run_to_end
-from launcher.containers.settings import Container
-from launcher.report.chance import FEWEST_TRIALS
-from launcher.report.reading import read_alike
-from launcher.report.trials import best_of_target
-from launcher.trainer_commands import noise
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.words import Target
+from truestrength.launcher.containers.contained import run_to_end
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.report.chance import FEWEST_TRIALS
+from truestrength.launcher.report.reading import read_alike
+from truestrength.launcher.report.trials import best_of_target
+from truestrength.launcher.trainer_commands import noise
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.words import Target
 
 MORE_SEEDS = 5
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainer.contract.config.settings import Config, Paths
-from trainer.contract.digests import digest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.axes import axes
-from trainer.contract.sweep.limits import NO_LIMITS, Limits
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.text_table import counted, text_table
-from trainer.contract.words import Sampler
+from truestrength.trainer.contract.config.settings import Config, Paths
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.axes import axes
+from truestrength.trainer.contract.sweep.limits import NO_LIMITS, Limits
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.text_table import counted, text_table
+from truestrength.trainer.contract.words import Sampler
 
 
 @dataclass(frozen=True)

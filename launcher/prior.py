@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trainer.contract.config.fitting import fitted
-from trainer.contract.config.search_space import Parameters, SearchSpace, config_key, singles
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.ledger import Ledger, SlotState
-from trainer.contract.ledger.observations import EXTREME, NEWEST
-from trainer.contract.ledger.registration import stored
-from trainer.contract.paths.outputs import SweepPaths
-from trainer.contract.paths.user import expanded
-from trainer.contract.sweep.prior import PriorSweep, PriorTrial
-from trainer.contract.sweep.rungs import rung_of_slots
-from trainer.contract.sweep.spec import SweepSpec, is_folder
-from trainer.contract.text_table import counted
-from trainer.contract.words import Method, Objective, Target
+from truestrength.trainer.contract.config.fitting import fitted
+from truestrength.trainer.contract.config.search_space import Parameters, SearchSpace, config_key, singles
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.ledger import Ledger, SlotState
+from truestrength.trainer.contract.ledger.observations import EXTREME, NEWEST
+from truestrength.trainer.contract.ledger.registration import stored
+from truestrength.trainer.contract.paths.outputs import SweepPaths
+from truestrength.trainer.contract.paths.user import expanded
+from truestrength.trainer.contract.sweep.prior import PriorSweep, PriorTrial
+from truestrength.trainer.contract.sweep.rungs import rung_of_slots
+from truestrength.trainer.contract.sweep.spec import SweepSpec, is_folder
+from truestrength.trainer.contract.text_table import counted
+from truestrength.trainer.contract.words import Method, Objective, Target
 
 _FINISHED = (SlotState.REPORTED, SlotState.DONE)
 
@@ -208,7 +208,7 @@ def _from_folder(name: str) -> _Earlier:
         missing = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ConfigError(
             f"--prior {name}: is no sweep's folder: {paths.config.name} or {paths.results.name}: {missing}. Name a "
-            "folder below OUTPUTS/sweeps; `python -m launcher report --outputs OUTPUTS` writes what is missing in it"
+            "folder below OUTPUTS/sweeps; `truestrength report --outputs OUTPUTS` writes what is missing in it"
         ) from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"--prior {name}: {paths.config}: cannot be read: {error}") from None

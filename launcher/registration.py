@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from launcher.plan import Plan
-from trainer.contract.errors import UserError
-from trainer.contract.files import write_text
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.limits import NO_LIMITS, Limits
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.launcher.plan import Plan
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.limits import NO_LIMITS, Limits
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 
 def register(
@@ -58,8 +58,8 @@ def exclusively(plan: Plan, ledger: Ledger) -> Iterator[None]:
         for spec in plan.sweeps:
             if not stack.enter_context(_launching(ledger, spec.batch_id)):
                 raise UserError(
-                    f"another launcher is running the sweep {spec.batch_id}. Watch it with `python -m launcher status "
-                    f"--watch`, or stop it with Ctrl-C there or `python -m launcher cancel {spec.batch_id}`."
+                    f"another launcher is running the sweep {spec.batch_id}. Watch it with `truestrength status "
+                    f"--watch`, or stop it with Ctrl-C there or `truestrength cancel {spec.batch_id}`."
                 )
         yield
 
@@ -79,5 +79,5 @@ def _launching(ledger: Ledger, batch_id: str) -> AbstractContextManager[bool]:
     return ledger.keeping(
         f"launcher:{batch_id}",
         f"another launcher has taken over the sweep {batch_id} while this one was cut off from the database. "
-        "This one stops; `python -m launcher status --watch` shows how the sweep goes on.",
+        "This one stops; `truestrength status --watch` shows how the sweep goes on.",
     )

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from trainer.contract.config.conditions import same
-from trainer.contract.config.search_space import Dimension, Fixed, Rows, SearchSpace, config_key, names_of
-from trainer.contract.config.settings import Config
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.config.conditions import same
+from truestrength.trainer.contract.config.search_space import Dimension, Fixed, Rows, SearchSpace, config_key, names_of
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.errors import ConfigError
 
 
 def searched_no_more(config: Config, origin: Mapping[str, str]) -> Config:

@@ -16,7 +16,7 @@ def work(batch_id: str, threads: int, later: Sequence[str] = (), *, share: bool 
     """The worker of a sweep, and then of those `later`: the same words on a laptop, in a container, under SLURM."""
     sweeps = [word for name in (batch_id, *later) for word in ("--batch-id", name)]
     alone = [] if share else ["--no-share"]
-    return ["-m", "trainer", "work", *sweeps, "--threads", str(threads), *alone]
+    return ["-m", "truestrength.trainer", "work", *sweeps, "--threads", str(threads), *alone]
 
 
 def forking(words: Sequence[str], folder: Path) -> list[str]:
@@ -26,31 +26,38 @@ def forking(words: Sequence[str], folder: Path) -> list[str]:
 
 def holdout(runs: Sequence[Path]) -> list[str]:
     """Finished runs, by their folders, on the held-out season."""
-    return ["-m", "trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]
+    return ["-m", "truestrength.trainer", "holdout", *(word for run in runs for word in ("--run", str(run)))]
 
 
 def noise(runs: Sequence[Path], n_seeds: int) -> list[str]:
     """The configurations of finished runs with more seeds."""
-    return ["-m", "trainer", "noise", *(word for run in runs for word in ("--run", str(run))), "--seeds", str(n_seeds)]
+    return [
+        "-m",
+        "truestrength.trainer",
+        "noise",
+        *(word for run in runs for word in ("--run", str(run))),
+        "--seeds",
+        str(n_seeds),
+    ]
 
 
 def explain(runs: Sequence[Path]) -> list[str]:
     """What carried each team in finished runs, into their folders."""
-    return ["-m", "trainer", "explain", *map(str, runs), "--save"]
+    return ["-m", "truestrength.trainer", "explain", *map(str, runs), "--save"]
 
 
 def compare(runs: Sequence[str], outputs: Path, data: Path | None, *, json: bool) -> list[str]:
     """Finished runs side by side."""
     league = [] if data is None else ["--data", str(data)]
     form = ["--json"] if json else []
-    return ["-m", "trainer", "compare", *runs, "--outputs", str(outputs), *league, *form]
+    return ["-m", "truestrength.trainer", "compare", *runs, "--outputs", str(outputs), *league, *form]
 
 
 def demo_league(into: str) -> list[str]:
     """The synthetic league."""
-    return ["-m", "trainer", "data", "demo", "--into", into]
+    return ["-m", "truestrength.trainer", "data", "demo", "--into", into]
 
 
 def precision(amp: str, device: str) -> list[str]:
     """Whether this machine has what `training.amp` and `training.device` ask for."""
-    return ["-m", "trainer", "precision", "--amp", amp, "--device", device]
+    return ["-m", "truestrength.trainer", "precision", "--amp", amp, "--device", device]

@@ -24,16 +24,16 @@ from psycopg2 import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from launcher.postgres import server as embedded_postgres
 from tests.support.places import CONFIG, SUPPORT
-from trainer.contract.config import settings as configuration
-from trainer.contract.database import address
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import Ledger, optuna_storage
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.postgres import server as embedded_postgres
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.ledger import Ledger, optuna_storage
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 # No example has to be quick on a machine that is busy; in CI they are the same every time.
 hypothesis.settings.register_profile("here", deadline=None)

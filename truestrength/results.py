@@ -1,7 +1,7 @@
 """Finished sweeps and runs, read back into Python: tables as polars frames, runs with models that are ready to score.
 
 Everything comes from files of an outputs root, so a copy of it is enough, and no database has to be there. Surprising:
-`load` reads the tables that are written when a sweep ends (`python -m launcher report` writes them at any time), and
+`load` reads the tables that are written when a sweep ends (`truestrength report` writes them at any time), and
 git keeps those; a run's predictions and models are only where it ran.
 """
 
@@ -14,11 +14,11 @@ from typing import TypeVar
 import msgspec
 import polars as pl
 
-from trainer.contract.errors import DataError, UserError, suggest
-from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
-from trainer.contract.words import Objective
-from trainer.use import forecast
-from trainer.use.saved_run import SavedRun, load_run
+from truestrength.trainer.contract.errors import DataError, UserError, suggest
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.use import forecast
+from truestrength.trainer.use.saved_run import SavedRun, load_run
 
 __all__ = ["SavedRun", "UserError", "best", "load", "load_run", "predict"]
 
@@ -86,7 +86,7 @@ def best(root: Path | str, batch: str, objective: str | None = None) -> SavedRun
 
 
 def predict(run: SavedRun, on: date | None = None, data: Path | str | None = None) -> pl.DataFrame:
-    """The teams on a date, ranked by a run's models; as `python -m trainer predict`.
+    """The teams on a date, ranked by a run's models; as `truestrength predict`.
 
     Args:
         run: as `load_run` or `best` gives it.
@@ -113,7 +113,7 @@ def _with_tables(outputs: OutputsRoot) -> list[str]:
     if not found:
         raise UserError(
             f"{outputs.root}: no tables of sweeps here. Name an outputs root, or write them with "
-            f"`python -m launcher report --outputs {outputs.root}`"
+            f"`truestrength report --outputs {outputs.root}`"
         )
     return found
 
@@ -130,7 +130,7 @@ def _table(name: str, sweep: SweepPaths) -> pl.DataFrame:
     return rows.select(*first, pl.all()).with_columns(folder=pl.Series(folders, dtype=pl.String))
 
 
-_AGAIN = "Write it again with `python -m launcher report`"
+_AGAIN = "Write it again with `truestrength report`"
 
 
 def _read(path: Path, kind: type[T]) -> T:

@@ -21,8 +21,8 @@ from benchmarks.chaos import reference
 from benchmarks.chaos.plan import Round, draw
 from benchmarks.chaos.play import Played, play
 from benchmarks.setting import fresh_folder, heading, show
-from trainer.contract import command_line
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import UserError
 
 HEADER = ("round", "runs", "jobs", "faults", "codes", "s", "verdicts", "findings")
 

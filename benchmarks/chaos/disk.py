@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 
 class SmallDisk:

@@ -23,10 +23,10 @@ from benchmarks.chaos.plan import Fault, Kind
 from benchmarks.chaos.project import APPLICATION, LEASE_S
 from benchmarks.chaos.user import User
 from benchmarks.process_tree import descendants, processes
-from trainer.contract.command_line import EXIT_INTERRUPTED
-from trainer.contract.database.sessions import execute
-from trainer.contract.errors import EXIT_USER_ERROR
-from trainer.contract.ledger import AttemptRow, AttemptState, Ledger
+from truestrength.trainer.contract.command_line import EXIT_INTERRUPTED
+from truestrength.trainer.contract.database.sessions import execute
+from truestrength.trainer.contract.errors import EXIT_USER_ERROR
+from truestrength.trainer.contract.ledger import AttemptRow, AttemptState, Ledger
 
 SETTLE_S = 0.4
 """What a stopped process had sent to the server takes effect within this time."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from trainer.contract.words import Method
+from truestrength.trainer.contract.words import Method
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from benchmarks.chaos.plan import LAUNCHERS, Fault, Kind, Round
 from benchmarks.chaos.project import environment, project
 from benchmarks.chaos.reference import Reference
 from benchmarks.chaos.user import User
-from trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.errors import DatabaseError
 
 ROUND_S = 400.0
 MOST_PLAYS = 3

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from benchmarks.chaos.disk import SmallDisk
 from benchmarks.chaos.plan import Kind, Round, Setting
-from launcher.expansion import Budget, expand_plan, expand_sweep
-from launcher.plan import Plan
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.database import address
-from trainer.contract.database.sessions import Session, connected
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger
-from trainer.contract.ledger.lease import LEASE_VARIABLE
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
+from truestrength.launcher.plan import Plan
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database.sessions import Session, connected
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.ledger.lease import LEASE_VARIABLE
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 LEASE_S = 5
 TRIALS = 14

@@ -11,16 +11,16 @@ from typing import Any
 
 from benchmarks.chaos.project import MAIN, PHASE1_TRIALS, TRIALS, Project, environment, project
 from benchmarks.setting import running_database
-from launcher.expansion import Budget, expand_sweep
-from launcher.registration import register
-from trainer.contract.config.plans import Words
-from trainer.contract.config.search_space import Parameters
-from trainer.contract.database import address
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.sweep.start_slots import START_SLOTS
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.expansion import Budget, expand_sweep
+from truestrength.launcher.registration import register
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.search_space import Parameters
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 SEARCHED = Method.OPTUNA
 """The one method whose later slots depend on who was first."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.chaos.family import Family
 from benchmarks.chaos.project import Project, launcher
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 COMMAND_S = 120.0
 AT_WORK = re.compile(r"^sweep \d+ of", re.MULTILINE)

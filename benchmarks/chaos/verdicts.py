@@ -13,17 +13,17 @@ from optuna.trial import FrozenTrial
 from benchmarks.chaos.faults import Strike
 from benchmarks.chaos.project import Project
 from benchmarks.chaos.reference import Reference
-from launcher.plan import Plan
-from trainer.contract.config.settings import load_config
-from trainer.contract.database.sessions import Session
-from trainer.contract.ledger import AttemptRow, AttemptState, Ledger
-from trainer.contract.ledger.optuna_storage import OptunaStorage
-from trainer.contract.paths.outputs import ModelPaths, OutputsRoot, RunPaths
-from trainer.contract.paths.store import StorePaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.stages.prune import broken
+from truestrength.launcher.plan import Plan
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.database.sessions import Session
+from truestrength.trainer.contract.ledger import AttemptRow, AttemptState, Ledger
+from truestrength.trainer.contract.ledger.optuna_storage import OptunaStorage
+from truestrength.trainer.contract.paths.outputs import ModelPaths, OutputsRoot, RunPaths
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.stages.prune import broken
 
 Findings = Iterator[str]
 

@@ -10,16 +10,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from launcher.database import database_with_sweeps
-from launcher.jobs import devices
-from launcher.slurm.array_worker import run_worker
-from launcher.slurm.arrays import Slurm, worker_job
-from launcher.slurm.links import PlanEnd, SweepEnd
-from launcher.slurm.site import Site, load
-from trainer.contract.database import address
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.database import database_with_sweeps
+from truestrength.launcher.jobs import devices
+from truestrength.launcher.slurm.array_worker import run_worker
+from truestrength.launcher.slurm.arrays import Slurm, worker_job
+from truestrength.launcher.slurm.links import PlanEnd, SweepEnd
+from truestrength.launcher.slurm.site import Site, load
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def worker(args: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def finish(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: flags that do not belong together, or a sweep that is none of the plan's.
     """
-    from launcher.slurm.finish import finish_plan, finish_sweep  # noqa: PLC0415 - the report, which a worker need not load
+    from truestrength.launcher.slurm.finish import finish_plan, finish_sweep  # noqa: PLC0415 - the report, which a worker need not load
 
     if args.batch_id is None and (args.tries is not None or args.closed is not None):
         raise ConfigError("--tries and --closed are of one sweep: they need --batch-id")

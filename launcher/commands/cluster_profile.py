@@ -1,15 +1,15 @@
-"""`python -m launcher cluster init`: a profile from what the cluster says of itself. Submits nothing."""
+"""`truestrength cluster init`: a profile from what the cluster says of itself. Submits nothing."""
 
 from __future__ import annotations
 
 import argparse
 
-from launcher.slurm.new_profile import profile_text
-from launcher.slurm.profile import load_profile
-from launcher.slurm.survey import accounts, chosen, nodes
-from trainer.contract.command_line import say
-from trainer.contract.errors import ConfigError
-from trainer.contract.files import create_text
+from truestrength.launcher.slurm.new_profile import profile_text
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.launcher.slurm.survey import accounts, chosen, nodes
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.files import create_text
 
 
 def init(args: argparse.Namespace) -> None:
@@ -29,4 +29,4 @@ def init(args: argparse.Namespace) -> None:
         raise ConfigError(f"-o {args.to}: cannot be written: {error.strerror}") from None
     load_profile(args.to)
     say(f"{args.to}: written, for partition {on.partition}. Look it over, then see what a plan would submit:")
-    say(f"python -m launcher phase1 --executor slurm --cluster {args.to} --dry-run")
+    say(f"truestrength phase1 --executor slurm --cluster {args.to} --dry-run")

@@ -1,4 +1,4 @@
-"""`python -m launcher dashboard`: optuna-dashboard on the ledger's database, on this machine only, to look at.
+"""`truestrength dashboard`: optuna-dashboard on the ledger's database, on this machine only, to look at.
 
 Surprising: optuna-dashboard can delete studies and tell trials, and asks nobody. So every session of it is read-only,
 which the server holds, and requests that would change something are answered before they reach it.
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from launcher.database import database_with_sweeps, named_root
-from trainer.contract.command_line import say
-from trainer.contract.database import url as url_text
-from trainer.contract.errors import UserError
+from truestrength.launcher.database import database_with_sweeps, named_root
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import UserError
 
 HOST = "127.0.0.1"
 _LOOKS = {"GET", "HEAD"}

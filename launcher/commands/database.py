@@ -1,4 +1,4 @@
-"""`python -m launcher db …`: the embedded PostgreSQL from the command line, and backups of any database of ours."""
+"""`truestrength db …`: the embedded PostgreSQL from the command line, and backups of any database of ours."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
-from launcher.database import PROJECT, connections_of_others, database_for_command, database_with_sweeps, named_root
-from launcher.postgres import backup as backups
-from launcher.postgres import server
-from launcher.report.folders import run_folders
-from trainer.contract.command_line import say
-from trainer.contract.database import address
-from trainer.contract.database import url as url_text
-from trainer.contract.errors import ConfigError, DatabaseError
-from trainer.contract.ledger import Ledger, roots
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.database import (
+    PROJECT,
+    connections_of_others,
+    database_for_command,
+    database_with_sweeps,
+    named_root,
+)
+from truestrength.launcher.postgres import backup as backups
+from truestrength.launcher.postgres import server
+from truestrength.launcher.report.folders import run_folders
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, roots
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 
 def up(args: argparse.Namespace) -> None:
@@ -38,7 +44,7 @@ def down(_: argparse.Namespace) -> None:
     ran = server.down(Path())
     say("PostgreSQL is down." if ran else "PostgreSQL was not running.")
     if in_use:
-        say(f"{in_use} connections were using it; plans and workers wait ten minutes for `python -m launcher db up`.")
+        say(f"{in_use} connections were using it; plans and workers wait ten minutes for `truestrength db up`.")
 
 
 def _in_use() -> int | None:

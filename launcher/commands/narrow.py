@@ -1,4 +1,4 @@
-"""`python -m launcher narrow`: a configuration whose plan searches around the best trials of a sweep that has ended."""
+"""`truestrength narrow`: a configuration whose plan searches around the best trials of a sweep that has ended."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from launcher.commands.outputs import ledger_of
-from launcher.database import LOOK_PATIENCE_S
-from launcher.narrowing.space import narrowed
-from launcher.narrowing.text import configuration, run_command
-from launcher.report.reading import read_alike
-from launcher.report.trials import Sweep
-from trainer.contract.command_line import say
-from trainer.contract.config.settings import replace as replaced
-from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.files import create_text
-from trainer.contract.ledger import Ledger, roots
-from trainer.contract.ledger.registration import stored
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.commands.outputs import ledger_of
+from truestrength.launcher.database import LOOK_PATIENCE_S
+from truestrength.launcher.narrowing.space import narrowed
+from truestrength.launcher.narrowing.text import configuration, run_command
+from truestrength.launcher.report.reading import read_alike
+from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.settings import replace as replaced
+from truestrength.trainer.contract.errors import ConfigError, UserError
+from truestrength.trainer.contract.files import create_text
+from truestrength.trainer.contract.ledger import Ledger, roots
+from truestrength.trainer.contract.ledger.registration import stored
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def narrow(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`python -m launcher outputs adopt|separate`: which database an outputs root belongs to, where that is to be said."""
+"""`truestrength outputs adopt|separate`: which database an outputs root belongs to, where that is to be said."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from launcher.database import database_for_command, database_with_sweeps
-from launcher.report.reading import registered
-from trainer.contract import outputs_root
-from trainer.contract.command_line import say
-from trainer.contract.database import address, patience
-from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.ledger import Ledger, roots
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.database import database_for_command, database_with_sweeps
+from truestrength.launcher.report.reading import registered
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.database import address, patience
+from truestrength.trainer.contract.errors import ConfigError, UserError
+from truestrength.trainer.contract.ledger import Ledger, roots
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def adopt(args: argparse.Namespace) -> None:
@@ -28,7 +28,7 @@ def adopt(args: argparse.Namespace) -> None:
         ledger.prepare()
         here = registered(ledger, outputs)
         if busy := [now.batch_id for now in ledger.all_progress() if now.batch_id in here and now.live_workers]:
-            raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
+            raise UserError(f"workers are at {', '.join(busy)}: `truestrength cancel` first")
         roots.adopt(ledger.connection, outputs)
         known = f"{len(here)} of its sweeps" if here else "none of its sweeps"
         say(

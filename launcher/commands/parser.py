@@ -8,11 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from trainer.contract.command_line import Parser, count, imported_when_called, positive
-from trainer.contract.config.settings import Paths
-from trainer.contract.errors import suggest
-from trainer.contract.paths.user import path
-from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
+from truestrength.trainer.contract.command_line import Parser, count, imported_when_called, positive
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.errors import suggest
+from truestrength.trainer.contract.paths.user import path
+from truestrength.trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Phase, Sampler, Target
 
 DESCRIPTION = "Sweeps, Phase I, the plan, the database, and what is going on."
 CONFIG = Path("config/outputs4_phase1.yaml")
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _add_budget(sweep)
     _add_config(sweep)
     _add_running(sweep)
-    sweep.set_defaults(handler=imported_when_called("launcher.commands.run", "sweep"))
+    sweep.set_defaults(handler=imported_when_called("truestrength.launcher.commands.run", "sweep"))
 
     run = commands.add_parser("run", help="a plan of the configuration: its sweeps, the analysis, the held-out season")
     run.add_argument("plan", metavar="PLAN", help="its name below `plans:` in the configuration")
@@ -48,20 +48,20 @@ def parser() -> argparse.ArgumentParser:
         _add_config(whole)
         _add_running(whole)
         _add_noise(whole)
-        whole.set_defaults(handler=imported_when_called("launcher.commands.run", "run"))
+        whole.set_defaults(handler=imported_when_called("truestrength.launcher.commands.run", "run"))
 
     plan = commands.add_parser("plan", help="print a plan; touches nothing")
     plan.add_argument("plan", nargs="?", default="phase1", metavar="PLAN", help="its name (phase1)")
     _add_budget(plan)
     _add_config(plan)
     plan.add_argument("--json", action="store_true", help="for programs")
-    plan.set_defaults(handler=imported_when_called("launcher.commands.run", "print_plan"))
+    plan.set_defaults(handler=imported_when_called("truestrength.launcher.commands.run", "print_plan"))
 
     _add_narrow(commands)
     report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
     _add_outputs(report)
     report.add_argument("--batch-id", metavar="ID", help="only this sweep's tables, and the analysis")
-    report.set_defaults(handler=imported_when_called("launcher.commands.report", "report"))
+    report.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "report"))
 
     _add_publish(commands)
     compare = commands.add_parser(
@@ -75,12 +75,12 @@ def parser() -> argparse.ArgumentParser:
         "--outputs", type=path, default=OUTPUTS, metavar="DIR", help="where run ids are looked up (%(default)s)"
     )
     compare.add_argument("--json", action="store_true", help="for programs")
-    compare.set_defaults(handler=imported_when_called("launcher.commands.report", "compare"))
+    compare.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "compare"))
 
     dashboard = commands.add_parser("dashboard", help="optuna-dashboard on the studies, on this machine, read-only")
     dashboard.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free (%(default)s)")
     _add_outputs(dashboard)
-    dashboard.set_defaults(handler=imported_when_called("launcher.commands.dashboard", "dashboard"))
+    dashboard.set_defaults(handler=imported_when_called("truestrength.launcher.commands.dashboard", "dashboard"))
 
     _add_watching(commands)
     _add_roots(commands)
@@ -103,7 +103,7 @@ def _add_narrow(commands: Commands) -> None:
     narrow.add_argument("--from", dest="batch_id", required=True, metavar="BATCH", help="the sweep")
     narrow.add_argument("--to", type=path, metavar="FILE", help="what is written (config/narrowed_BATCH.yaml)")
     _add_outputs(narrow)
-    narrow.set_defaults(handler=imported_when_called("launcher.commands.narrow", "narrow"))
+    narrow.set_defaults(handler=imported_when_called("truestrength.launcher.commands.narrow", "narrow"))
 
 
 def _add_publish(commands: Commands) -> None:
@@ -120,7 +120,7 @@ def _add_publish(commands: Commands) -> None:
     publish.add_argument("--push", action="store_true", help="push the branch, too")
     publish.add_argument("--config", type=path, default=CONFIG, metavar="FILE", help=f"({CONFIG})")
     publish.add_argument("--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
-    publish.set_defaults(handler=imported_when_called("launcher.commands.publish", "publish"))
+    publish.set_defaults(handler=imported_when_called("truestrength.launcher.commands.publish", "publish"))
 
 
 def _add_cell(to: argparse.ArgumentParser) -> None:
@@ -198,33 +198,33 @@ def _add_watching(commands: Commands) -> None:
     status.add_argument("--watch", action="store_true", help="again every few seconds, until Ctrl-C")
     status.add_argument("--json", action="store_true", help="for programs")
     _add_outputs(status)
-    status.set_defaults(handler=imported_when_called("launcher.commands.watch", "status"))
+    status.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "status"))
 
     logs = commands.add_parser("logs", help="what the workers of a sweep say", description=LOOKS)
     logs.add_argument("batch_id", metavar="BATCH")
     logs.add_argument("--worker", type=int, metavar="N", help="only worker N, by its number in `status`")
     logs.add_argument("--follow", action="store_true", help="go on until the sweep has ended")
     _add_outputs(logs)
-    logs.set_defaults(handler=imported_when_called("launcher.commands.watch", "logs"))
+    logs.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "logs"))
 
     cancel = commands.add_parser("cancel", help="stop a sweep; its workers give back their slots")
     which = cancel.add_mutually_exclusive_group(required=True)
     which.add_argument("batch_id", nargs="?", metavar="BATCH")
     which.add_argument("--all", action="store_true", help="every sweep that is not complete")
     _add_outputs(cancel)
-    cancel.set_defaults(handler=imported_when_called("launcher.commands.watch", "cancel"))
+    cancel.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "cancel"))
 
     forget = commands.add_parser("forget", help="free a batch id: the sweep leaves the database, its files stay")
     which = forget.add_mutually_exclusive_group(required=True)
     which.add_argument("batch_id", nargs="?", metavar="BATCH")
     which.add_argument("--all", action="store_true", help="every sweep")
     _add_outputs(forget)
-    forget.set_defaults(handler=imported_when_called("launcher.commands.watch", "forget"))
+    forget.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "forget"))
 
     retry = commands.add_parser("retry", help="give failed slots new attempts, and take back a cancellation")
     retry.add_argument("batch_id", metavar="BATCH")
     _add_outputs(retry)
-    retry.set_defaults(handler=imported_when_called("launcher.commands.watch", "retry"))
+    retry.set_defaults(handler=imported_when_called("truestrength.launcher.commands.watch", "retry"))
 
 
 def _add_roots(commands: Commands) -> None:
@@ -237,7 +237,7 @@ def _add_roots(commands: Commands) -> None:
     for way, said in helps.items():
         to = ways.add_parser(way, help=said)
         to.add_argument("outputs", type=path, metavar="DIR")
-        to.set_defaults(handler=imported_when_called("launcher.commands.outputs", way))
+        to.set_defaults(handler=imported_when_called("truestrength.launcher.commands.outputs", way))
 
 
 def _add_database(commands: Commands) -> None:
@@ -252,25 +252,25 @@ def _add_database(commands: Commands) -> None:
         metavar="ADDRESS",
         help="accept connections from other machines, on every interface or on one address",
     )
-    up.set_defaults(handler=imported_when_called("launcher.commands.database", "up"))
+    up.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "up"))
     down = steps.add_parser("down", help="stop it")
-    down.set_defaults(handler=imported_when_called("launcher.commands.database", "down"))
+    down.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "down"))
     status = steps.add_parser("status", help="say whether it runs")
-    status.set_defaults(handler=imported_when_called("launcher.commands.database", "status"))
+    status.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "status"))
     url = steps.add_parser("url", help="print the database's URL, password included")
     _add_outputs(url)
     url.add_argument(
         "--sqlalchemy", action="store_true", help="for tools that use SQLAlchemy, as optuna-dashboard does"
     )
-    url.set_defaults(handler=imported_when_called("launcher.commands.database", "url"))
+    url.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "url"))
     backup = steps.add_parser("backup", help="write all of a database to a file, while it is in use, too")
     restore = steps.add_parser("restore", help="put a backup into a database that nobody uses")
     for step in (backup, restore):
         step.add_argument("file", type=path, metavar="FILE")
         _add_outputs(step)
     restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
-    backup.set_defaults(handler=imported_when_called("launcher.commands.database", "backup"))
-    restore.set_defaults(handler=imported_when_called("launcher.commands.database", "restore"))
+    backup.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "backup"))
+    restore.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "restore"))
 
 
 def _add_cluster(commands: Commands) -> None:
@@ -280,7 +280,7 @@ def _add_cluster(commands: Commands) -> None:
     file = Path("my_cluster.yaml")
     init.add_argument("-o", "--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
     init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
-    init.set_defaults(handler=imported_when_called("launcher.commands.cluster_profile", "init"))
+    init.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster_profile", "init"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:
@@ -288,7 +288,7 @@ def _add_cluster_jobs(commands: Commands) -> None:
     worker = commands.add_parser("worker", help="in a SLURM array: one worker of a sweep")
     worker.add_argument("plan", type=Path, metavar="PLAN", help=file)
     worker.add_argument("--batch-id", required=True, metavar="ID", help="the sweep")
-    worker.set_defaults(handler=imported_when_called("launcher.commands.cluster", "worker"))
+    worker.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster", "worker"))
 
     finish = commands.add_parser("finish", help="in SLURM, after an array: the sweep's tables, and what is missing")
     finish.add_argument("plan", type=Path, metavar="PLAN", help=file)
@@ -297,7 +297,7 @@ def _add_cluster_jobs(commands: Commands) -> None:
     finish.add_argument("--closed", type=int, metavar="N", help="trials done or failed when its array was submitted")
     finish.add_argument("--left", action="append", default=[], metavar="ID", help="a sweep that is yet to be submitted")
     finish.add_argument("--again", action="store_true", help="submit once more what was lost with its whole chain")
-    finish.set_defaults(handler=imported_when_called("launcher.commands.cluster", "finish"))
+    finish.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster", "finish"))
 
 
 def _add_outputs(to: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`python -m launcher publish`: commits the results and the analysis of a sweep, or of all sweeps of a plan, to git."""
+"""`truestrength publish`: commits the results and the analysis of a sweep, or of all sweeps of a plan, to git."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 
-from launcher.database import PROJECT
-from launcher.expansion import Budget, expand_plan
-from launcher.publishing.chosen import known_passwords, published_files, refuse_secrets
-from launcher.publishing.readme import Asset, relative, with_rows
-from launcher.publishing.repository import Commit, Repository
-from trainer.contract.command_line import say
-from trainer.contract.config.settings import load_with_origin
-from trainer.contract.errors import ConfigError, UserError, suggest
-from trainer.contract.files import write_bytes
-from trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.launcher.database import PROJECT
+from truestrength.launcher.expansion import Budget, expand_plan
+from truestrength.launcher.publishing.chosen import known_passwords, published_files, refuse_secrets
+from truestrength.launcher.publishing.readme import Asset, relative, with_rows
+from truestrength.launcher.publishing.repository import Commit, Repository
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.settings import load_with_origin
+from truestrength.trainer.contract.errors import ConfigError, UserError, suggest
+from truestrength.trainer.contract.files import write_bytes
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
 
 README = "README.md"
 
@@ -97,7 +97,7 @@ def _asset(outputs: OutputsRoot, batch_id: str, folder: Path) -> Asset:
         best = read["best"][read["objective"]]
         trials = f"{read['complete']}/{read['n_trials']}"
     except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{sweep.summary}: is damaged ({error}): `python -m launcher report` writes it again") from None
+        raise UserError(f"{sweep.summary}: is damaged ({error}): `truestrength report` writes it again") from None
     return Asset(
         batch_id=batch_id,
         folder=relative(sweep.folder, folder) + "/",

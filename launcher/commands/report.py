@@ -1,4 +1,4 @@
-"""`python -m launcher report|compare`: tables and the analysis again; finished runs side by side.
+"""`truestrength report|compare`: tables and the analysis again; finished runs side by side.
 
 `report` writes everything from the ledger and the run folders. It runs nothing: for a launcher that was killed between
 a sweep's end and its tables, or for files that were deleted.
@@ -11,15 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher import trainer_commands
-from launcher.commands.outputs import ledger_of
-from launcher.report.analysis import verdict_of, write_analysis
-from launcher.report.reading import registered
-from launcher.report.sweep_files import write_sweep_results
-from trainer.contract.command_line import say
-from trainer.contract.errors import DatabaseError, SweepChangedError, UserError, suggest
-from trainer.contract.ledger import Ledger, roots
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher import trainer_commands
+from truestrength.launcher.commands.outputs import ledger_of
+from truestrength.launcher.report.analysis import verdict_of, write_analysis
+from truestrength.launcher.report.reading import registered
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.errors import DatabaseError, SweepChangedError, UserError, suggest
+from truestrength.trainer.contract.ledger import Ledger, roots
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def compare(args: argparse.Namespace) -> int:

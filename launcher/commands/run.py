@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from launcher.expansion import Budget, expand_plan, expand_sweep
-from launcher.local.signals import terminated_like_interrupted
-from launcher.plan import Plan, awaits_demo_league
-from launcher.set_values import searched_no_more
-from launcher.trainer_commands import demo_league, forking, precision, work
-from trainer.contract.command_line import say
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import Config, load_with_origin
-from trainer.contract.database.url import redact
-from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.process import thread_environment, threads_per_worker
+from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
+from truestrength.launcher.local.signals import terminated_like_interrupted
+from truestrength.launcher.plan import Plan, awaits_demo_league
+from truestrength.launcher.set_values import searched_no_more
+from truestrength.launcher.trainer_commands import demo_league, forking, precision, work
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import Config, load_with_origin
+from truestrength.trainer.contract.database.url import redact
+from truestrength.trainer.contract.errors import ConfigError, UserError
+from truestrength.trainer.contract.process import thread_environment, threads_per_worker
 
 if TYPE_CHECKING:
-    from launcher.containers.settings import Container, ContainerSettings
-    from launcher.local.executors import Executor
+    from truestrength.launcher.containers.settings import Container, ContainerSettings
+    from truestrength.launcher.local.executors import Executor
 
 
 def sweep(args: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def _load(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
     if config.inference.run_id is not None:
         raise ConfigError(
             f"inference.run_id: {config.inference.run_id}: the runs of a sweep take their ids from the database; "
-            "leave it null, or use `python -m trainer run`"
+            "leave it null, or use `truestrength train`"
         )
     return searched_no_more(config, origin), origin
 
@@ -107,18 +107,18 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
 
     Unless told otherwise, any plan ends with what carried the teams in its sweeps' best runs.
     """
-    from launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
-    from launcher.containers.settings import parse_container  # noqa: PLC0415
+    from truestrength.launcher.containers.checks import checked  # noqa: PLC0415 - what follows is not needed to print a plan
+    from truestrength.launcher.containers.settings import parse_container  # noqa: PLC0415
 
     ends = {"whole": whole, "noise": whole and args.noise, "explained": args.run_explain is not False}
-    plan = replace(plan, command=redact(shlex.join(["python", "-m", "launcher", *sys.argv[1:]])))
+    plan = replace(plan, command=redact(shlex.join(["python", "-m", "truestrength.launcher", *sys.argv[1:]])))
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
             "the profile"
         )
     if args.executor == "slurm":
-        from launcher.slurm.run_plan import Options, run  # noqa: PLC0415
+        from truestrength.launcher.slurm.run_plan import Options, run  # noqa: PLC0415
 
         options = Options(args.cluster, args.order == "sequential", args.container, args.share, **ends)
         say(run(plan, options, dry_run=args.dry_run))
@@ -131,10 +131,10 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
         return 0
     inside = checked(settings, plan.config.paths, Path())
 
-    from launcher.database import database_for_command  # noqa: PLC0415
-    from launcher.local.progress import display  # noqa: PLC0415
-    from launcher.local.run_plan import WrittenReports, run_plan  # noqa: PLC0415
-    from trainer.contract.ledger import Ledger  # noqa: PLC0415
+    from truestrength.launcher.database import database_for_command  # noqa: PLC0415
+    from truestrength.launcher.local.progress import display  # noqa: PLC0415
+    from truestrength.launcher.local.run_plan import WrittenReports, run_plan  # noqa: PLC0415
+    from truestrength.trainer.contract.ledger import Ledger  # noqa: PLC0415
 
     executor = _executor(plan, args, inside)
     with terminated_like_interrupted(), display() as screen:
@@ -146,8 +146,8 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
 
 def _preview(plan: Plan, settings: ContainerSettings, *, share: bool) -> str:
     """The plan, and what its workers run."""
-    from launcher.containers.contained import preview  # noqa: PLC0415 - only for this
-    from launcher.containers.settings import container  # noqa: PLC0415
+    from truestrength.launcher.containers.contained import preview  # noqa: PLC0415 - only for this
+    from truestrength.launcher.containers.settings import container  # noqa: PLC0415
 
     first, *later = (spec.batch_id for spec in plan.sweeps)
     threads = threads_per_worker(plan.n_jobs)
@@ -168,8 +168,8 @@ def _executor(plan: Plan, args: argparse.Namespace, inside: Container | None) ->
         ConfigError: the debugger's worker in a container, a device that is not here, or more workers than the GPUs
             have room for.
     """
-    from launcher.jobs import devices  # noqa: PLC0415 - only for this
-    from launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
+    from truestrength.launcher.jobs import devices  # noqa: PLC0415 - only for this
+    from truestrength.launcher.local.executors import DebugExecutor, LocalExecutor  # noqa: PLC0415
 
     if args.executor == "debug" and inside:
         raise ConfigError("--executor debug runs the worker in this terminal: use --executor local with --container")

@@ -16,18 +16,18 @@ from typing import Any
 
 import msgspec
 
-from launcher import database
-from launcher.commands.outputs import ledger_of
-from launcher.database import named_root
-from launcher.jobs.logs import follow, last_words, logs_of, tail
-from launcher.report.folders import RunFolders, run_folders
-from launcher.slurm import queue
-from trainer.contract.command_line import say
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, in_words, roots
-from trainer.contract.ledger.registration import stored
-from trainer.contract.paths.outputs import OutputsRoot, run_name
-from trainer.contract.text_table import text_table
+from truestrength.launcher import database
+from truestrength.launcher.commands.outputs import ledger_of
+from truestrength.launcher.database import named_root
+from truestrength.launcher.jobs.logs import follow, last_words, logs_of, tail
+from truestrength.launcher.report.folders import RunFolders, run_folders
+from truestrength.launcher.slurm import queue
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import LEASE_S, Ledger, SweepProgress, WorkerRow, in_words, roots
+from truestrength.trainer.contract.ledger.registration import stored
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract.text_table import text_table
 
 WATCH_S = 2.0
 
@@ -176,7 +176,7 @@ def forget(args: argparse.Namespace) -> None:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         busy = [sweep.batch_id for sweep in chosen if sweep.live_workers]
         if busy:
-            raise UserError(f"workers are at {', '.join(busy)}: `python -m launcher cancel` first")
+            raise UserError(f"workers are at {', '.join(busy)}: `truestrength cancel` first")
         for sweep in chosen:
             known = stored(ledger.connection, sweep.batch_id)
             ledger.forget(sweep.batch_id)

@@ -14,10 +14,10 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from launcher.containers.runtimes import program
-from launcher.containers.settings import SECRET, Container, ContainerSettings, container, parse_bind
-from trainer.contract.config.settings import Paths
-from trainer.contract.errors import UserError
+from truestrength.launcher.containers.runtimes import program
+from truestrength.launcher.containers.settings import SECRET, Container, ContainerSettings, container, parse_bind
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.errors import UserError
 
 Which = Callable[[str], str | None]
 Ask = Callable[[Sequence[str]], tuple[int, str, str]]

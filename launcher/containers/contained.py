@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from launcher.containers.checks import image_digest
-from launcher.containers.runtimes import removal, wrap
-from launcher.containers.settings import SECRET, Container, ContainerSettings, Launch, Start
-from trainer.contract.database import url as url_text
-from trainer.contract.database.address import FILE_VARIABLE, URL_VARIABLE
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.lease import LEASE_VARIABLE
-from trainer.contract.records import provenance
+from truestrength.launcher.containers.checks import image_digest
+from truestrength.launcher.containers.runtimes import removal, wrap
+from truestrength.launcher.containers.settings import SECRET, Container, ContainerSettings, Launch, Start
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.address import FILE_VARIABLE, URL_VARIABLE
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.lease import LEASE_VARIABLE
+from truestrength.trainer.contract.records import provenance
 
 PASSED_ON = (
     "CUDA_VISIBLE_DEVICES",

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from launcher.containers.settings import SECRET, Container, ContainerSettings, Launch, Mount, Start
-from trainer.contract.records import provenance
+from truestrength.launcher.containers.settings import SECRET, Container, ContainerSettings, Launch, Mount, Start
+from truestrength.trainer.contract.records import provenance
 
 NOT_PASSED_ON = ("PYTHON*", "LD_*", "VIRTUAL_ENV")
 """Charliecloud passes the whole environment on; these would mix the host's Python with the image's."""

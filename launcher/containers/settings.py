@@ -14,9 +14,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from trainer.contract.config.settings import Paths
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.paths.user import expanded
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.paths.user import expanded
 
 Runtime = Literal["none", "docker", "podman", "apptainer", "charliecloud", "pyxis"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.provenance import gpu_memory_mb
-from trainer.contract.text_table import counted
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.provenance import gpu_memory_mb
+from truestrength.trainer.contract.text_table import counted
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 CONTEXT_MB = 600.0

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, worker_logs
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, worker_logs
 
 FOLLOW_S = 0.5
 

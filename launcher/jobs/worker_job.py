@@ -19,10 +19,10 @@ from types import FrameType
 from submitit import JobEnvironment
 from submitit.core.utils import DelayedSubmission, JobPaths, UncompletedJobError
 
-from launcher.containers.contained import contained
-from launcher.containers.settings import Container
-from trainer.contract import files
-from trainer.contract.process import tether
+from truestrength.launcher.containers.contained import contained
+from truestrength.launcher.containers.settings import Container
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.process import tether
 
 POLL_S = 0.1
 SUBMITITS_FOLDER = "SUBMITIT_FOLDER"

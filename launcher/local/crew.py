@@ -10,13 +10,13 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from launcher.local.executors import Array, Executor
-from launcher.local.forking_job import GRACE_S
-from launcher.local.signals import termination_held
-from trainer.contract.errors import EXIT_USER_ERROR
-from trainer.contract.ledger import SweepProgress, WorkerRow
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.process import Place, oom_kills
+from truestrength.launcher.local.executors import Array, Executor
+from truestrength.launcher.local.forking_job import GRACE_S
+from truestrength.launcher.local.signals import termination_held
+from truestrength.trainer.contract.errors import EXIT_USER_ERROR
+from truestrength.trainer.contract.ledger import SweepProgress, WorkerRow
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.process import Place, oom_kills
 
 MOST_FRUITLESS = 3
 """So many arrays in a row may end without one more slot done or failed, and one more is tried."""

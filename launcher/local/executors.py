@@ -14,16 +14,16 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Protocol
 
-from launcher.containers.settings import Container
-from launcher.jobs.devices import VISIBLE, Device, deal, devices
-from launcher.jobs.worker_job import WorkerJob, start_tethered
-from launcher.local.forking_job import GRACE_S, ForkingJob, LocalArray
-from launcher.local.signals import interrupts_ignored
-from launcher.trainer_commands import WorkerWords, forking, work
-from trainer.contract import files
-from trainer.contract.ledger import WorkerRow
-from trainer.contract.paths.outputs import submission_folder
-from trainer.contract.process import host, thread_environment, threads_per_worker
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.jobs.devices import VISIBLE, Device, deal, devices
+from truestrength.launcher.jobs.worker_job import WorkerJob, start_tethered
+from truestrength.launcher.local.forking_job import GRACE_S, ForkingJob, LocalArray
+from truestrength.launcher.local.signals import interrupts_ignored
+from truestrength.launcher.trainer_commands import WorkerWords, forking, work
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.ledger import WorkerRow
+from truestrength.trainer.contract.paths.outputs import submission_folder
+from truestrength.trainer.contract.process import host, thread_environment, threads_per_worker
 
 PASSING_ON_S = 3.0
 """The process that forks kills what does not stop in time, and is killed itself so much later."""

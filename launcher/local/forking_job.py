@@ -18,12 +18,12 @@ from typing import IO
 
 import submitit
 
-from launcher.jobs.worker_job import WorkerJob, exit_code
-from trainer.contract import files, fork_requests
-from trainer.contract.fork_requests import ForkedWorker, ForkRequest
-from trainer.contract.ledger import WorkerRow
-from trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
-from trainer.contract.process import host
+from truestrength.launcher.jobs.worker_job import WorkerJob, exit_code
+from truestrength.trainer.contract import files, fork_requests
+from truestrength.trainer.contract.fork_requests import ForkedWorker, ForkRequest
+from truestrength.trainer.contract.ledger import WorkerRow
+from truestrength.trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
+from truestrength.trainer.contract.process import host
 
 TIMEOUT_MIN = 7 * 24 * 60
 """submitit's default is 2 minutes; on one machine nobody else waits for the cores."""

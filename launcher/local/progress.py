@@ -19,11 +19,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trainer.contract.command_line import stop_talking
-from trainer.contract.ledger import SweepProgress, in_words
-from trainer.contract.paths.outputs import run_name
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.text_table import counted
+from truestrength.trainer.contract.command_line import stop_talking
+from truestrength.trainer.contract.ledger import SweepProgress, in_words
+from truestrength.trainer.contract.paths.outputs import run_name
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.text_table import counted
 
 
 @dataclass

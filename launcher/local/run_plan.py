@@ -15,21 +15,21 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
-from launcher.conclusion import analyse, conclude
-from launcher.containers.settings import Container
-from launcher.local.crew import Crew
-from launcher.local.executors import Executor
-from launcher.local.progress import Display, PlanProgress
-from launcher.local.run_sweep import Outcome, failed_slots, run_sweep
-from launcher.plan import Plan, PlannedSweep
-from launcher.prior import prior_said, with_prior
-from launcher.registration import exclusively, register, too_few_connections
-from launcher.report.folders import RunFolders, run_folders
-from launcher.report.reading import written
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger, SweepProgress, in_words
-from trainer.contract.paths.outputs import OutputsRoot, run_name
-from trainer.contract.text_table import text_table
+from truestrength.launcher.conclusion import analyse, conclude
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.local.crew import Crew
+from truestrength.launcher.local.executors import Executor
+from truestrength.launcher.local.progress import Display, PlanProgress
+from truestrength.launcher.local.run_sweep import Outcome, failed_slots, run_sweep
+from truestrength.launcher.plan import Plan, PlannedSweep
+from truestrength.launcher.prior import prior_said, with_prior
+from truestrength.launcher.registration import exclusively, register, too_few_connections
+from truestrength.launcher.report.folders import RunFolders, run_folders
+from truestrength.launcher.report.reading import written
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import Ledger, SweepProgress, in_words
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract.text_table import text_table
 
 EXIT_INCOMPLETE = 1
 SHARE_OF_TIME = 0.05
@@ -70,7 +70,7 @@ class WrittenReports:
 
     def sweep(self, batch_id: str) -> None:
         """The tables of one sweep and, unless one was written just now or the plan's end is next, the analysis."""
-        from launcher.report.sweep_files import write_sweep_results  # noqa: PLC0415 - a finished plan need not wait for it
+        from truestrength.launcher.report.sweep_files import write_sweep_results  # noqa: PLC0415 - a finished plan need not wait for it
 
         write_sweep_results(self.ledger, batch_id, self.plan.outputs)
         names = self.plan.batch_ids
@@ -214,13 +214,13 @@ def _reported(outcome: Outcome, what: str, report: Callable[[], str | None]) -> 
         problem = f"{what} could not be written:\n{traceback.format_exc().rstrip()}"
     else:
         return replace(outcome, problem=undone) if undone else outcome
-    hint = "`python -m launcher report` writes everything from the ledger and the run folders."
+    hint = "`truestrength report` writes everything from the ledger and the run folders."
     return replace(outcome, problem="\n".join([*filter(None, [outcome.problem]), problem, hint]))
 
 
 def _verdict(plan: Plan) -> str:
     """The sentence that the report begins with."""
-    from launcher.report.analysis import verdict_of  # noqa: PLC0415 - a finished plan need not wait for it
+    from truestrength.launcher.report.analysis import verdict_of  # noqa: PLC0415 - a finished plan need not wait for it
 
     return f"\n\n{verdict_of(plan.outputs)}"
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from launcher.local.crew import OUT_OF_MEMORY, Crew, WorkersFailedError
-from trainer.contract import disks
-from trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.local.crew import OUT_OF_MEMORY, Crew, WorkersFailedError
+from truestrength.trainer.contract import disks
+from truestrength.trainer.contract.ledger import Ledger, SlotState, SweepProgress, WorkerRow
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 SHORTEST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
@@ -102,5 +102,5 @@ def failed_slots(ledger: Ledger, progress: SweepProgress, outputs: OutputsRoot) 
             where = outputs.sweep(progress.batch_id).run(slot.run_id).log if slot.run_id else "it never began a run"
             tried = slot.failures + slot.deaths
             lines.append(f"  slot {slot.slot}, {tried} attempts: {slot.reason or 'no reason known'} ({where})")
-    retry = f"python -m launcher retry {progress.batch_id}"
+    retry = f"truestrength retry {progress.batch_id}"
     return "\n".join([*lines, f"`{retry}` gives them new attempts; then run the same command again."])

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from launcher.report.chance import by_chance
-from launcher.report.trials import Sweep, Trial, best_of_target, parameter_names
-from trainer.contract.config.conditions import condition, gathered, ordered
-from trainer.contract.config.fitting import fit
-from trainer.contract.config.search_space import (
+from truestrength.launcher.report.chance import by_chance
+from truestrength.launcher.report.trials import Sweep, Trial, best_of_target, parameter_names
+from truestrength.trainer.contract.config.conditions import condition, gathered, ordered
+from truestrength.trainer.contract.config.fitting import fit
+from truestrength.trainer.contract.config.search_space import (
     AnyDimension,
     Choice,
     Condition,
@@ -31,9 +31,9 @@ from trainer.contract.config.search_space import (
     names_of,
     singles,
 )
-from trainer.contract.errors import UserError
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Direction, Method
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Direction, Method
 
 FEWEST_TRIALS = 8
 """With fewer complete trials the best quartile would be one, or hardly differ from all."""
@@ -114,7 +114,7 @@ def _importances(sweep: Sweep, alike: Sequence[Sweep]) -> tuple[Mapping[str, flo
         )
     found = sweep.importances
     if found is None or not found.importances:
-        reason = (found.reason if found else None) or "`python -m launcher report` writes it"
+        reason = (found.reason if found else None) or "`truestrength report` writes it"
         return {}, f"Which parameters mattered is not known ({reason}): none is fixed for having mattered little."
     best = best_of_target(alike, sweep.spec.target)
     chance = (

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from launcher.narrowing.space import Narrowing, Parameter
-from trainer.contract.config.settings import Config, identity
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.sweep.axes import TARGET_KEY
-from trainer.contract.words import Method
+from truestrength.launcher.narrowing.space import Narrowing, Parameter
+from truestrength.trainer.contract.config.settings import Config, identity
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.sweep.axes import TARGET_KEY
+from truestrength.trainer.contract.words import Method
 
 WIDTH = 110
 LONGEST_PHASE = 40
@@ -40,7 +40,7 @@ def next_phase(phase: str) -> str:
 def run_command(found: Narrowing, file: Path) -> str:
     """The command that runs the plan where the sweep was run."""
     places = [f" --set {shlex.quote(f'{key}={_inline(value)}')}" for key, value in _places(found.spec.config)]
-    return f"python -m launcher run {next_phase(found.spec.phase)} --config {shlex.quote(str(file))}{''.join(places)}"
+    return f"truestrength run {next_phase(found.spec.phase)} --config {shlex.quote(str(file))}{''.join(places)}"
 
 
 def configuration(found: Narrowing, file: Path) -> str:
@@ -74,7 +74,7 @@ def _head(found: Narrowing, file: Path) -> str:
     """Made from what, how, and the command that runs it."""
     spec, n_best = found.spec, len(found.best)
     first, last = (trial.score(spec.objective) for trial in (found.best[0], found.best[-1]))
-    made = f"python -m launcher narrow --from {spec.batch_id} --to {shlex.quote(str(file))}"
+    made = f"truestrength narrow --from {spec.batch_id} --to {shlex.quote(str(file))}"
     said = (
         f"Around the best {n_best} of the {found.n_trials} complete trials of the sweep {spec.batch_id}, by "
         f"{spec.objective} from {last:.6g} to {first:.6g} (the best one is {found.best[0].run}), on data with the "

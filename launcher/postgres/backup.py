@@ -20,13 +20,13 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
-from launcher.postgres.programs import Clients, clients
-from trainer.contract import files
-from trainer.contract.database import faults
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import Session, connected, execute
-from trainer.contract.errors import ConfigError, DatabaseError
-from trainer.contract.ledger import Ledger, study
+from truestrength.launcher.postgres.programs import Clients, clients
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import faults
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import Session, connected, execute
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, study
 
 MAGIC = b"PGDMP"
 LEAVING_S = 5.0
@@ -83,7 +83,7 @@ def restore(url: str, file: Path, *, replace: bool = False) -> None:
         DatabaseError: the database is in use, or has sweeps. Nothing was changed.
     """
     if not _is_dump(file):
-        raise ConfigError(f"{file}: expected a backup by `python -m launcher db backup`, found something else")
+        raise ConfigError(f"{file}: expected a backup by `truestrength db backup`, found something else")
     with _session(url) as session, _programs(session, url) as programs:
         if " SCHEMA - truestrength " not in programs.run("pg_restore", "--list", str(file)):
             raise ConfigError(f"{file}: is a backup of another database: it has no ledger")
@@ -175,7 +175,7 @@ def _refuse_use(session: Session) -> None:
     Raises:
         DatabaseError: how many they are, and how to end them.
     """
-    end = "Wait for them, or end them (`python -m launcher cancel --all`, Ctrl-C in a launcher), and try again"
+    end = "Wait for them, or end them (`truestrength cancel --all`, Ctrl-C in a launcher), and try again"
     if _count(session, "truestrength.workers"):
         at_work = "SELECT DISTINCT batch_id FROM truestrength.workers WHERE stopped_at IS NULL AND lease_until > now()"
         if busy := [name for (name,) in execute(session, at_work).fetchall()]:
@@ -201,7 +201,7 @@ def _refuse_content(session: Session, url: str) -> None:
     if sweeps or studies:
         raise DatabaseError(
             f"{url_text.shown(url)}: has {sweeps} sweeps and {studies} Optuna studies, which would be lost. "
-            "`--replace` puts the backup in their place (`python -m launcher db backup OTHER_FILE` keeps them)"
+            "`--replace` puts the backup in their place (`truestrength db backup OTHER_FILE` keeps them)"
         )
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import secrets
 
-from launcher.postgres.host import tail
-from launcher.postgres.programs import Programs
-from launcher.postgres.state import LOOPBACK, SUPERUSER, ServerState
-from trainer.contract import files
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres.host import tail
+from truestrength.launcher.postgres.programs import Programs
+from truestrength.launcher.postgres.state import LOOPBACK, SUPERUSER, ServerState
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 SETTINGS = "truestrength.conf"
 MAX_CONNECTIONS = 300

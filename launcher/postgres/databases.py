@@ -13,12 +13,12 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import errors, sql
 
-from launcher.postgres import roles
-from launcher.postgres.state import NAME, ServerState
-from trainer.contract import files
-from trainer.contract.database import faults
-from trainer.contract.database.sessions import Session, connected, execute
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres import roles
+from truestrength.launcher.postgres.state import NAME, ServerState
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import faults
+from truestrength.trainer.contract.database.sessions import Session, connected, execute
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 OF_ROOTS = "SELECT datname FROM pg_database WHERE datname ^@ 'outputs_'"
 

@@ -18,12 +18,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.postgres import front
-from launcher.postgres.state import ServerState
-from launcher.postgres.user import User
-from trainer.contract import files
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres import front
+from truestrength.launcher.postgres.state import ServerState
+from truestrength.launcher.postgres.user import User
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 # By `openssl ca`: what `openssl req` makes is valid from this moment on, and refused by a node whose clock is behind.
 FROM, UNTIL = "20200101000000Z", "21200101000000Z"

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database import url as url_text
 
 LOCAL_FILE_SYSTEMS = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"}
 """Only processes of this machine can be using a folder on these, and they see each other's locks."""

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from trainer.contract import files
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 PATIENCE_S = 180.0
 

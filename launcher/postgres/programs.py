@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher.postgres.user import Way, check_spelling, closed, named_ways, nameless, server_user, ways
-from trainer.contract import files
-from trainer.contract.errors import DatabaseError
+from truestrength.launcher.postgres.user import Way, check_spelling, closed, named_ways, nameless, server_user, ways
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import DatabaseError
 
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
 CLIENTS = ("pg_dump", "pg_restore", "psql")

@@ -17,13 +17,13 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
-from launcher.postgres.state import MAINTENANCE, NAME, SUPERUSER, ServerState
-from trainer.contract import files
-from trainer.contract.database import faults
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import Session, connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres.state import MAINTENANCE, NAME, SUPERUSER, ServerState
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import faults
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import Session, connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 DEPUTY = "truestrength_takeover"
 """Renames the superuser of an older version, who cannot rename itself."""

@@ -15,22 +15,22 @@ from typing import NoReturn
 
 import psycopg2
 
-from launcher.postgres import data_folder, databases, encryption, host, roles
-from launcher.postgres.host import tail
-from launcher.postgres.lock import alive, locked
-from launcher.postgres.programs import Programs, programs_for
-from launcher.postgres.state import MAINTENANCE, ServerState
-from trainer.contract import files
-from trainer.contract.database import address, faults, sessions
-from trainer.contract.database import url as url_text
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.contract.process import Place
+from truestrength.launcher.postgres import data_folder, databases, encryption, host, roles
+from truestrength.launcher.postgres.host import tail
+from truestrength.launcher.postgres.lock import alive, locked
+from truestrength.launcher.postgres.programs import Programs, programs_for
+from truestrength.launcher.postgres.state import MAINTENANCE, ServerState
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import address, faults, sessions
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.process import Place
 
 START_TRIES = 5
 ANSWER_PATIENCE_S = 60.0
-DOWN = "The embedded server is not running. Start it with `python -m launcher db up`."
+DOWN = "The embedded server is not running. Start it with `truestrength db up`."
 ENDING_PATIENCE_S = 5.0
 SHUTTING_DOWN = "the database system is shutting down"
 
@@ -136,7 +136,7 @@ def url(root: Path, outputs: OutputsRoot | None = None) -> str:
     if path is None:
         raise DatabaseError(
             f"{outputs.root}: the embedded server has no database of this outputs root, so no sweep has run in it. "
-            f"`python -m launcher phase1 --set paths.outputs={outputs.root}` makes one."
+            f"`truestrength phase1 --set paths.outputs={outputs.root}` makes one."
         )
     return address.read_url(path)
 
@@ -184,7 +184,7 @@ def _serves(paths: EmbeddedServerPaths, state: ServerState) -> bool:
         if time.monotonic() > deadline or not faults.is_passing(trouble):
             raise DatabaseError(
                 f"{faults.explain(trouble, state.url(MAINTENANCE))} The embedded server lives and is left as it is; "
-                f"{paths.log} may say more, and `python -m launcher db down` stops it."
+                f"{paths.log} may say more, and `truestrength db down` stops it."
             )
         time.sleep(0.1)
     return False
@@ -233,7 +233,7 @@ def _runs_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> bool:
 
 def _refuse_elsewhere(paths: EmbeddedServerPaths, state: ServerState) -> NoReturn:
     raise DatabaseError(
-        f"The embedded server was started on {state.host} and never stopped. Stop it there (`python -m launcher db "
+        f"The embedded server was started on {state.host} and never stopped. Stop it there (`truestrength db "
         f'down`), or if {state.host} is gone for good, set "host" to "" in {paths.state} and try again.'
     )
 

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from launcher.postgres import host as postgres_host
-from trainer.contract import files
-from trainer.contract.database.url import EMBEDDED
-from trainer.contract.errors import DatabaseError
-from trainer.contract.process import Place
+from truestrength.launcher.postgres import host as postgres_host
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database.url import EMBEDDED
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.process import Place
 
 NAME = "truestrength"
 """Of the role that programs and workers are, and of the current database as long as no outputs root has its own."""

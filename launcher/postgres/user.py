@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainer.contract.errors import EXIT_USER_ERROR, DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.errors import EXIT_USER_ERROR, DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 UNPRIVILEGED = ("postgres", "nobody")
 # Entering and reading is enough, but a container's root often has only the second.

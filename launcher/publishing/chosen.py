@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from trainer.contract.database import address
-from trainer.contract.database.url import parse
-from trainer.contract.errors import UserError
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database.url import parse
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 OF_A_SWEEP = ("*.json", "*.csv", "report.html")
 SHORTEST_SECRET = 6

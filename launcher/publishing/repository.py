@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 IN_BETWEEN = {
     "MERGE_HEAD": "a merge",

@@ -8,27 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from launcher.report.figures.files import draw_figures
-from launcher.report.folders import run_folders
-from launcher.report.markdown import Figures, bold, picture, section
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
-from launcher.report.reading import made_from, mark, read_sweeps
-from launcher.report.sections.cost import cost_said
-from launcher.report.sections.course import failure_section, repeat_section
-from launcher.report.sections.first_sentence import plain
-from launcher.report.sections.headline import headline
-from launcher.report.sections.objectives import settings_section
-from launcher.report.sections.parameters import importance_section
-from launcher.report.sections.prior import prior_section
-from launcher.report.sections.terms import TERMS
-from launcher.report.trials import Sweep, comparable
-from trainer.contract.errors import DataError
-from trainer.contract.files import write_text
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.folders import run_folders
+from truestrength.launcher.report.markdown import Figures, bold, picture, section
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.reading import made_from, mark, read_sweeps
+from truestrength.launcher.report.sections.cost import cost_said
+from truestrength.launcher.report.sections.course import failure_section, repeat_section
+from truestrength.launcher.report.sections.first_sentence import plain
+from truestrength.launcher.report.sections.headline import headline
+from truestrength.launcher.report.sections.objectives import settings_section
+from truestrength.launcher.report.sections.parameters import importance_section
+from truestrength.launcher.report.sections.prior import prior_section
+from truestrength.launcher.report.sections.terms import TERMS
+from truestrength.launcher.report.trials import Sweep, comparable
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Method
 
 MORE = (
     "[report.html](report.html), for a browser, has all of this and what is too much for a page of text: every run "

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import variance
 
-from launcher.report.trials import Sweep, best_of_target
-from trainer.contract.records.noise import Noise
-from trainer.contract.words import Objective
+from truestrength.launcher.report.trials import Sweep, best_of_target
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.words import Objective
 
 FEWEST_TRIALS = 3
 """Fewer trials of a sweep say nothing of how far settings move the value."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from trainer.contract.ledger import Ledger, roots
-from trainer.contract.outputs_root import outputs_id
-from trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract.ledger import Ledger, roots
+from truestrength.trainer.contract.outputs_root import outputs_id
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RunFolders:
             first = next(iter(self.missing))
             said.append(
                 f"Complete, but their folders are gone: {_listed(self.missing)}. They are not counted, and not trained "
-                f"again: bring the folders back, or run the sweep anew (`python -m launcher forget {first}`, then the "
+                f"again: bring the folders back, or run the sweep anew (`truestrength forget {first}`, then the "
                 "command that started it)."
             )
         if self.unknown:

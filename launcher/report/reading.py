@@ -13,22 +13,22 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from launcher.report.folders import run_folders
-from launcher.report.trials import Importances, KeptRun, Slot, Sweep, Trial, comparable
-from trainer.contract.config.conditions import gathered, spread
-from trainer.contract.config.search_space import config_key, singles
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.digests import digest, file_digest
-from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import Ledger, SweepProgress
-from trainer.contract.ledger.registration import stored
-from trainer.contract.ledger.rows import AttemptRow, AttemptState, SlotState
-from trainer.contract.outputs_root import outputs_id
-from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.noise import Noise
-from trainer.contract.records.provenance import Provenance
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.launcher.report.folders import run_folders
+from truestrength.launcher.report.trials import Importances, KeptRun, Slot, Sweep, Trial, comparable
+from truestrength.trainer.contract.config.conditions import gathered, spread
+from truestrength.trainer.contract.config.search_space import config_key, singles
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.digests import digest, file_digest
+from truestrength.trainer.contract.errors import SweepChangedError
+from truestrength.trainer.contract.ledger import Ledger, SweepProgress
+from truestrength.trainer.contract.ledger.registration import stored
+from truestrength.trainer.contract.ledger.rows import AttemptRow, AttemptState, SlotState
+from truestrength.trainer.contract.outputs_root import outputs_id
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 S = TypeVar("S", bound=msgspec.Struct)
 _read: dict[Path, tuple[tuple[int, ...], Any]] = {}

@@ -20,9 +20,9 @@ from optuna.importance import get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from launcher.report.trials import Importances
-from trainer.contract.ledger.optuna_trials import study_of
-from trainer.contract.text_table import counted
+from truestrength.launcher.report.trials import Importances
+from truestrength.trainer.contract.ledger.optuna_trials import study_of
+from truestrength.trainer.contract.text_table import counted
 
 FEWEST_TRIALS = 4
 """PED-ANOVA compares the best two trials with all: with fewer than four that is noise."""

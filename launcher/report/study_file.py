@@ -20,8 +20,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.pool import StaticPool
 
-from trainer.contract.files import write_bytes
-from trainer.contract.ledger import optuna_storage
+from truestrength.trainer.contract.files import write_bytes
+from truestrength.trainer.contract.ledger import optuna_storage
 
 WRITTEN_DIRECTLY = "v3.2.0.a"
 """The version of Optuna's tables whose rows are written here; others are left to Optuna."""

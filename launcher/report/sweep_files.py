@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from optuna import Study
 
-from launcher.report.reading import MadeFrom, read_sweep
-from launcher.report.study import importances, study_as_data
-from launcher.report.study_file import write_study_file
-from launcher.report.trials import (
+from truestrength.launcher.report.reading import MadeFrom, read_sweep
+from truestrength.launcher.report.study import importances, study_as_data
+from truestrength.launcher.report.study_file import write_study_file
+from truestrength.launcher.report.trials import (
     COMPLETE,
     KEPT,
     NOT_NEEDED,
@@ -30,17 +30,17 @@ from launcher.report.trials import (
     parameter_names,
     rankers,
 )
-from trainer.contract.config.search_space import singles
-from trainer.contract.files import as_json, write_bytes, write_json, write_text
-from trainer.contract.ledger import Ledger
-from trainer.contract.ledger.rows import EARLY, AttemptState
-from trainer.contract.ledger.study import load_study
-from trainer.contract.paths.outputs import OutputsRoot, SweepPaths
-from trainer.contract.records.cost import Cost, summed
-from trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
-from trainer.contract.records.provenance import mark_ended
-from trainer.contract.sweep.spec import SweepSpec, trial_config
-from trainer.contract.words import Objective
+from truestrength.trainer.contract.config.search_space import singles
+from truestrength.trainer.contract.files import as_json, write_bytes, write_json, write_text
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.ledger.rows import EARLY, AttemptState
+from truestrength.trainer.contract.ledger.study import load_study
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, SweepPaths
+from truestrength.trainer.contract.records.cost import Cost, summed
+from truestrength.trainer.contract.records.metrics import BASELINES, MODELS, STACK, Table
+from truestrength.trainer.contract.records.provenance import mark_ended
+from truestrength.trainer.contract.sweep.spec import SweepSpec, trial_config
+from truestrength.trainer.contract.words import Objective
 
 STANDARD_ERROR = "standard_error"
 """Of the value, in sweeps whose trials have more seeds than one."""

@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from trainer.contract.config.search_space import PARAMETER_KEYS
-from trainer.contract.ledger.rows import Standing
-from trainer.contract.paths.outputs import run_name
-from trainer.contract.records.cost import Cost
-from trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
-from trainer.contract.records.noise import Noise
-from trainer.contract.sweep.limits import Limit
-from trainer.contract.sweep.rungs import rung_of_slots
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Direction, Objective, Target
+from truestrength.trainer.contract.config.search_space import PARAMETER_KEYS
+from truestrength.trainer.contract.ledger.rows import Standing
+from truestrength.trainer.contract.paths.outputs import run_name
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.records.metrics import BASELINES, MODELS, STACK, RunMetrics, Scores, Table
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.sweep.limits import Limit
+from truestrength.trainer.contract.sweep.rungs import rung_of_slots
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Direction, Objective, Target
 
 K = TypeVar("K", str, int)
 

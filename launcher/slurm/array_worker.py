@@ -9,8 +9,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
-from launcher.jobs.worker_job import WorkerJob
-from trainer.contract.process import EXIT_TOLD_TO_STOP
+from truestrength.launcher.jobs.worker_job import WorkerJob
+from truestrength.trainer.contract.process import EXIT_TOLD_TO_STOP
 
 _KILLED_BY_THE_SIGNAL = (128 + signal.SIGUSR2, 128 + signal.SIGTERM)
 """Told to stop before it could listen, while Python was still starting."""

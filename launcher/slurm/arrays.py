@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.jobs.worker_job import WorkerJob
-from launcher.slurm import programs
-from launcher.slurm.array_worker import requeue_lines
-from launcher.slurm.batch_script import (
+from truestrength.launcher.jobs.worker_job import WorkerJob
+from truestrength.launcher.slurm import programs
+from truestrength.launcher.slurm.array_worker import requeue_lines
+from truestrength.launcher.slurm.batch_script import (
     Option,
     batch_script,
     environment_lines,
@@ -23,15 +23,15 @@ from launcher.slurm.batch_script import (
     setup_lines,
     tolerant_setup_lines,
 )
-from launcher.slurm.names import JobName
-from launcher.slurm.profile import MEMORY_OPTIONS, ClusterProfile
-from launcher.slurm.programs import QueuedJob, SlurmError
-from launcher.slurm.queue import own_jobs
-from launcher.slurm.site import Site
-from launcher.trainer_commands import work
-from trainer.contract import files
-from trainer.contract.paths.outputs import submission_folder, submission_script
-from trainer.contract.process import thread_environment
+from truestrength.launcher.slurm.names import JobName
+from truestrength.launcher.slurm.profile import MEMORY_OPTIONS, ClusterProfile
+from truestrength.launcher.slurm.programs import QueuedJob, SlurmError
+from truestrength.launcher.slurm.queue import own_jobs
+from truestrength.launcher.slurm.site import Site
+from truestrength.launcher.trainer_commands import work
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.paths.outputs import submission_folder, submission_script
+from truestrength.trainer.contract.process import thread_environment
 
 PATIENCE_S = 120.0
 """For a person at the login node."""
@@ -163,7 +163,7 @@ def finisher(site: Site, name: JobName, words: Sequence[str], after: Sequence[st
     lines = [f"python={shlex.quote(python)}"]
     if other and other != python:
         lines.append(f'"$python" -m launcher --help > /dev/null 2>&1 || python={shlex.quote(other)}')
-    command = shlex.join(["-u", "-m", "launcher", "finish", str(site.file), *words])
+    command = shlex.join(["-u", "-m", "truestrength.launcher", "finish", str(site.file), *words])
     parts = (
         environment_lines(site.outputs.cluster.environment),
         tolerant_setup_lines(site.profile.setup),  # a container's runtime may come from it
@@ -245,7 +245,7 @@ def _array(size: int, at_once: int) -> dict[str, Option]:
 
 
 def _launcher(python: str, *words: str | Path) -> str:
-    return shlex.join([python, "-u", "-m", "launcher", *map(str, words)])
+    return shlex.join([python, "-u", "-m", "truestrength.launcher", *map(str, words)])
 
 
 def _again_when_there_is_no_room(command: str) -> list[str]:

@@ -18,14 +18,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from launcher.slurm.arrays import finisher, workers
-from launcher.slurm.links import Cluster, Placed, Placement, PlanEnd, Rows, SweepEnd
-from launcher.slurm.names import JobName, job_name
-from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
-from launcher.slurm.queue import of
-from launcher.slurm.site import Site
-from trainer.contract.command_line import say
-from trainer.contract.ledger import SweepProgress
+from truestrength.launcher.slurm.arrays import finisher, workers
+from truestrength.launcher.slurm.links import Cluster, Placed, Placement, PlanEnd, Rows, SweepEnd
+from truestrength.launcher.slurm.names import JobName, job_name
+from truestrength.launcher.slurm.programs import (
+    LimitReachedError,
+    QueuedJob,
+    SlurmAwayError,
+    SlurmError,
+    elements,
+    waits_for,
+)
+from truestrength.launcher.slurm.queue import of
+from truestrength.launcher.slurm.site import Site
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.ledger import SweepProgress
 
 NO_ROOM = os.EX_TEMPFAIL
 """Exit code of a finisher that has to go back into the queue, because nothing more may be submitted now."""
@@ -81,7 +88,7 @@ def end_sweep(site: Site, cluster: Cluster, rows: Rows, end: SweepEnd) -> int:
         return int(not progress.complete)
     if tries < 1:
         say(f"{end.batch_id}: given up with {progress.open} trials open: array after array ended without doing one")
-        say(f"`python -m launcher logs {end.batch_id}` shows why; the command that started the plan tries again")
+        say(f"`truestrength logs {end.batch_id}` shows why; the command that started the plan tries again")
         return 1
     return _heal(site, cluster, progress, tries)
 

@@ -13,12 +13,12 @@ import socket
 from pathlib import Path
 from urllib.parse import unquote
 
-from launcher.slurm import programs
-from trainer.contract import files
-from trainer.contract.database import address
-from trainer.contract.database import url as url_text
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.outputs import ClusterPaths
+from truestrength.launcher.slurm import programs
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.outputs import ClusterPaths
 
 PASSED_ON = (
     "BASH_ENV", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "MODULEPATH", "PATH", "SHELL", "SLURM_CONF",
@@ -74,7 +74,7 @@ def check_reachable(url: str) -> None:
     if others := sorted(programs.node_addresses() - here):
         raise DatabaseError(
             f"{url_text.shown(url)}: only this machine can reach it, and the cluster has nodes elsewhere "
-            f"({others[0]}, …). Serve it to them with `python -m launcher db up --listen`, or from a job: "
+            f"({others[0]}, …). Serve it to them with `truestrength db up --listen`, or from a job: "
             "`sbatch slurm/postgres.sbatch`."
         )
 

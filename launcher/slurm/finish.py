@@ -1,4 +1,4 @@
-"""What the finishers do, each by a command that anybody can repeat by hand: `python -m launcher finish PLAN …`.
+"""What the finishers do, each by a command that anybody can repeat by hand: `truestrength finish PLAN …`.
 
 What is missing goes back into the queue first; tables, plots and the analysis come after it, so that none of them
 that cannot be written stops the plan.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from launcher.conclusion import analyse, conclude
-from launcher.registration import when_alone
-from launcher.report.folders import run_folders
-from launcher.report.reading import written
-from launcher.report.sweep_files import write_sweep_results
-from launcher.slurm.chain import continue_plan, end_sweep, explain_lost_workers
-from launcher.slurm.links import Cluster, PlanEnd, SweepEnd
-from launcher.slurm.site import Site
-from trainer.contract.command_line import say
-from trainer.contract.ledger import Ledger
+from truestrength.launcher.conclusion import analyse, conclude
+from truestrength.launcher.registration import when_alone
+from truestrength.launcher.report.folders import run_folders
+from truestrength.launcher.report.reading import written
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.launcher.slurm.chain import continue_plan, end_sweep, explain_lost_workers
+from truestrength.launcher.slurm.links import Cluster, PlanEnd, SweepEnd
+from truestrength.launcher.slurm.site import Site
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.ledger import Ledger
 
 
 def finish_sweep(site: Site, cluster: Cluster, ledger: Ledger, end: SweepEnd) -> int:

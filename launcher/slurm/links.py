@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from launcher.slurm.arrays import Submission
-from launcher.slurm.programs import QueuedJob
-from trainer.contract.ledger import SweepProgress, WorkerRow
+from truestrength.launcher.slurm.arrays import Submission
+from truestrength.launcher.slurm.programs import QueuedJob
+from truestrength.trainer.contract.ledger import SweepProgress, WorkerRow
 
 
 class Cluster(Protocol):
@@ -97,7 +97,7 @@ class SweepEnd:
 
     @property
     def words(self) -> list[str]:
-        """For `python -m launcher finish PLAN`."""
+        """For `truestrength finish PLAN`."""
         return ["--batch-id", self.batch_id, "--tries", str(self.tries), "--closed", str(self.closed)]
 
 
@@ -112,5 +112,5 @@ class PlanEnd:
 
     @property
     def words(self) -> list[str]:
-        """For `python -m launcher finish PLAN`."""
+        """For `truestrength finish PLAN`."""
         return [*(["--again"] if self.again else []), *(word for name in self.left for word in ("--left", name))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from launcher.slurm.survey import (
+from truestrength.launcher.slurm.survey import (
     LONGEST_DELAY_S,
     WANTED_CPUS,
     WANTED_GB,

@@ -12,10 +12,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from launcher.containers.settings import ContainerSettings, with_whole_paths
-from trainer.contract.config import yaml_files
-from trainer.contract.config.settings import Count, Positive, Section
-from trainer.contract.paths.user import expanded
+from truestrength.launcher.containers.settings import ContainerSettings, with_whole_paths
+from truestrength.trainer.contract.config import yaml_files
+from truestrength.trainer.contract.config.settings import Count, Positive, Section
+from truestrength.trainer.contract.paths.user import expanded
 
 
 class Finisher(Section, frozen=True):

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 T = TypeVar("T")
 

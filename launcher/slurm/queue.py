@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher.slurm import programs
-from launcher.slurm.names import JobName, Kind, job_name, token_of
-from launcher.slurm.programs import QueuedJob, SlurmError
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.text_table import text_table
+from truestrength.launcher.slurm import programs
+from truestrength.launcher.slurm.names import JobName, Kind, job_name, token_of
+from truestrength.launcher.slurm.programs import QueuedJob, SlurmError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.text_table import text_table
 
 SHORTEST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 60.0

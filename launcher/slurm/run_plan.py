@@ -17,26 +17,26 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.containers import contained
-from launcher.containers.checks import checked
-from launcher.containers.settings import Container, container, parse_container
-from launcher.database import PROJECT, database_for_jobs
-from launcher.plan import Plan
-from launcher.prior import prior_said, with_prior
-from launcher.registration import exclusively, register, too_few_connections
-from launcher.slurm import arrays, environment, programs
-from launcher.slurm.arrays import Slurm, Submission
-from launcher.slurm.chain import submit_all
-from launcher.slurm.links import Placement, PlanEnd, SweepEnd
-from launcher.slurm.names import JobName, plan_name, token_of
-from launcher.slurm.profile import ClusterProfile, load_profile
-from launcher.slurm.programs import LimitReachedError, SlurmAwayError, SlurmError
-from launcher.slurm.site import Site, Sweep, save
-from trainer.contract import outputs_root
-from trainer.contract.errors import ConfigError
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, submission_script
-from trainer.contract.text_table import text_table
+from truestrength.launcher.containers import contained
+from truestrength.launcher.containers.checks import checked
+from truestrength.launcher.containers.settings import Container, container, parse_container
+from truestrength.launcher.database import PROJECT, database_for_jobs
+from truestrength.launcher.plan import Plan
+from truestrength.launcher.prior import prior_said, with_prior
+from truestrength.launcher.registration import exclusively, register, too_few_connections
+from truestrength.launcher.slurm import arrays, environment, programs
+from truestrength.launcher.slurm.arrays import Slurm, Submission
+from truestrength.launcher.slurm.chain import submit_all
+from truestrength.launcher.slurm.links import Placement, PlanEnd, SweepEnd
+from truestrength.launcher.slurm.names import JobName, plan_name, token_of
+from truestrength.launcher.slurm.profile import ClusterProfile, load_profile
+from truestrength.launcher.slurm.programs import LimitReachedError, SlurmAwayError, SlurmError
+from truestrength.launcher.slurm.site import Site, Sweep, save
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, submission_script
+from truestrength.trainer.contract.text_table import text_table
 
 
 @dataclass(frozen=True)
@@ -244,6 +244,6 @@ def _summary(site: Site, found: Placement) -> str:
             f"({found.limit}). Job {found.last} submits the rest when these have ended.\n\n"
         )
     return (
-        f"{table}\n\n{limit}at the end: job {found.last}, the analysis. Nothing runs here; `python -m launcher status` "
+        f"{table}\n\n{limit}at the end: job {found.last}, the analysis. Nothing runs here; `truestrength status` "
         "shows how it goes, and the same command submits again what gets lost."
     )

@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from launcher.containers.settings import Container
-from launcher.slurm.profile import ClusterProfile
-from trainer.contract import files
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.containers.settings import Container
+from truestrength.launcher.slurm.profile import ClusterProfile
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import getpass
 import re
 from typing import NamedTuple
 
-from launcher.slurm.programs import SlurmError, call
-from trainer.contract.errors import ConfigError, suggest
+from truestrength.launcher.slurm.programs import SlurmError, call
+from truestrength.trainer.contract.errors import ConfigError, suggest
 
 WANTED_CPUS = 4
 WANTED_GPU_CPUS = 8

@@ -16,9 +16,9 @@ import pytest
 
 from tests.support.password_watch import Watch, watching
 from tests.support.places import REPOSITORY
-from trainer.contract.database import address
-from trainer.contract.ledger import AttemptRow, Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.ledger import AttemptRow, Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 CLUSTER = REPOSITORY / "slurm" / "one_machine" / "cluster.py"
 PROFILE = REPOSITORY / "slurm" / "profiles" / "one_machine.yaml"
@@ -184,7 +184,7 @@ class Project:
         (self.folder / "cluster.yaml").write_text(json.dumps({"extends": str(PROFILE), **keys}))
 
     def launcher(self, *arguments: str, **environment: str) -> str:
-        """Run `python -m launcher` and return what it prints."""
+        """Run `truestrength` and return what it prints."""
         done = self.try_launcher(*arguments, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -332,8 +332,8 @@ def until(ready: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def _study(url: str, batch_id: str):
-    from trainer.contract.ledger import Ledger
-    from trainer.contract.ledger.study import load_study
+    from truestrength.trainer.contract.ledger import Ledger
+    from truestrength.trainer.contract.ledger.study import load_study
 
     with Ledger(url) as ledger:
         return load_study(ledger.connection, ledger.spec(batch_id)).get_trials(deepcopy=False)

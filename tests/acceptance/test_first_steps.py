@@ -15,9 +15,9 @@ import pytest
 from markupsafe import escape
 
 from tests.support.places import REPOSITORY
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
 
 SMALL = "extends: CONFIG\ntraining: {max_lists_oof: 20, max_final_batches: 20, n_folds: 2}\n"
 SPACE = "search_spaces: {phase1: {max_depth: {type: fixed, value: 3}}}\n"
@@ -67,7 +67,7 @@ def test_a_plan_ends_whatever_the_shell_is_set_to(project, finished):
     assert "could not be drawn" not in finished
     sweeps = project / "lab/out/sweeps"
     command = (sweeps / "phase1_spearman_final_rank" / "command.txt").read_text()
-    assert command.startswith("python -m launcher sweep --n-trials 2 --n-jobs 1 --config c.yaml")
+    assert command.startswith("truestrength sweep --n-trials 2 --n-jobs 1 --config c.yaml")
     assert escape(command.strip()) in (sweeps / "report.html").read_text()
     drawn = {path.stem for path in (project / "lab/out/sweeps/figures").iterdir()}
     assert {"trials_spearman", "rankers_final_rank", "thirds", "title_odds"} <= drawn

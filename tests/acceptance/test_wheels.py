@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from launcher.installation import NEWEST, OLDEST
 from tests.support.places import REPOSITORY
+from truestrength.launcher.installation import NEWEST, OLDEST
 
 VERSIONS = [f"{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.disk import SmallDisk
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 
 class Disk(SmallDisk):

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from trainer.worker.forks import serve
+from truestrength.trainer.worker.forks import serve
 
 
 def forked(text, *words):

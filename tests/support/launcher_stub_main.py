@@ -3,17 +3,17 @@
 import sys
 from pathlib import Path
 
-from launcher.database import database_for_command
-from launcher.expansion import Budget, expand_sweep
-from launcher.local.executors import LocalExecutor
-from launcher.local.progress import PlainLines
-from launcher.local.run_plan import run_plan
-from launcher.plan import Plan
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.launcher.database import database_for_command
+from truestrength.launcher.expansion import Budget, expand_sweep
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.progress import PlainLines
+from truestrength.launcher.local.run_plan import run_plan
+from truestrength.launcher.plan import Plan
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 STUB = Path(__file__).with_name("launcher_stub_worker.py")
 

@@ -14,11 +14,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.contract import process
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.worker.forks import serve
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.worker.forks import serve
 
 LEASE_S = 3.0
 OTHERS_AT_WORK = -1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.contract.league.manifest import Manifest, SeasonCount
-from trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.league.manifest import Manifest, SeasonCount
+from truestrength.trainer.contract.paths.league import LeaguePaths
 
 
 def season_count(season: str = "2020-21", **changes: object) -> SeasonCount:

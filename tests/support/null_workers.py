@@ -13,12 +13,12 @@ from pathlib import Path
 
 from optuna.storages import RDBStorage
 
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Objective
-from trainer.search import samplers  # noqa: F401 - imported once, before the forks
-from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.search import samplers  # noqa: F401 - imported once, before the forks
+from truestrength.trainer.worker.drain import TrialJob, TrialOutcome, drain
 
 BATCH_ID, SECONDS, LEASE_S = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 

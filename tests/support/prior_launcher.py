@@ -6,19 +6,19 @@ import threading
 import time
 from pathlib import Path
 
-from launcher.expansion import Budget, expand_sweep
-from launcher.local.executors import LocalExecutor
-from launcher.local.progress import PlainLines
-from launcher.local.run_plan import run_plan
-from trainer.contract import process
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import load_config
-from trainer.contract.database.address import database_url
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Objective
-from trainer.worker.forks import serve
+from truestrength.launcher.expansion import Budget, expand_sweep
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.progress import PlainLines
+from truestrength.launcher.local.run_plan import run_plan
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.worker.forks import serve
 
 SECONDS = 0.4
 LEASE_S = 3.0
@@ -41,7 +41,7 @@ def launch(config_file, prior, n_trials):
 
 
 def work(batch_id):
-    from trainer.worker.drain import TrialOutcome, drain
+    from truestrength.trainer.worker.drain import TrialOutcome, drain
 
     def run(job):
         OutputsRoot(Path(job.config.paths.outputs)).sweep(batch_id).run(job.run_id).folder.mkdir(parents=True)

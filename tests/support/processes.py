@@ -20,7 +20,7 @@ def in_processes(task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]])
         queue.Empty: when one of them does not end.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "trainer.contract.ledger"])
+    context.set_forkserver_preload([__name__, "truestrength.trainer.contract.ledger"])
     gate, results = context.Barrier(len(arguments)), context.Queue()
     processes = [context.Process(target=_one, args=(task, given, gate, results)) for given in arguments]
     for process in processes:

@@ -17,9 +17,9 @@ from benchmarks.chaos import reference
 from benchmarks.chaos.faults import SETTLE_S, Blows, Strike
 from benchmarks.chaos.plan import Fault, dealt
 from benchmarks.chaos.project import APPLICATION
-from trainer.contract.config import settings
-from trainer.contract.database.sessions import connected
-from trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.config import settings
+from truestrength.trainer.contract.database.sessions import connected
+from truestrength.trainer.contract.ledger import AttemptState
 
 BATCH = "chaos"
 TRIALS, JOBS = 8, 2

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from trainer.contract.config.settings import load_config
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 SMALL = """
 paths: {data: league, outputs: out, batch_cache: cache}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
 
 FOLDER, PROCESSES = Path(sys.argv[1]), int(sys.argv[2])
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from launcher.local.executors import LocalExecutor
-from launcher.local.run_plan import WrittenReports, run_plan
 from tests.support import launcher_stub_main as stub
 from tests.support.leagues import stub_league
-from trainer.contract.sweep.limits import NO_LIMITS
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.run_plan import WrittenReports, run_plan
+from truestrength.trainer.contract.sweep.limits import NO_LIMITS
 
 CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
 

@@ -7,8 +7,8 @@ import signal
 import sys
 import time
 
-from trainer.contract.database.address import database_url
-from trainer.contract.ledger import Ledger, study, telling
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.ledger import Ledger, study, telling
 
 BATCH_ID = sys.argv[1]
 

@@ -1,7 +1,7 @@
 """Rows of the ledger, made by hand."""
 
-from trainer.contract.ledger import SweepProgress
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.contract.ledger import SweepProgress
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 
 def sweep_progress(

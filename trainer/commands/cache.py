@@ -1,4 +1,4 @@
-"""`python -m trainer cache ls|verify|prune`: the stage store, seen from outside."""
+"""`truestrength cache ls|verify|prune`: the stage store, seen from outside."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import time
 from pathlib import Path
 
-from trainer.contract.command_line import say
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.errors import UserError
-from trainer.contract.paths.store import StorePaths
-from trainer.stages.prune import Entry, broken, entries
-from trainer.stages.prune import prune as prune_store
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.stages.prune import Entry, broken, entries
+from truestrength.trainer.stages.prune import prune as prune_store
 
 
 def ls(args: argparse.Namespace) -> None:

@@ -1,17 +1,17 @@
-"""`python -m trainer data demo|import|describe|download`."""
+"""`truestrength data demo|import|describe|download`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from trainer.contract.command_line import say
-from trainer.data.demo import demo as make_demo
-from trainer.data.describe import describe as description
-from trainer.data.describe import describe_manifest
-from trainer.data.download import download as download_logs
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.data.demo import demo as make_demo
+from truestrength.trainer.data.describe import describe as description
+from truestrength.trainer.data.describe import describe_manifest
+from truestrength.trainer.data.download import download as download_logs
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from trainer.contract.command_line import Parser, count, day, imported_when_called
-from trainer.contract.config.settings import Amp, Device, Paths
-from trainer.contract.paths.user import path
+from truestrength.trainer.contract.command_line import Parser, count, day, imported_when_called
+from truestrength.trainer.contract.config.settings import Amp, Device, Paths
+from truestrength.trainer.contract.paths.user import path
 
 OUTPUTS = Path(Paths().outputs)
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -40,7 +40,7 @@ def _add_training(commands: Commands) -> None:
     run.add_argument(
         "--no-share", action="store_true", help="train every model anew; only batches are read from the store"
     )
-    run.set_defaults(handler=imported_when_called("trainer.commands.run", "run"))
+    run.set_defaults(handler=imported_when_called("truestrength.trainer.commands.run", "run"))
 
     work = commands.add_parser("work", help="claim slots of a sweep and train until none is left")
     work.add_argument(
@@ -51,21 +51,21 @@ def _add_training(commands: Commands) -> None:
     work.add_argument(
         "--forks", type=path, metavar="FOLDER", help="a launcher's own: fork the workers that it asks for in FOLDER"
     )
-    work.set_defaults(handler=imported_when_called("trainer.commands.run", "work"))
+    work.set_defaults(handler=imported_when_called("truestrength.trainer.commands.run", "work"))
 
     holdout = commands.add_parser("holdout", help="evaluate finished runs on the held-out season")
     holdout.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
-    holdout.set_defaults(handler=imported_when_called("trainer.commands.run", "holdout"))
+    holdout.set_defaults(handler=imported_when_called("truestrength.trainer.commands.run", "holdout"))
 
     noise = commands.add_parser("noise", help="train finished runs' configurations with more seeds")
     noise.add_argument("--run", type=path, required=True, action="append", metavar="FOLDER", help="may be repeated")
     noise.add_argument("--seeds", type=count, default=5, metavar="N", help="how many (5)")
-    noise.set_defaults(handler=imported_when_called("trainer.commands.run", "noise"))
+    noise.set_defaults(handler=imported_when_called("truestrength.trainer.commands.run", "noise"))
 
     precision = commands.add_parser("precision", help="say on which device, and how, model A is trained here")
     precision.add_argument("--amp", choices=get_args(Amp), default="auto", help="default: %(default)s")
     precision.add_argument("--device", choices=get_args(Device), default="auto", help="default: %(default)s")
-    precision.set_defaults(handler=imported_when_called("trainer.commands.run", "precision"))
+    precision.set_defaults(handler=imported_when_called("truestrength.trainer.commands.run", "precision"))
 
 
 def _add_use(commands: Commands) -> None:
@@ -83,7 +83,7 @@ def _add_use(commands: Commands) -> None:
     form = predict.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="the table of the teams")
-    predict.set_defaults(handler=imported_when_called("trainer.commands.use", "predict"))
+    predict.set_defaults(handler=imported_when_called("truestrength.trainer.commands.use", "predict"))
 
     explain = commands.add_parser(
         "explain",
@@ -109,7 +109,7 @@ def _add_use(commands: Commands) -> None:
         action="store_true",
         help="leave all teams' parts and the chart in the run's folder; several runs, too",
     )
-    explain.set_defaults(handler=imported_when_called("trainer.commands.use", "explain"))
+    explain.set_defaults(handler=imported_when_called("truestrength.trainer.commands.use", "explain"))
 
     compare = commands.add_parser(
         "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
@@ -119,7 +119,7 @@ def _add_use(commands: Commands) -> None:
     )
     _add_where(compare)
     compare.add_argument("--json", action="store_true", help="for programs")
-    compare.set_defaults(handler=imported_when_called("trainer.commands.use", "compare"))
+    compare.set_defaults(handler=imported_when_called("truestrength.trainer.commands.use", "compare"))
 
 
 def _add_where(to: argparse.ArgumentParser) -> None:
@@ -140,7 +140,7 @@ def _add_cache(commands: Commands) -> None:
         step = steps.add_parser(name, help=text)
         step.add_argument("--config", type=path, metavar="FILE", help="read paths.batch_cache and cache.max_gb from it")
         step.add_argument("--folder", type=path, metavar="DIR", help="the store (default: paths.batch_cache)")
-        step.set_defaults(handler=imported_when_called("trainer.commands.cache", name))
+        step.set_defaults(handler=imported_when_called("truestrength.trainer.commands.cache", name))
         if name == "prune":
             step.add_argument("--max-gb", type=float, metavar="GB", help="the limit (default: cache.max_gb)")
             step.add_argument("--in-use", action="store_true", help="remove also what was used in the last hour")
@@ -153,7 +153,7 @@ def _add_data(commands: Commands) -> None:
     _add_import(steps)
     describe = steps.add_parser("describe", help="say what a league folder holds")
     describe.add_argument("folder", type=path, metavar="DIR", help="a league folder")
-    describe.set_defaults(handler=imported_when_called("trainer.commands.data", "describe"))
+    describe.set_defaults(handler=imported_when_called("truestrength.trainer.commands.data", "describe"))
     _add_download(steps)
 
 
@@ -162,7 +162,7 @@ def _add_demo(steps: Commands) -> None:
     demo.add_argument("--into", type=path, required=True, metavar="DIR", help="the league folder to write")
     demo.add_argument("--seed", type=int, default=7, help="another seed, another league (default: %(default)s)")
     demo.add_argument("--seasons", type=int, default=10, metavar="N", help="how many (default: %(default)s)")
-    demo.set_defaults(handler=imported_when_called("trainer.commands.data", "demo"))
+    demo.set_defaults(handler=imported_when_called("truestrength.trainer.commands.data", "demo"))
 
 
 def _add_import(steps: Commands) -> None:
@@ -178,7 +178,7 @@ def _add_import(steps: Commands) -> None:
         metavar="FILE",
         help="teams of a league other than the NBA: CSV with TEAM_ID, TEAM_ABBREVIATION, TEAM_NAME, conference",
     )
-    import_.set_defaults(handler=imported_when_called("trainer.commands.data", "import_"))
+    import_.set_defaults(handler=imported_when_called("truestrength.trainer.commands.data", "import_"))
 
 
 def _add_download(steps: Commands) -> None:
@@ -186,4 +186,4 @@ def _add_download(steps: Commands) -> None:
     download.add_argument("--seasons", required=True, metavar="FIRST:LAST", help="for example 2015-16:2023-24")
     download.add_argument("--into", type=path, default=Path("data/nba"), metavar="DIR", help="default: %(default)s")
     download.add_argument("--base-url", metavar="URL", help="another server with the same interface")
-    download.set_defaults(handler=imported_when_called("trainer.commands.data", "download"))
+    download.set_defaults(handler=imported_when_called("truestrength.trainer.commands.data", "download"))

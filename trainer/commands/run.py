@@ -1,4 +1,4 @@
-"""`python -m trainer run|work|holdout|noise|precision`: what trains, and on what.
+"""`truestrength train|work|holdout|noise|precision`: what trains, and on what.
 
 Numeric libraries take the number of their threads from the environment when they are loaded; so each handler says it
 first, and imports what it needs afterwards.
@@ -10,15 +10,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from trainer.contract.command_line import say
-from trainer.contract.config.settings import load_config
-from trainer.contract.process import use_threads
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.process import use_threads
 
 
 def run(args: argparse.Namespace) -> None:
     """`trainer run`."""
     threads = use_threads(args.threads)
-    from trainer.run.lone_run import run_once
+    from truestrength.trainer.run.lone_run import run_once
 
     paths = run_once(load_config(args.config, args.set), threads=threads, repeats=args.repeats, share=not args.no_share)
     say(str(paths.folder))
@@ -29,14 +29,14 @@ def work(args: argparse.Namespace) -> int:
     threads = use_threads(args.threads)
 
     def drain(batch_ids: Sequence[str]) -> int:
-        from trainer.worker.work import work as drain_sweeps
+        from truestrength.trainer.worker.work import work as drain_sweeps
 
         return drain_sweeps(batch_ids, threads=threads, share=not args.no_share)
 
     if args.forks is None:
         return drain(args.batch_id)
-    from trainer.worker import libraries
-    from trainer.worker.forks import serve
+    from truestrength.trainer.worker import libraries
+    from truestrength.trainer.worker.forks import serve
 
     return serve(args.forks, drain, libraries.load, libraries.try_out)
 
@@ -44,7 +44,7 @@ def work(args: argparse.Namespace) -> int:
 def holdout(args: argparse.Namespace) -> None:
     """`trainer holdout`."""
     use_threads(None)
-    from trainer.run.holdout import evaluate_holdouts
+    from truestrength.trainer.run.holdout import evaluate_holdouts
 
     for path in evaluate_holdouts(args.run):
         say(str(path))
@@ -53,7 +53,7 @@ def holdout(args: argparse.Namespace) -> None:
 def noise(args: argparse.Namespace) -> None:
     """`trainer noise`."""
     use_threads(None)
-    from trainer.run.noise import measure_noise
+    from truestrength.trainer.run.noise import measure_noise
 
     for folder in args.run:
         say(str(measure_noise(folder, args.seeds)))
@@ -61,6 +61,6 @@ def noise(args: argparse.Namespace) -> None:
 
 def precision(args: argparse.Namespace) -> None:
     """`trainer precision`."""
-    from trainer.models.precision import choose_precision
+    from truestrength.trainer.models.precision import choose_precision
 
     say(choose_precision(args.amp, args.device).name)

@@ -7,12 +7,12 @@ import json
 import msgspec
 import polars as pl
 
-from trainer.contract.records.metrics import Gain
-from trainer.contract.text_table import text_table
-from trainer.contract.words import Objective
-from trainer.use.comparison import Comparison
-from trainer.use.contributions import Explanation, by_name
-from trainer.use.forecast import SeasonForecast
+from truestrength.trainer.contract.records.metrics import Gain
+from truestrength.trainer.contract.text_table import text_table
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.use.comparison import Comparison
+from truestrength.trainer.use.contributions import Explanation, by_name
+from truestrength.trainer.use.forecast import SeasonForecast
 
 
 def forecast_csv(found: SeasonForecast) -> str:

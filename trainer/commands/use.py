@@ -1,4 +1,4 @@
-"""`python -m trainer predict|explain|compare`: what a finished run is asked.
+"""`truestrength predict|explain|compare`: what a finished run is asked.
 
 As in `trainer.commands.run`, threads are set before anything numeric is imported.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import argparse
 
-from trainer.contract.command_line import say
-from trainer.contract.errors import UserError
-from trainer.contract.process import use_threads
+from truestrength.trainer.contract.command_line import say
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.process import use_threads
 
 
 def predict(args: argparse.Namespace) -> None:
     """`trainer predict`."""
     use_threads(1)
-    from trainer.commands import tables
-    from trainer.contract.files import as_json
-    from trainer.use.forecast import predict as forecast
-    from trainer.use.saved_run import find_run
+    from truestrength.trainer.commands import tables
+    from truestrength.trainer.contract.files import as_json
+    from truestrength.trainer.use.forecast import predict as forecast
+    from truestrength.trainer.use.saved_run import find_run
 
     found = forecast(find_run(args.run, args.outputs), args.data, args.as_of)
     if args.json:
@@ -31,10 +31,10 @@ def predict(args: argparse.Namespace) -> None:
 def explain(args: argparse.Namespace) -> None:
     """`trainer explain`."""
     use_threads(1)
-    from trainer.commands import tables
-    from trainer.contract.files import as_json
-    from trainer.use import contributions
-    from trainer.use.saved_run import find_run
+    from truestrength.trainer.commands import tables
+    from truestrength.trainer.contract.files import as_json
+    from truestrength.trainer.use import contributions
+    from truestrength.trainer.use.saved_run import find_run
 
     if args.save:
         _save_explanations(args)
@@ -47,7 +47,7 @@ def explain(args: argparse.Namespace) -> None:
     if args.team is not None:
         found = contributions.of_team(found, args.team)
     if args.chart is not None:
-        from trainer.use.chart import write_chart
+        from truestrength.trainer.use.chart import write_chart
 
         write_chart(args.chart, found)
     if args.json:
@@ -58,8 +58,8 @@ def explain(args: argparse.Namespace) -> None:
 
 def _save_explanations(args: argparse.Namespace) -> None:
     """Leave the files in the runs' folders; a run that cannot be explained does not stop the others."""
-    from trainer.use.saved_explanation import save
-    from trainer.use.saved_run import find_run
+    from truestrength.trainer.use.saved_explanation import save
+    from truestrength.trainer.use.saved_run import find_run
 
     if given := [flag for flag in ("team", "as_of", "data", "chart", "json") if getattr(args, flag)]:
         raise UserError(
@@ -79,10 +79,10 @@ def _save_explanations(args: argparse.Namespace) -> None:
 def compare(args: argparse.Namespace) -> None:
     """`trainer compare`."""
     use_threads(1)
-    from trainer.commands import tables
-    from trainer.contract.files import as_json
-    from trainer.use.comparison import compare as comparison
-    from trainer.use.saved_run import find_run
+    from truestrength.trainer.commands import tables
+    from truestrength.trainer.contract.files import as_json
+    from truestrength.trainer.use.comparison import compare as comparison
+    from truestrength.trainer.use.saved_run import find_run
 
     runs = [find_run(said, args.outputs) for said in args.run]
     if len(runs) < 2 or len({run.paths.folder.resolve() for run in runs}) < len(runs):

@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from trainer.contract import disks
-from trainer.contract.errors import EXIT_USER_ERROR, DiskError, UserError, suggest
+from truestrength.trainer.contract import disks
+from truestrength.trainer.contract.errors import EXIT_USER_ERROR, DiskError, UserError, suggest
 
 EXIT_INTERRUPTED = 130
 

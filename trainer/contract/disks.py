@@ -10,7 +10,7 @@ import errno
 import os
 from pathlib import Path
 
-from trainer.contract.errors import DiskError
+from truestrength.trainer.contract.errors import DiskError
 
 _SAID = {
     errno.ENOSPC: "is full",

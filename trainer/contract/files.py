@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import msgspec
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import IO
 
 import msgspec
 
-from trainer.contract import files
-from trainer.contract.paths.forks import ForkPaths
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.paths.forks import ForkPaths
 
 
 class ForkedWorker(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ import secrets
 
 import msgspec
 
-from trainer.contract import files
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
 
 LARGEST_RUN_ID = 2**53
 """A larger number would be another one in JSON's readers."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.league import League, load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import League, load_league
 
 WHAT_IT_MEANS = """\
 The data have another fingerprint now ({now}, before {before}). Sweeps that were begun on the data before cannot go on:
 their workers stop at the next stage of a run, and the same plan is refused. What is finished stays. To rank the new
-data, give the plan another outputs root (--set paths.outputs=DIR), or free the names with `python -m launcher forget`.
+data, give the plan another outputs root (--set paths.outputs=DIR), or free the names with `truestrength forget`.
 To let sweeps end first, import into another folder instead."""
 
 

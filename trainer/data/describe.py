@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainer.contract.league.manifest import read_manifest
-from trainer.data.league import Manifest, SeasonCount
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.data.league import Manifest, SeasonCount
 
 HEADER = (
     "season",

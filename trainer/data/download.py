@@ -13,13 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.files import replacing
-from trainer.contract.paths.league import LeaguePaths, LogPaths
-from trainer.data.importer import import_logs, refuse_foreign_folder, writing
-from trainer.data.league import Manifest
-from trainer.data.season_counts import champion
-from trainer.data.stats_site import (
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import replacing
+from truestrength.trainer.contract.paths.league import LeaguePaths, LogPaths
+from truestrength.trainer.data.importer import import_logs, refuse_foreign_folder, writing
+from truestrength.trainer.data.league import Manifest
+from truestrength.trainer.data.season_counts import champion
+from truestrength.trainer.data.stats_site import (
     COLUMNS,
     MANNERS,
     ROWS_OF,

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.league import BOX
-from trainer.data.limits import too_many
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import BOX
+from truestrength.trainer.data.limits import too_many
 
 _C = pl.col
 _TWOS = _C("pts") - _C("fg3m") - _C("ftm")

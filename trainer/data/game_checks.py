@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.empty_cells import fill_player_cells, fill_team_cells
-from trainer.data.game_kinds import set_aside
-from trainer.data.league import BOX
-from trainer.data.limits import too_many
-from trainer.data.neutral_games import home_and_neutral
-from trainer.data.season_dates import check_dates
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.empty_cells import fill_player_cells, fill_team_cells
+from truestrength.trainer.data.game_kinds import set_aside
+from truestrength.trainer.data.league import BOX
+from truestrength.trainer.data.limits import too_many
+from truestrength.trainer.data.neutral_games import home_and_neutral
+from truestrength.trainer.data.season_dates import check_dates
 
 MINUTES_OF_A_GAME = 235.0
 """Of a team's players together: 5 times 48, less what whole minutes lose by rounding."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
+from truestrength.trainer.contract.errors import DataError
 
 NBA = "00"
 OTHER_LEAGUES = {"10": "the WNBA", "15": "the Summer League", "20": "the G League"}

@@ -13,18 +13,18 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from trainer.contract.digests import file_digest
-from trainer.contract.errors import DataError
-from trainer.contract.files import replacing, write_json
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.changes import league_before, what_is_new
-from trainer.data.fingerprint import fingerprint
-from trainer.data.game_checks import check_player_rows, check_team_rows
-from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
-from trainer.data.log_files import read_player_logs, read_team_logs
-from trainer.data.season_counts import count_seasons, unfinished
-from trainer.data.teams import teams_of
+from truestrength.trainer.contract.digests import file_digest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import replacing, write_json
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.changes import league_before, what_is_new
+from truestrength.trainer.data.fingerprint import fingerprint
+from truestrength.trainer.data.game_checks import check_player_rows, check_team_rows
+from truestrength.trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, Manifest
+from truestrength.trainer.data.log_files import read_player_logs, read_team_logs
+from truestrength.trainer.data.season_counts import count_seasons, unfinished
+from truestrength.trainer.data.teams import teams_of
 
 
 def import_logs(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import Manifest, SeasonCount, read_manifest
-from trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import Manifest, SeasonCount, read_manifest
+from truestrength.trainer.contract.paths.league import LeaguePaths
 
 __all__ = ["BOX", "PLAYER_GAMES", "TEAMS", "TEAM_GAMES", "League", "Manifest", "SeasonCount", "load_league"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.game_kinds import KINDS, SAID, SEASON_TYPE_NAMES, UNTELLING, season_name, told
-from trainer.data.league import BOX
-from trainer.data.table_files import read_table
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.game_kinds import KINDS, SAID, SEASON_TYPE_NAMES, UNTELLING, season_name, told
+from truestrength.trainer.data.league import BOX
+from truestrength.trainer.data.table_files import read_table
 
 EMPTY = ("", "NULL", "null", "None", "NaN", "nan", "NA", "<NA>", "N/A")
 """What databases, Python and R write for a cell that holds nothing."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
+from truestrength.trainer.contract.errors import DataError
 
 NEUTRAL_GAMES = Path(__file__).with_name("neutral_games.csv")
 ORLANDO = (date(2020, 7, 30), date(2020, 10, 11))

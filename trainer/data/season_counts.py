@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import SeasonCount
-from trainer.data.list_days import list_days
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import SeasonCount
+from truestrength.trainer.data.list_days import list_days
 
 FEWEST_IN_PLAYOFFS = 0.25
 """Share of a season's teams. With fewer, the playoffs have only begun: the first series is no final."""

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from trainer.contract.errors import DataError
+from truestrength.trainer.contract.errors import DataError
 
 LATE = {"2019-20": date(2020, 10, 31)}
 """Seasons that were ended later than any other."""

@@ -26,10 +26,10 @@ from tenacity import (
     wait_random,
 )
 
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.files import write_bytes
-from trainer.contract.paths.league import LogPaths
-from trainer.data.log_files import PLAYER_COLUMNS, TEAM_COLUMNS
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.files import write_bytes
+from truestrength.trainer.contract.paths.league import LogPaths
+from truestrength.trainer.data.log_files import PLAYER_COLUMNS, TEAM_COLUMNS
 
 SEASON_TYPES = ("Regular Season", "Playoffs")
 ROWS_OF = {"team": "T", "player": "P"}

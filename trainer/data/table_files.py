@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError, suggest
+from truestrength.trainer.contract.errors import DataError, suggest
 
 PARQUET = b"PAR1"
 COMPRESSED: dict[bytes, Callable[[bytes], bytes]] = {

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.league import TEAMS
-from trainer.data.log_files import text, whole_numbers
-from trainer.data.table_files import read_table
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import TEAMS
+from truestrength.trainer.data.log_files import text, whole_numbers
+from truestrength.trainer.data.table_files import read_table
 
 NBA_TEAMS = Path(__file__).with_name("nba_teams.csv")
 CONFERENCES = ("East", "West")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.league import LeaguePaths
 
 TRUE_STRENGTH = "true_strength"
 COLUMNS = {"season": pl.String, "date": pl.Date, "team_id": pl.Int64, TRUE_STRENGTH: pl.Float64}

@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 from scipy.optimize import nnls
 
-from trainer.contract.records.metrics import PLAIN_BASELINES
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.features.ratings import elo
-from trainer.features.season_games import COLUMNS, SeasonGames, season_games
-from trainer.features.targets import require_target, target_ranks
+from truestrength.trainer.contract.records.metrics import PLAIN_BASELINES
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features.ratings import elo
+from truestrength.trainer.features.season_games import COLUMNS, SeasonGames, season_games
+from truestrength.trainer.features.targets import require_target, target_ranks
 
 _DATE = ["season", "date"]
 

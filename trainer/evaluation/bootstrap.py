@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract.records.metrics import Gain
-from trainer.contract.words import Direction, Objective
-from trainer.evaluation.metrics import Floats
+from truestrength.trainer.contract.records.metrics import Gain
+from truestrength.trainer.contract.words import Direction, Objective
+from truestrength.trainer.evaluation.metrics import Floats
 
 RESAMPLES = 1000
 BLOCK = 14

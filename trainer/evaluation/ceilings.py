@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import THIRDS, Table
-from trainer.contract.words import Objective, Target
-from trainer.data.true_strength import TRUE_STRENGTH
-from trainer.evaluation.metrics import mean_scores, objectives, third_of
-from trainer.features.outlook import outlook
-from trainer.features.season_games import Floats, Ints, SeasonGames
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import THIRDS, Table
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.data.true_strength import TRUE_STRENGTH
+from truestrength.trainer.evaluation.metrics import mean_scores, objectives, third_of
+from truestrength.trainer.features.outlook import outlook
+from truestrength.trainer.features.season_games import Floats, Ints, SeasonGames
 
 TRUE_OUTLOOK = "true_outlook"
 

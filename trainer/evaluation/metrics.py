@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import THIRDS, Scores
-from trainer.contract.words import Objective
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import THIRDS, Scores
+from truestrength.trainer.contract.words import Objective
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

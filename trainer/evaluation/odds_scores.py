@@ -16,10 +16,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from trainer.contract.records.metrics import STACK, THIRDS
-from trainer.contract.records.odds import UNIFORM, OddsScores, OddsTable, ReliabilityBin, TitleOdds
-from trainer.evaluation.metrics import third_of
-from trainer.features.season_games import Floats
+from truestrength.trainer.contract.records.metrics import STACK, THIRDS
+from truestrength.trainer.contract.records.odds import UNIFORM, OddsScores, OddsTable, ReliabilityBin, TitleOdds
+from truestrength.trainer.evaluation.metrics import third_of
+from truestrength.trainer.features.season_games import Floats
 
 FLOOR = 0.001
 """The log loss counts no smaller probability: a champion who was given none would outweigh everything."""

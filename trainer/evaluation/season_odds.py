@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from trainer.contract.records.metrics import BASELINES, STACK
-from trainer.contract.records.odds import TitleOdds
-from trainer.contract.words import Target
-from trainer.evaluation.odds_scores import SeasonOdds, fit_softmax, softmax_odds, title_scores
-from trainer.evaluation.title_odds import RestOfSeason, points_per_score, rest_of_season, title_odds
-from trainer.features.batches import Batches
-from trainer.features.season_games import Floats, Ints, SeasonGames
+from truestrength.trainer.contract.records.metrics import BASELINES, STACK
+from truestrength.trainer.contract.records.odds import TitleOdds
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.evaluation.odds_scores import SeasonOdds, fit_softmax, softmax_odds, title_scores
+from truestrength.trainer.evaluation.title_odds import RestOfSeason, points_per_score, rest_of_season, title_odds
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.season_games import Floats, Ints, SeasonGames
 
 PROBABILITY = "title_probability"
 

@@ -11,12 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import BASE_MODELS, BASELINES, MODELS, STACK, THIRDS, Gain, Scores, Table
-from trainer.contract.words import Objective, Target
-from trainer.evaluation.bootstrap import gain
-from trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of, third_of
-from trainer.features.targets import require_target
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import (
+    BASE_MODELS,
+    BASELINES,
+    MODELS,
+    STACK,
+    THIRDS,
+    Gain,
+    Scores,
+    Table,
+)
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.evaluation.bootstrap import gain
+from truestrength.trainer.evaluation.metrics import Bools, Floats, mean_scores, objectives, ranks_of, third_of
+from truestrength.trainer.features.targets import require_target
 
 WITHOUT = {f"stack_without_{name}": name for name in BASE_MODELS}
 """Columns of the stack that lacks a model: what that model is worth. Not a ranking that anybody is offered."""

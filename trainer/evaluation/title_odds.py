@@ -21,9 +21,17 @@ import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from trainer.features.outlook import SEED, SERIES_HOME, brackets, play_out, series_chance, series_home, standing
-from trainer.features.ratings import HOME_POINTS
-from trainer.features.season_games import Floats, Ints, SeasonGames
+from truestrength.trainer.features.outlook import (
+    SEED,
+    SERIES_HOME,
+    brackets,
+    play_out,
+    series_chance,
+    series_home,
+    standing,
+)
+from truestrength.trainer.features.ratings import HOME_POINTS
+from truestrength.trainer.features.season_games import Floats, Ints, SeasonGames
 
 Singles = npt.NDArray[np.float32]
 SIMULATIONS = 32

@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.features.context import team_context
-from trainer.features.outlook import Foresight, outlook
-from trainer.features.players import player_log
-from trainer.features.ratings import elo
-from trainer.features.roster import player_columns, player_features, roster_worth, season_roster
-from trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features.context import team_context
+from truestrength.trainer.features.outlook import Foresight, outlook
+from truestrength.trainer.features.players import player_log
+from truestrength.trainer.features.ratings import elo
+from truestrength.trainer.features.roster import player_columns, player_features, roster_worth, season_roster
+from truestrength.trainer.features.season_games import Bools, Floats, Ints, SeasonGames, season_games
+from truestrength.trainer.features.targets import target_ranks
 
 
 @dataclass(frozen=True)

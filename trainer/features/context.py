@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.features.outlook import Foresight, Outlook, outlook
-from trainer.features.ratings import ELO_MEAN, ELO_PER_POINT, point_rating
-from trainer.features.roster import RosterWorth
-from trainer.features.season_games import COLUMNS, Floats, SeasonGames
+from truestrength.trainer.features.outlook import Foresight, Outlook, outlook
+from truestrength.trainer.features.ratings import ELO_MEAN, ELO_PER_POINT, point_rating
+from truestrength.trainer.features.roster import RosterWorth
+from truestrength.trainer.features.season_games import COLUMNS, Floats, SeasonGames
 
 ELO_WEIGHT = 0.4
 ROSTER_CHANGE_WEIGHT = 0.3

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.errors import DataError
-from trainer.features.batches import Batches
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.features.batches import Batches
 
 
 def choose_lists(batches: Batches, seasons: Sequence[str], at_most: int, seed: int) -> npt.NDArray[np.int64]:

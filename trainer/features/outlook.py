@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from trainer.features.ratings import HOME_POINTS
-from trainer.features.season_games import COLUMNS, Bools, Floats, Ints, SeasonGames
+from truestrength.trainer.features.ratings import HOME_POINTS
+from truestrength.trainer.features.season_games import COLUMNS, Bools, Floats, Ints, SeasonGames
 
 GAME_DEVIATION = 12.5
 """Standard deviation, in points, of a game's margin around the expected one."""

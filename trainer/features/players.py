@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.data.league import BOX, League
-from trainer.features.season_games import Floats, Ints
+from truestrength.trainer.data.league import BOX, League
+from truestrength.trainer.features.season_games import Floats, Ints
 
 STATISTICS = ("appearances", "games", "minutes", "plus_minus", "game_score", *BOX)
 """What `PlayerLog.sums` adds up; `games` are those with known minutes."""

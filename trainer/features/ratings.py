@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.features.season_games import Floats, SeasonGames
+from truestrength.trainer.features.season_games import Floats, SeasonGames
 
 ELO_MEAN = 1500.0
 ELO_STEP = 20.0

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.league import BOX
-from trainer.features.players import STATISTICS, PlayerLog
-from trainer.features.season_games import Bools, Floats, Ints, SeasonGames
+from truestrength.trainer.data.league import BOX
+from truestrength.trainer.features.players import STATISTICS, PlayerLog
+from truestrength.trainer.features.season_games import Bools, Floats, Ints, SeasonGames
 
 ROTATION = 10
 """Players of a team who count in its roster's worth."""

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.data.league import BOX, League
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import BOX, League
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

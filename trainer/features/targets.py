@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.words import Target
-from trainer.data.league import League
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
 
 _TEAM = ["season", "team_id"]
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.models.deep_set import Inputs, attend, score_teams
-from trainer.models.deep_set_training import architecture_of, one_thread
-from trainer.models.fits import Ints
-from trainer.models.lists_as_tensors import Standardisation, inputs
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models.deep_set import Inputs, attend, score_teams
+from truestrength.trainer.models.deep_set_training import architecture_of, one_thread
+from truestrength.trainer.models.fits import Ints
+from truestrength.trainer.models.lists_as_tensors import Standardisation, inputs
 
 Array = npt.NDArray[Any]
 

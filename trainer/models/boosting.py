@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from trainer.features.directions import directions
-from trainer.models.fits import Task
-from trainer.models.settings import BoostingSettings
-from trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
+from truestrength.trainer.features.directions import directions
+from truestrength.trainer.models.fits import Task
+from truestrength.trainer.models.settings import BoostingSettings
+from truestrength.trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
 
 Array = npt.NDArray[Any]
 

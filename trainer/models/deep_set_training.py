@@ -21,18 +21,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trainer.contract.errors import UserError
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.features.directions import directions
-from trainer.models import losses
-from trainer.models.adam import Adam
-from trainer.models.deep_set import Architecture, Inputs, score_teams
-from trainer.models.fits import Ints, Task
-from trainer.models.lists_as_tensors import Standardisation, inputs, stacked, standardisation
-from trainer.models.precision import Precision
-from trainer.models.settings import DeepSetSettings
-from trainer.models.team_rows import expected_column
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.directions import directions
+from truestrength.trainer.models import losses
+from truestrength.trainer.models.adam import Adam
+from truestrength.trainer.models.deep_set import Architecture, Inputs, score_teams
+from truestrength.trainer.models.fits import Ints, Task
+from truestrength.trainer.models.lists_as_tensors import Standardisation, inputs, stacked, standardisation
+from truestrength.trainer.models.precision import Precision
+from truestrength.trainer.models.settings import DeepSetSettings
+from truestrength.trainer.models.team_rows import expected_column
 
 log = logging.getLogger(__name__)
 

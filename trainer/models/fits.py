@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.league.seasons import check_folds
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
+from truestrength.trainer.contract.league.seasons import check_folds
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
 
 Ints = npt.NDArray[np.int64]
 

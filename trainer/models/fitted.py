@@ -17,17 +17,17 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DataError
-from trainer.contract.files import as_json
-from trainer.contract.paths.outputs import ModelPaths
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.models import settings
-from trainer.models.fits import Ints
-from trainer.models.forest import NODES
-from trainer.models.stack import Stack
-from trainer.models.team_rows import as_lists, context_rows, expected_rows
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import as_json
+from truestrength.trainer.contract.paths.outputs import ModelPaths
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models import settings
+from truestrength.trainer.models.fits import Ints
+from truestrength.trainer.models.forest import NODES
+from truestrength.trainer.models.stack import Stack
+from truestrength.trainer.models.team_rows import as_lists, context_rows, expected_rows
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ class FittedModels:
 
     def files(self) -> dict[str, bytes]:
         """The models as safetensors, XGBoost JSON and JSON, by the names that `ModelPaths` gives them."""
-        from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
+        from truestrength.trainer.models import boosting  # noqa: PLC0415 - imports xgboost
 
         paths = ModelPaths(Path())
         return {
@@ -85,7 +85,7 @@ class FittedModels:
             DataError: when the batches have other columns than those that the models were fitted on.
         """
         self._check(batches)
-        from trainer.models import boosting, deep_set_training, forest  # noqa: PLC0415 - import torch and xgboost
+        from truestrength.trainer.models import boosting, deep_set_training, forest  # noqa: PLC0415 - import torch and xgboost
 
         target = self.description.target
         rows, expected = context_rows(batches, lists), expected_rows(batches, lists, target)
@@ -130,7 +130,7 @@ def _check_whole(models: FittedModels) -> None:
         ValueError: when the parts do not go together.
         KeyError: when one is missing.
     """
-    from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
+    from truestrength.trainer.models import boosting  # noqa: PLC0415 - imports xgboost
 
     description, forest = models.description, models.model_c
     if boosting.load(models.model_b).num_boosted_rounds() < description.rounds:

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from trainer.features.batches import Batches
-from trainer.features.directions import directions
-from trainer.models.deep_set import Inputs
-from trainer.models.fits import Ints
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.directions import directions
+from truestrength.trainer.models.deep_set import Inputs
+from truestrength.trainer.models.fits import Ints
 
 Floats = npt.NDArray[np.float32]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, assert_never
 
-from trainer.contract.config.settings import Amp, Device
-from trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.config.settings import Amp, Device
+from truestrength.trainer.contract.errors import ConfigError
 
 _NVIDIA = (Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
 _spent: dict[str, float] = {}

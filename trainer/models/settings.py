@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,
@@ -20,7 +20,7 @@ from trainer.contract.config.search_space import (
     config_key,
     singles,
 )
-from trainer.contract.config.settings import Config
+from truestrength.trainer.contract.config.settings import Config
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.models.fits import Ints
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models.fits import Ints
 
 Floats = npt.NDArray[np.float32]
 

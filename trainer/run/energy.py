@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
+from truestrength.trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
 
 MOST_WATTS_OF_A_PACKAGE = 1000.0
 """At which a counter could have come around more than once."""

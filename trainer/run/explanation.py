@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.contract.config.settings import Config
-from trainer.contract.files import replacing
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.seasons import split_seasons
-from trainer.contract.words import Target
-from trainer.evaluation.metrics import spearman
-from trainer.features.batches import Batches
-from trainer.features.lists import choose_lists
-from trainer.models.fits import Ints
-from trainer.models.fitted import FittedModels, fitted_models
-from trainer.models.team_rows import as_lists
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.files import replacing
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.seasons import split_seasons
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.evaluation.metrics import spearman
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.lists import choose_lists
+from truestrength.trainer.models.fits import Ints
+from truestrength.trainer.models.fitted import FittedModels, fitted_models
+from truestrength.trainer.models.team_rows import as_lists
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 MOST_LISTS = 40
 

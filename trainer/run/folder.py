@@ -18,16 +18,16 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import UserError
-from trainer.contract.files import make_folder, write_bytes, write_json, write_text
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records import provenance
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance, RunState
-from trainer.models.precision import gpu_memory_mb
-from trainer.run.failures import described
-from trainer.run.meter import Meter
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import make_folder, write_bytes, write_json, write_text
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records import provenance
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance, RunState
+from truestrength.trainer.models.precision import gpu_memory_mb
+from truestrength.trainer.run.failures import described
+from truestrength.trainer.run.meter import Meter
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """The one in C takes a tenth of the time; not every build of PyYAML has it."""

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import polars as pl
 
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.errors import UserError
-from trainer.contract.files import replacing, write_json
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.evaluation.season_odds import evaluate_odds
-from trainer.evaluation.tables import evaluate
-from trainer.models.fitted import FittedModels, load_models
-from trainer.run.pipeline import predict_seasons
-from trainer.run.references import ceilings, references
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import replacing, write_json
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.evaluation.season_odds import evaluate_odds
+from truestrength.trainer.evaluation.tables import evaluate
+from truestrength.trainer.models.fitted import FittedModels, load_models
+from truestrength.trainer.run.pipeline import predict_seasons
+from truestrength.trainer.run.references import ceilings, references
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 
 def holdout(config: Config, league_folder: Path, store: Store, models: FittedModels) -> tuple[RunMetrics, pl.DataFrame]:

@@ -1,4 +1,4 @@
-"""One run outside any sweep: `python -m trainer run`.
+"""One run outside any sweep: `truestrength train`.
 
 Surprising: it asks no database. An id counts as given when its reservation lies on the disk, and the store is right
 without an arbiter: at worst two processes make the same entry.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from trainer.contract import outputs_root
-from trainer.contract.config.settings import Config
-from trainer.contract.league.list_checks import check_lists
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.run.train_into import train_into
-from trainer.stages.store import Store
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.league.list_checks import check_lists
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.run.train_into import train_into
+from truestrength.trainer.stages.store import Store
 
 
 def run_once(config: Config, *, threads: int, repeats: int = 1, share: bool = True) -> RunPaths:

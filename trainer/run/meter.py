@@ -9,11 +9,11 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from trainer.contract.records.cost import Cost
-from trainer.models.precision import gpu_memory_mb, gpu_seconds, reset_gpu_memory
-from trainer.run.energy import EnergyMeter
-from trainer.stages.account import Account, Stopwatch
-from trainer.stages.store import Store
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.models.precision import gpu_memory_mb, gpu_seconds, reset_gpu_memory
+from truestrength.trainer.run.energy import EnergyMeter
+from truestrength.trainer.stages.account import Account, Stopwatch
+from truestrength.trainer.stages.store import Store
 
 _PROCESS = Path("/proc/self")
 _SET_BACK_PEAK = "5"

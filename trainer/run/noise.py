@@ -10,15 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import UserError
-from trainer.contract.files import write_json
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.noise import Noise
-from trainer.run import results_stage
-from trainer.run.repeats import with_seed
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.files import write_json
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.run import results_stage
+from truestrength.trainer.run.repeats import with_seed
+from truestrength.trainer.stages.store import Store
 
 
 def measure_noise(folder: Path, n_seeds: int) -> Path:

@@ -15,28 +15,28 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import UserError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.league.seasons import SeasonSplit
-from trainer.contract.records.metrics import BASE_MODELS, STACK, RunMetrics
-from trainer.contract.words import Target
-from trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
-from trainer.evaluation.tables import WITHOUT, evaluate
-from trainer.features.batches import Batches
-from trainer.features.lists import choose_lists
-from trainer.features.targets import require_target
-from trainer.models import settings
-from trainer.models.fits import Fits, Ints, Task, plan_fits
-from trainer.models.fitted import FittedModels, describe
-from trainer.models.settings import Depths
-from trainer.run.ranking import Ranked, date_rows, predictions_of, rank_validation
-from trainer.run.references import References, ceilings, references
-from trainer.stages import batches as batches_stage
-from trainer.stages.model_stages import ModelStages, TrainedModel
-from trainer.stages.store import Store
-from trainer.stages.watch import Watch
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.league.seasons import SeasonSplit
+from truestrength.trainer.contract.records.metrics import BASE_MODELS, STACK, RunMetrics
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.evaluation.season_odds import add_odds, evaluate_odds, fit_points
+from truestrength.trainer.evaluation.tables import WITHOUT, evaluate
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.lists import choose_lists
+from truestrength.trainer.features.targets import require_target
+from truestrength.trainer.models import settings
+from truestrength.trainer.models.fits import Fits, Ints, Task, plan_fits
+from truestrength.trainer.models.fitted import FittedModels, describe
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run.ranking import Ranked, date_rows, predictions_of, rank_validation
+from truestrength.trainer.run.references import References, ceilings, references
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.model_stages import ModelStages, TrainedModel
+from truestrength.trainer.stages.store import Store
+from truestrength.trainer.stages.watch import Watch
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from trainer.contract.records.metrics import BASE_MODELS, STACK
-from trainer.contract.words import Target
-from trainer.evaluation.tables import WITHOUT
-from trainer.features.batches import Batches
-from trainer.models.fits import Ints, Task
-from trainer.models.stack import Stack, StackRows, fit_stack
-from trainer.models.team_rows import relevance_rows
+from truestrength.trainer.contract.records.metrics import BASE_MODELS, STACK
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.evaluation.tables import WITHOUT
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models.fits import Ints, Task
+from truestrength.trainer.models.stack import Stack, StackRows, fit_stack
+from truestrength.trainer.models.team_rows import relevance_rows
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import EXPECTED
-from trainer.contract.words import Target
-from trainer.data.league import load_league
-from trainer.data.true_strength import load_true_strength
-from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
-from trainer.evaluation.ceilings import Ceilings, evaluate_ceilings
-from trainer.evaluation.season_odds import TitleSeason, title_seasons
-from trainer.features.batches import Batches
-from trainer.features.season_games import SeasonGames, season_games
-from trainer.features.targets import target_ranks
-from trainer.models.team_rows import expected_column
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.records.metrics import EXPECTED
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import load_league
+from truestrength.trainer.data.true_strength import load_true_strength
+from truestrength.trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
+from truestrength.trainer.evaluation.ceilings import Ceilings, evaluate_ceilings
+from truestrength.trainer.evaluation.season_odds import TitleSeason, title_seasons
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.features.targets import target_ranks
+from truestrength.trainer.models.team_rows import expected_column
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def expected_scores(batches: Batches, target: Target) -> pl.DataFrame:
         season, date, team_id, and `expected`; higher is better.
     """
     column = expected_column(batches, target)
-    assert column is not None, "made by trainer.features.context"
+    assert column is not None, "made by truestrength.trainer.features.context"
     mask = batches.team_mask
     n_teams = mask.sum(axis=1)
     return pl.DataFrame(

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import msgspec
 
-from trainer.contract.config import settings
-from trainer.contract.config.settings import Config
-from trainer.contract.records.metrics import Repeat, RunMetrics, StageCount, standard_error_of
-from trainer.models.settings import Depths
-from trainer.run import results_stage
-from trainer.run.folder import Results
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config import settings
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.records.metrics import Repeat, RunMetrics, StageCount, standard_error_of
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run import results_stage
+from truestrength.trainer.run.folder import Results
+from truestrength.trainer.stages.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from trainer.contract.config import settings as configuration
-from trainer.contract.config.settings import Config
-from trainer.contract.digests import file_digest
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.models.precision import choose_precision
-from trainer.models.settings import Depths
-from trainer.run.folder import Results
-from trainer.stages.identity import code, libraries
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
-from trainer.stages.watch import Watch
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.digests import file_digest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.models.precision import choose_precision
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run.folder import Results
+from truestrength.trainer.stages.identity import code, libraries
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
+from truestrength.trainer.stages.watch import Watch
 
 if TYPE_CHECKING:
-    from trainer.run.pipeline import TrainedRun
+    from truestrength.trainer.run.pipeline import TrainedRun
 
 STAGE = "results"
 
@@ -57,7 +57,7 @@ def fetch(
     spent: dict[str, float] = {}
 
     def build(_: Contents | None) -> Contents:
-        from trainer.run import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
+        from truestrength.trainer.run import pipeline  # noqa: PLC0415 - a hit needs none of its libraries
 
         trained = pipeline.train(config, data, store, share=share, train_to=train_to, proceed=proceed)
         spent.update(trained.metrics.seconds)

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from trainer.contract import process
-from trainer.contract.config.settings import Config
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.ledger import Ledger, lease_seconds
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records import provenance
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance
-from trainer.models.precision import choose_precision
-from trainer.models.settings import Depths
-from trainer.run import folder as run_folder
-from trainer.run import repeats as seeds
-from trainer.run.meter import Meter
-from trainer.stages.store import Store
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.ledger import Ledger, lease_seconds
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records import provenance
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.models.precision import choose_precision
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run import folder as run_folder
+from truestrength.trainer.run import repeats as seeds
+from truestrength.trainer.run.meter import Meter
+from truestrength.trainer.stages.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def train_into(
 def _explain(
     paths: RunPaths, config: Config, store: Store, found: run_folder.Results, proceed: Callable[[], None]
 ) -> None:
-    from trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
+    from truestrength.trainer.run.explanation import write_explanation  # noqa: PLC0415 - few runs are explained
 
     write_explanation(paths.explanation, config, Path(config.paths.data), store, found.models, proceed=proceed)
 

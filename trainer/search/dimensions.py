@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.contract.config.conditions import spread
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import spread
+from truestrength.trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.config.conditions import spread
-from trainer.contract.config.search_space import Parameters, SearchSpace
-from trainer.contract.ledger import Observation
-from trainer.contract.words import Direction
-from trainer.search import dimensions
+from truestrength.trainer.contract.config.conditions import spread
+from truestrength.trainer.contract.config.search_space import Parameters, SearchSpace
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.words import Direction
+from truestrength.trainer.search import dimensions
 
 if TYPE_CHECKING:
     from cmaes import CMA

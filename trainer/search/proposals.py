@@ -10,20 +10,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.contract.config.conditions import spread
-from trainer.contract.config.search_space import Parameters, Point
-from trainer.contract.digests import digest
-from trainer.contract.ledger import Claim, Ledger, Observation
-from trainer.contract.sweep import rungs
-from trainer.contract.sweep.first_points import completed
-from trainer.contract.sweep.grid import grid_point, grid_size
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.sweep.start_slots import start_slots
-from trainer.contract.words import Direction, Method, Sampler
-from trainer.search import dimensions
-from trainer.search.evolution import MOST_DRAWS, evolved_point
-from trainer.search.samplers import learning_sampler, sampled_point, sobol_point
-from trainer.search.start_design import halton_point
+from truestrength.trainer.contract.config.conditions import spread
+from truestrength.trainer.contract.config.search_space import Parameters, Point
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.ledger import Claim, Ledger, Observation
+from truestrength.trainer.contract.sweep import rungs
+from truestrength.trainer.contract.sweep.first_points import completed
+from truestrength.trainer.contract.sweep.grid import grid_point, grid_size
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.sweep.start_slots import start_slots
+from truestrength.trainer.contract.words import Direction, Method, Sampler
+from truestrength.trainer.search import dimensions
+from truestrength.trainer.search.evolution import MOST_DRAWS, evolved_point
+from truestrength.trainer.search.samplers import learning_sampler, sampled_point, sobol_point
+from truestrength.trainer.search.start_design import halton_point
 
 FEWEST_OBSERVATIONS = 3
 """With fewer finished trials than this, later slots go on with the start design."""

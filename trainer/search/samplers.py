@@ -16,12 +16,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer.contract.config.search_space import Parameters, SearchSpace
-from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.contract.ledger.optuna_trials import KnownTrial, study_of
-from trainer.contract.words import Direction, Sampler
-from trainer.search import dimensions
+from truestrength.trainer.contract.config.search_space import Parameters, SearchSpace
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions, encode
+from truestrength.trainer.contract.ledger.optuna_trials import KnownTrial, study_of
+from truestrength.trainer.contract.words import Direction, Sampler
+from truestrength.trainer.search import dimensions
 
 PRIOR = "prior_observation_of"
 """User attribute of a sibling's trial: the sweep it comes from."""

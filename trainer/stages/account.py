@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from trainer.contract.records.cost import Spent
+from truestrength.trainer.contract.records.cost import Spent
 
 NOTE = "cost"
 """The note of an entry. It is absent from those that an older version has made."""

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.process import give_back_memory
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.stages import outlook as outlook_stage
-from trainer.stages.identity import code, libraries
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.process import give_back_memory
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.stages import outlook as outlook_stage
+from truestrength.trainer.stages.identity import code, libraries
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
 
 if TYPE_CHECKING:
-    from trainer.data.league import League
+    from truestrength.trainer.data.league import League
 
 STAGE = "batches"
 
@@ -50,7 +50,7 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
     """
 
     def build(_: Contents | None) -> Contents:
-        from trainer.features.batches import build_batches  # noqa: PLC0415 - a hit does not read the league
+        from truestrength.trainer.features.batches import build_batches  # noqa: PLC0415 - a hit does not read the league
 
         training, first_day = config.training, config.evaluation.first_day
         windows, foresight = training.rolling_windows, outlook_stage.stored(store, proceed)
@@ -65,7 +65,7 @@ def fetch(config: Config, league_folder: Path, store: Store, proceed: Callable[[
 
 
 def _league(folder: Path, fingerprint: str) -> League:
-    from trainer.data.league import load_league  # noqa: PLC0415
+    from truestrength.trainer.data.league import load_league  # noqa: PLC0415
 
     league = load_league(folder)
     if league.manifest.fingerprint != fingerprint:

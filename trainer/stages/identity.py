@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import trainer
+from truestrength import trainer
 
 _PACKAGE = Path(trainer.__file__).parent
 

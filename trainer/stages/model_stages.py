@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy.typing as npt
 
-from trainer.contract.config.settings import Config
-from trainer.contract.digests import digest
-from trainer.models import settings
-from trainer.models.fits import Task
-from trainer.models.precision import choose_precision, timed
-from trainer.models.settings import Depths
-from trainer.stages.identity import code, digest_of, libraries
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Build, Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.models import settings
+from truestrength.trainer.models.fits import Task
+from truestrength.trainer.models.precision import choose_precision, timed
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.stages.identity import code, digest_of, libraries
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Build, Store
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +70,7 @@ class ModelStages:
         epochs = settings.depths(self.config).epochs
 
         def build(before: Contents | None) -> Contents:
-            from trainer.models import deep_set_training  # noqa: PLC0415 - imports torch
+            from truestrength.trainer.models import deep_set_training  # noqa: PLC0415 - imports torch
 
             earlier = None if before is None else before.arrays
             with timed(precision):
@@ -86,7 +86,7 @@ class ModelStages:
 
     def model_b(self, *, wait: bool) -> TrainedModel | None:
         """After the run's rounds; `final` is the bytes of XGBoost's model. None as `model_a`."""
-        from trainer.models import boosting  # noqa: PLC0415 - imports xgboost
+        from truestrength.trainer.models import boosting  # noqa: PLC0415 - imports xgboost
 
         chosen = settings.boosting_settings(self.config)
         rounds = settings.depths(self.config).rounds
@@ -104,7 +104,7 @@ class ModelStages:
 
     def model_c(self, *, wait: bool) -> TrainedModel | None:
         """With the run's trees; `final` has their nodes. None as `model_a`."""
-        from trainer.models import forest  # noqa: PLC0415 - imports scikit-learn when it grows trees
+        from truestrength.trainer.models import forest  # noqa: PLC0415 - imports scikit-learn when it grows trees
 
         chosen = settings.forest_settings(self.config)
         trees = settings.depths(self.config).trees

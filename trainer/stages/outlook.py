@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 
-from trainer.features.outlook import Foresight, Outlook, outlook
-from trainer.features.season_games import Floats, SeasonGames
-from trainer.stages.identity import code, digest_of, libraries
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from truestrength.trainer.features.outlook import Foresight, Outlook, outlook
+from truestrength.trainer.features.season_games import Floats, SeasonGames
+from truestrength.trainer.stages.identity import code, digest_of, libraries
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
 
 STAGE = "outlook"
 

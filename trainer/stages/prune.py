@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.contract.paths.store import StorePaths
-from trainer.stages import stage_file
-from trainer.stages.stage_file import TornFileError
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.stages import stage_file
+from truestrength.trainer.stages.stage_file import TornFileError
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from trainer.contract.files import replacing
+from truestrength.trainer.contract.files import replacing
 
 Array = npt.NDArray[Any]
 

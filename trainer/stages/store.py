@@ -22,15 +22,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from trainer.contract import disks
-from trainer.contract.digests import digest
-from trainer.contract.errors import UserError
-from trainer.contract.paths.store import StorePaths
-from trainer.contract.records.metrics import StageCount
-from trainer.stages import account, stage_file
-from trainer.stages.account import Account, EntryCost, Stopwatch
-from trainer.stages.prune import prune
-from trainer.stages.stage_file import Contents, TornFileError
+from truestrength.trainer.contract import disks
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.contract.records.metrics import StageCount
+from truestrength.trainer.stages import account, stage_file
+from truestrength.trainer.stages.account import Account, EntryCost, Stopwatch
+from truestrength.trainer.stages.prune import prune
+from truestrength.trainer.stages.stage_file import Contents, TornFileError
 
 Building: TypeAlias = Callable[[str], AbstractContextManager[bool]]
 """Given a key, enters with True for one living holder of the key at a time and with False for everybody else."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from trainer.contract.records.metrics import StageCount
+from truestrength.trainer.contract.records.metrics import StageCount
 
 
 class Watch:

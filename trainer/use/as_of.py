@@ -14,10 +14,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import SeasonCount
-from trainer.data.league import BOX, TEAM_GAMES, League
-from trainer.features.outlook import INTERRUPTION
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import SeasonCount
+from truestrength.trainer.data.league import BOX, TEAM_GAMES, League
+from truestrength.trainer.features.outlook import INTERRUPTION
 
 Pairs = Counter[tuple[int, int]]
 """How often teams meet, by home team and visiting team."""

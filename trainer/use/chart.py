@@ -12,8 +12,8 @@ from xml.sax.saxutils import quoteattr
 
 import vl_convert
 
-from trainer.contract.files import write_text
-from trainer.use.contributions import Explanation, Kind, by_name
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.use.contributions import Explanation, Kind, by_name
 
 MOST = 15
 """Bars of one team's chart."""

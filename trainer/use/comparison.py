@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from trainer.contract.config.settings import fixed_keys
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import STACK, Gain, Scores
-from trainer.contract.words import Objective, Target
-from trainer.data.league import load_league
-from trainer.evaluation.bootstrap import gain
-from trainer.evaluation.metrics import Floats, objectives
-from trainer.features.targets import target_ranks
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.contract.config.settings import fixed_keys
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import STACK, Gain, Scores
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.data.league import load_league
+from truestrength.trainer.evaluation.bootstrap import gain
+from truestrength.trainer.evaluation.metrics import Floats, objectives
+from truestrength.trainer.features.targets import target_ranks
+from truestrength.trainer.use.saved_run import SavedRun
 
 _KEY = ["season", "date", "team_id"]
 

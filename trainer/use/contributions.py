@@ -15,11 +15,11 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trainer.contract.errors import UserError, suggest
-from trainer.models.team_rows import EXPECTED, context_rows
-from trainer.use.ranked_date import Familiarity, RankedDate, rank_date
-from trainer.use.saved_run import SavedRun
-from trainer.use.taken_apart import ModelParts, Players, taken_apart
+from truestrength.trainer.contract.errors import UserError, suggest
+from truestrength.trainer.models.team_rows import EXPECTED, context_rows
+from truestrength.trainer.use.ranked_date import Familiarity, RankedDate, rank_date
+from truestrength.trainer.use.saved_run import SavedRun
+from truestrength.trainer.use.taken_apart import ModelParts, Players, taken_apart
 
 Kind = Literal["expected", "context", "player"]
 AVERAGE_PLAYERS = "the average team's players"

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trainer.evaluation.title_odds import season_forecast
-from trainer.use.ranked_date import Familiarity, RankedDate, rank_date
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.evaluation.title_odds import season_forecast
+from truestrength.trainer.use.ranked_date import Familiarity, RankedDate, rank_date
+from truestrength.trainer.use.saved_run import SavedRun
 
 
 class TeamForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,16 +17,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import BASE_MODELS
-from trainer.data.league import League, load_league
-from trainer.features.batches import Batches, build_batches
-from trainer.features.season_games import SeasonGames, season_games
-from trainer.models.fits import Ints
-from trainer.run.ranking import date_rows
-from trainer.use.as_of import AsOf, as_of, last_date
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.records.metrics import BASE_MODELS
+from truestrength.trainer.data.league import League, load_league
+from truestrength.trainer.features.batches import Batches, build_batches
+from truestrength.trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.models.fits import Ints
+from truestrength.trainer.run.ranking import date_rows
+from truestrength.trainer.use.as_of import AsOf, as_of, last_date
+from truestrength.trainer.use.saved_run import SavedRun
 
 Floats = npt.NDArray[np.float64]
 Familiarity = Literal["trained on", "validated on", "new to the run"]

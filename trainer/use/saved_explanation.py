@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from trainer.contract.files import replacing
-from trainer.use.chart import write_chart
-from trainer.use.contributions import explain
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.contract.files import replacing
+from truestrength.trainer.use.chart import write_chart
+from truestrength.trainer.use.contributions import explain
+from truestrength.trainer.use.saved_run import SavedRun
 
 
 def save(run: SavedRun) -> Path:

@@ -15,12 +15,12 @@ from typing import TypeVar
 import msgspec
 import polars as pl
 
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths, run_name
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance
-from trainer.models.fitted import FittedModels, load_models
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths, run_name
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.models.fitted import FittedModels, load_models
 
 T = TypeVar("T")
 _RUN_ID = re.compile(r"^(?:run_)?(\d{1,18})$")

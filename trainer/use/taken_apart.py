@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from trainer.features.players import player_log
-from trainer.features.roster import players_of, season_roster
-from trainer.features.season_games import season_games
-from trainer.models import boosting, forest
-from trainer.models.attribution import attribution
-from trainer.models.team_rows import EXPECTED, context_rows, expected_rows
-from trainer.use.ranked_date import RankedDate, ReadDate
+from truestrength.trainer.features.players import player_log
+from truestrength.trainer.features.roster import players_of, season_roster
+from truestrength.trainer.features.season_games import season_games
+from truestrength.trainer.models import boosting, forest
+from truestrength.trainer.models.attribution import attribution
+from truestrength.trainer.models.team_rows import EXPECTED, context_rows, expected_rows
+from truestrength.trainer.use.ranked_date import RankedDate, ReadDate
 
 Floats = npt.NDArray[np.float64]
 

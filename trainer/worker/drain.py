@@ -17,18 +17,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from trainer.contract import disks
-from trainer.contract.config.search_space import Parameters
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DatabaseError, UserError
-from trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.spec import SweepSpec, trial_config
-from trainer.run.failures import described
-from trainer.run.meter import Meter
-from trainer.search.proposals import propose
-from trainer.worker.study_record import TELL_EVERY_S, StudyRecord
-from trainer.worker.turn import SHORTEST_TURN_S, Turn
+from truestrength.trainer.contract import disks
+from truestrength.trainer.contract.config.search_space import Parameters
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DatabaseError, UserError
+from truestrength.trainer.contract.ledger import LEASE_S, Claim, Lease, Ledger, Superseded
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.spec import SweepSpec, trial_config
+from truestrength.trainer.run.failures import described
+from truestrength.trainer.run.meter import Meter
+from truestrength.trainer.search.proposals import propose
+from truestrength.trainer.worker.study_record import TELL_EVERY_S, StudyRecord
+from truestrength.trainer.worker.turn import SHORTEST_TURN_S, Turn
 
 LONGEST_REASON = 500
 SHORTEST_PAUSE_S = 0.05

@@ -23,10 +23,10 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
 
-from trainer.contract import process
-from trainer.contract.command_line import exit_code_of, say
-from trainer.contract.fork_requests import ForkedWorker, ForkRequest, asked, may_ask, tell_end
-from trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.command_line import exit_code_of, say
+from truestrength.trainer.contract.fork_requests import ForkedWorker, ForkRequest, asked, may_ask, tell_end
+from truestrength.trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
 
 LOCAL_JOB = "SUBMITIT_LOCAL_JOB_ID"
 FIRST_SIGN_S = 120.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from trainer.contract.records import provenance
+from truestrength.trainer.contract.records import provenance
 
 POLARS_GIVES_BACK = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
 """Polars' allocator gives pages back in a thread of its own, which a forked process has not: let it do so at once."""
@@ -27,14 +27,14 @@ LIBRARIES = (
     "torch",
 )
 OWN = (
-    "trainer.worker.work",
-    "trainer.search.samplers",
-    "trainer.run.pipeline",
-    "trainer.run.explanation",
-    "trainer.data.true_strength",
-    "trainer.models.deep_set_training",
-    "trainer.models.boosting",
-    "trainer.models.forest",
+    "truestrength.trainer.worker.work",
+    "truestrength.trainer.search.samplers",
+    "truestrength.trainer.run.pipeline",
+    "truestrength.trainer.run.explanation",
+    "truestrength.trainer.data.true_strength",
+    "truestrength.trainer.models.deep_set_training",
+    "truestrength.trainer.models.boosting",
+    "truestrength.trainer.models.forest",
 )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from trainer.contract.errors import UserError
-from trainer.contract.ledger import Claim, Ledger, study
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.ledger import Claim, Ledger, study
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 TELL_EVERY_S = 2.0
 """So late, at most, the study hears of a trial that begins or ends while its worker lives."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
-from trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.ledger import Ledger
 
 SHORTEST_TURN_S = 0.5
 """Between two questions of a worker that waits: each costs the server a connection."""

@@ -18,22 +18,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from trainer.contract import process
-from trainer.contract.database.address import database_url
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.ledger import Ledger, lease_seconds
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.process import EXIT_TOLD_TO_STOP
-from trainer.contract.records import provenance
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Objective
-from trainer.models.precision import choose_precision
-from trainer.models.settings import deepest
-from trainer.run.folder import RunFolder
-from trainer.run.train_into import Trial, open_store, train_into
-from trainer.stages.store import Store
-from trainer.worker.drain import OTHERS_AT_WORK, UNFIT, DrainResult, TrialJob, TrialOutcome, TrialStopped, drain
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.database.address import database_url
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.ledger import Ledger, lease_seconds
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.process import EXIT_TOLD_TO_STOP
+from truestrength.trainer.contract.records import provenance
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.models.precision import choose_precision
+from truestrength.trainer.models.settings import deepest
+from truestrength.trainer.run.folder import RunFolder
+from truestrength.trainer.run.train_into import Trial, open_store, train_into
+from truestrength.trainer.stages.store import Store
+from truestrength.trainer.worker.drain import (
+    OTHERS_AT_WORK,
+    UNFIT,
+    DrainResult,
+    TrialJob,
+    TrialOutcome,
+    TrialStopped,
+    drain,
+)
 
 EXIT_UNFIT = 1
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)

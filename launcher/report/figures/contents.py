@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from launcher.report.chance import by_chance
-from launcher.report.figures.standing import CoursePlot, GainPlot, gain_plot
-from launcher.report.figures.together import (
+from truestrength.launcher.report.chance import by_chance
+from truestrength.launcher.report.figures.standing import CoursePlot, GainPlot, gain_plot
+from truestrength.launcher.report.figures.together import (
     MOST_LINES,
     MOST_POINTS,
     FrontPlot,
@@ -18,9 +18,9 @@ from launcher.report.figures.together import (
     shown_of,
     thinned,
 )
-from launcher.report.figures.workers import WorkerPlot, worker_plot
-from launcher.report.markdown import setting
-from launcher.report.trials import (
+from truestrength.launcher.report.figures.workers import WorkerPlot, worker_plot
+from truestrength.launcher.report.markdown import setting
+from truestrength.launcher.report.trials import (
     Sweep,
     Trial,
     best_of_target,
@@ -31,11 +31,11 @@ from launcher.report.trials import (
     parameter_names,
     rankers,
 )
-from trainer.contract.config.search_space import Fixed, singles
-from trainer.contract.records.metrics import EXPECTED, THIRDS, RunMetrics, Table
-from trainer.contract.records.odds import ReliabilityBin
-from trainer.contract.sweep.start_slots import designed_slots
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.trainer.contract.config.search_space import Fixed, singles
+from truestrength.trainer.contract.records.metrics import EXPECTED, THIRDS, RunMetrics, Table
+from truestrength.trainer.contract.records.odds import ReliabilityBin
+from truestrength.trainer.contract.sweep.start_slots import designed_slots
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 MOST_TRIALS = 2000
 """Points of value by trial, of all sweeps together. Of more, some are shown: a chart has to stay small."""

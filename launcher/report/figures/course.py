@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from launcher.report.figures.standing import CoursePlot
-from launcher.report.figures.style import BLUE, VERMILION, Node, Rows, dots, layer, mark, x, y
+from truestrength.launcher.report.figures.standing import CoursePlot
+from truestrength.launcher.report.figures.style import BLUE, VERMILION, Node, Rows, dots, layer, mark, x, y
 
 _TEAM = ("season", "conference", "team")
 WIDTH, HEIGHT = 400, 330

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from launcher.report.figures.contents import (
+from truestrength.launcher.report.figures.contents import (
     Drawing,
     ImportanceMap,
     ParameterPlot,
@@ -19,13 +19,13 @@ from launcher.report.figures.contents import (
     TrialPanel,
     TrialPlot,
 )
-from launcher.report.figures.course import course_chart
-from launcher.report.figures.gains import gains_chart
-from launcher.report.figures.parallel import front_chart, parallel_chart
-from launcher.report.figures.rankers import rankers_chart, thirds_chart
-from launcher.report.figures.reliability import reliability_chart
-from launcher.report.figures.standing import CoursePlot, GainPlot
-from launcher.report.figures.style import (
+from truestrength.launcher.report.figures.course import course_chart
+from truestrength.launcher.report.figures.gains import gains_chart
+from truestrength.launcher.report.figures.parallel import front_chart, parallel_chart
+from truestrength.launcher.report.figures.rankers import rankers_chart, thirds_chart
+from truestrength.launcher.report.figures.reliability import reliability_chart
+from truestrength.launcher.report.figures.standing import CoursePlot, GainPlot
+from truestrength.launcher.report.figures.style import (
     BLACK,
     BLUE,
     CONFIG,
@@ -49,11 +49,11 @@ from launcher.report.figures.style import (
     x,
     y,
 )
-from launcher.report.figures.timeline import timeline_chart
-from launcher.report.figures.together import FrontPlot, ParallelPlot
-from launcher.report.figures.workers import WorkerPlot
-from launcher.report.trials import parameter_names
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures.timeline import timeline_chart
+from truestrength.launcher.report.figures.together import FrontPlot, ParallelPlot
+from truestrength.launcher.report.figures.workers import WorkerPlot
+from truestrength.launcher.report.trials import parameter_names
+from truestrength.trainer.contract.words import Objective
 
 BEST = "best so far"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"

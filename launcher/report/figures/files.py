@@ -19,12 +19,12 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.report.figures.contents import Drawing, Picture, figure_data
-from launcher.report.figures.standing import course_plots
-from launcher.report.trials import Sweep
-from trainer.contract.digests import digest
+from truestrength.launcher.report.figures.contents import Drawing, Picture, figure_data
+from truestrength.launcher.report.figures.standing import course_plots
+from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract.digests import digest
 
-PROCESS = "launcher.report.figures.process"
+PROCESS = "truestrength.launcher.report.figures.process"
 CODE = (
     "drawing.py",
     "course.py",
@@ -121,7 +121,7 @@ def _said(problems: Mapping[str, str]) -> str:
     reasons = "; ".join(dict.fromkeys(problems.values()))
     return (
         f"These plots could not be drawn: {names} ({reasons}). Tables and analysis are complete without them; "
-        "`python -m launcher report` tries again."
+        "`truestrength report` tries again."
     )
 
 

@@ -7,9 +7,9 @@ zero the run is better, by every objective.
 
 from __future__ import annotations
 
-from launcher.report.figures.standing import BEST_BASELINE, UNTRAINED, GainPlot, GainRow
-from launcher.report.figures.style import BLUE, GREY, Node, Rows, dots, layer, mark, x, y
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures.standing import BEST_BASELINE, UNTRAINED, GainPlot, GainRow
+from truestrength.launcher.report.figures.style import BLUE, GREY, Node, Rows, dots, layer, mark, x, y
+from truestrength.trainer.contract.words import Objective
 
 ROW = 28
 """Pixels of a sweep."""

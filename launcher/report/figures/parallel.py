@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import json
 
-from launcher.report.figures.style import BLUE, NAMES, VERMILION, Node, Rows, dots, layer, mark, told_apart, x, y
-from launcher.report.figures.together import FrontPlot, ParallelAxis, ParallelPlot
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures.style import (
+    BLUE,
+    NAMES,
+    VERMILION,
+    Node,
+    Rows,
+    dots,
+    layer,
+    mark,
+    told_apart,
+    x,
+    y,
+)
+from truestrength.launcher.report.figures.together import FrontPlot, ParallelAxis, ParallelPlot
+from truestrength.trainer.contract.words import Objective
 
 FRONT, OTHERS = "beaten by no other run", "other runs"
 LOOKS = {OTHERS: (BLUE, "circle"), FRONT: (VERMILION, "diamond")}

@@ -15,9 +15,9 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 import vl_convert
 
-from launcher.report.figures.contents import Picture
-from launcher.report.figures.drawing import draw
-from trainer.contract.files import write_text
+from truestrength.launcher.report.figures.contents import Picture
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.trainer.contract.files import write_text
 
 VEGA_LITE = "6.1"
 """The version of the language that the descriptions are written in."""

@@ -6,8 +6,8 @@ import math
 from statistics import median
 from typing import NamedTuple
 
-from launcher.report.figures.contents import RankerPlot, ThirdsPanel, ThirdsPlot
-from launcher.report.figures.style import (
+from truestrength.launcher.report.figures.contents import RankerPlot, ThirdsPanel, ThirdsPlot
+from truestrength.launcher.report.figures.style import (
     BLACK,
     BLUE,
     CYCLE,
@@ -26,9 +26,9 @@ from launcher.report.figures.style import (
     x,
     y,
 )
-from launcher.report.trials import is_model
-from trainer.contract.records.metrics import STACK
-from trainer.contract.words import Objective
+from truestrength.launcher.report.trials import is_model
+from truestrength.trainer.contract.records.metrics import STACK
+from truestrength.trainer.contract.words import Objective
 
 MODEL, BASELINE, HELD_OUT, LEVEL = "model, validation", "baseline, validation", "held-out season", "stack, validation"
 LOOKS = {MODEL: (BLUE, "circle"), BASELINE: (ORANGE, "circle"), HELD_OUT: (BLACK, "diamond"), LEVEL: (BLUE, LINE)}

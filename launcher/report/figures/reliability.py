@@ -5,8 +5,8 @@ Surprising: both axes show the square root of the probability, because nearly al
 
 from __future__ import annotations
 
-from launcher.report.figures.contents import ReliabilityPanel, ReliabilityPlot
-from launcher.report.figures.style import (
+from truestrength.launcher.report.figures.contents import ReliabilityPanel, ReliabilityPlot
+from truestrength.launcher.report.figures.style import (
     BLUE,
     DASHES,
     GREY,
@@ -21,7 +21,7 @@ from launcher.report.figures.style import (
     x,
     y,
 )
-from trainer.contract.records.odds import ReliabilityBin
+from truestrength.trainer.contract.records.odds import ReliabilityBin
 
 TICKS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 RELIABLE, HELD_OUT = "perfectly reliable", "held-out season"

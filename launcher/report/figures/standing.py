@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from launcher.report.trials import Sweep, Trial, against, best_runs, best_trial, compare, rankers
-from trainer.contract.digests import file_digest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.paths.outputs import SweepPaths
-from trainer.contract.records.metrics import EXPECTED
-from trainer.contract.words import Objective
+from truestrength.launcher.report.trials import Sweep, Trial, against, best_runs, best_trial, compare, rankers
+from truestrength.trainer.contract.digests import file_digest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.paths.outputs import SweepPaths
+from truestrength.trainer.contract.records.metrics import EXPECTED
+from truestrength.trainer.contract.words import Objective
 
 BEST_BASELINE, UNTRAINED = "best baseline", "without training"
 

@@ -6,7 +6,7 @@ drawn at the bar's beginning, where the store is asked first.
 
 from __future__ import annotations
 
-from launcher.report.figures.style import (
+from truestrength.launcher.report.figures.style import (
     BLACK,
     BLUE,
     GREEN,
@@ -21,7 +21,7 @@ from launcher.report.figures.style import (
     x,
     y,
 )
-from launcher.report.figures.workers import DEAD, Bar, WorkerPlot
+from truestrength.launcher.report.figures.workers import DEAD, Bar, WorkerPlot
 
 WAITED = "waited for another worker's build"
 COLORS = {

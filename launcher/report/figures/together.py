@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
-from launcher.report.markdown import setting
-from launcher.report.trials import Sweep, Trial, best_so_far, parameter_names
-from trainer.contract.config.search_space import Choice, Dimension, Fixed, FloatRange, singles
-from trainer.contract.words import Direction, Objective, Target
+from truestrength.launcher.report.markdown import setting
+from truestrength.launcher.report.trials import Sweep, Trial, best_so_far, parameter_names
+from truestrength.trainer.contract.config.search_space import Choice, Dimension, Fixed, FloatRange, singles
+from truestrength.trainer.contract.words import Direction, Objective, Target
 
 MOST_LINES = 400
 """Runs on parallel axes."""

@@ -12,7 +12,7 @@ from itertools import count
 
 import msgspec
 
-from launcher.report.trials import Sweep, Trial
+from truestrength.launcher.report.trials import Sweep, Trial
 
 MOST_BARS = 1000
 MOST_WORKERS = 60

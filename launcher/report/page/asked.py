@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from launcher.report.page.facts import Facts
-from launcher.report.reading import read_file
-from launcher.report.trials import Sweep, best_trial
-from trainer.contract.records.provenance import Provenance
-from trainer.contract.text_table import counted
-from trainer.contract.words import Method, Sampler
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.reading import read_file
+from truestrength.launcher.report.trials import Sweep, best_trial
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.contract.text_table import counted
+from truestrength.trainer.contract.words import Method, Sampler
 
 MOST_HOSTS = 8
 """Named; more are counted."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from launcher.report.page.facts import Facts, Part, link
-from launcher.report.page.parts import failures, ranking, runs, search, sweeps, time, verdict
-from launcher.report.page.prose import helpers
-from launcher.report.sections.terms import TERMS
-from launcher.report.trials import Sweep
+from truestrength.launcher.report.page.facts import Facts, Part, link
+from truestrength.launcher.report.page.parts import failures, ranking, runs, search, sweeps, time, verdict
+from truestrength.launcher.report.page.prose import helpers
+from truestrength.launcher.report.sections.terms import TERMS
+from truestrength.launcher.report.trials import Sweep
 
 PARTS = (verdict.part, sweeps.part, search.part, ranking.part, time.part, failures.part, runs.part)
 """In the order of the page."""
@@ -52,7 +52,10 @@ def _shown(part: Part, shown: Mapping[str, object]) -> Markup:
 
 
 _TEMPLATES = Environment(
-    loader=PackageLoader("launcher.report.page", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    loader=PackageLoader("truestrength.launcher.report.page", "."),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
 )
 _FOLDER = Path(__file__).parent
 _STYLE = Markup((_FOLDER / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - ours

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from launcher.report.trials import Sweep
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 class Facts(NamedTuple):

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from launcher.report.trials import Trial
-from trainer.contract.database.url import redact
-from trainer.contract.ledger.rows import AttemptState
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.report.trials import Trial
+from truestrength.trainer.contract.database.url import redact
+from truestrength.trainer.contract.ledger.rows import AttemptState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 LINES = 12
 MOST_BYTES = 16_384

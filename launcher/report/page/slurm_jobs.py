@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from launcher.report.markdown import MISSING, number, section, table
-from launcher.report.trials import Sweep, Trial
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.report.markdown import MISSING, number, section, table
+from truestrength.launcher.report.trials import Sweep, Trial
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 MEMORY_MARGIN, BESIDE_GB = 1.25, 0.5
 """Of a worker's peak, and for the process that started it."""

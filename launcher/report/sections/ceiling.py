@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from launcher.report.markdown import MISSING, number, section, table
-from launcher.report.trials import Sweep, best_of_target, best_ranker, compare, rankers
-from trainer.contract.records.metrics import STACK, THIRDS, RunMetrics, Table
-from trainer.contract.words import Direction, Objective, Target
+from truestrength.launcher.report.markdown import MISSING, number, section, table
+from truestrength.launcher.report.trials import Sweep, best_of_target, best_ranker, compare, rankers
+from truestrength.trainer.contract.records.metrics import STACK, THIRDS, RunMetrics, Table
+from truestrength.trainer.contract.words import Direction, Objective, Target
 
 INTRO = (
     "This league is synthetic and knows its teams' true strengths. `true_strength` ranks by them; `true_outlook` ranks "

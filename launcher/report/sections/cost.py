@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from launcher.report.markdown import MISSING, bold, number, section, table
-from launcher.report.trials import COMPLETE, Sweep, Trial
-from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU, Costs, summed
+from truestrength.launcher.report.markdown import MISSING, bold, number, section, table
+from truestrength.launcher.report.trials import COMPLETE, Sweep, Trial
+from truestrength.trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU, Costs, summed
 
 HEADERS = ["sweep", "attempts", "wall s", "CPU s", "waited s", "alone s", "saved s", "times", "memory MiB", "energy Wh"]
 GPU_HEADERS = ["GPU s", "GPU MiB"]

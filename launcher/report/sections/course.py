@@ -10,10 +10,10 @@ from shlex import quote
 from shutil import which
 from statistics import median
 
-from launcher.report.markdown import MISSING, cell, number, section, table
-from launcher.report.trials import Sweep, Trial, best_runs
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.records.metrics import RunMetrics, StageCount
+from truestrength.launcher.report.markdown import MISSING, cell, number, section, table
+from truestrength.launcher.report.trials import Sweep, Trial, best_runs
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics, StageCount
 
 
 def time_section(sweeps: Sequence[Sweep]) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from launcher.report.markdown import bold, number, signed
-from launcher.report.trials import (
+from truestrength.launcher.report.markdown import bold, number, signed
+from truestrength.launcher.report.trials import (
     FAILED,
     Comparison,
     Sweep,
@@ -22,10 +22,10 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.ledger.rows import COMPLETE, AttemptState
-from trainer.contract.records.metrics import EXPECTED, Gain, RunMetrics
-from trainer.contract.text_table import counted
-from trainer.contract.words import Objective, Target
+from truestrength.trainer.contract.ledger.rows import COMPLETE, AttemptState
+from truestrength.trainer.contract.records.metrics import EXPECTED, Gain, RunMetrics
+from truestrength.trainer.contract.text_table import counted
+from truestrength.trainer.contract.words import Objective, Target
 
 
 def said_first(sweeps: Sequence[Sweep], planned: Sequence[str]) -> str:

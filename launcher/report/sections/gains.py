@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from launcher.report.markdown import MISSING, signed
-from launcher.report.trials import Comparison, Trial, against, compare, rankers
-from trainer.contract.records.metrics import EXPECTED, RunMetrics
-from trainer.contract.words import Objective
+from truestrength.launcher.report.markdown import MISSING, signed
+from truestrength.launcher.report.trials import Comparison, Trial, against, compare, rankers
+from truestrength.trainer.contract.records.metrics import EXPECTED, RunMetrics
+from truestrength.trainer.contract.words import Objective
 
 
 def gains_said(best: Trial | None, objective: Objective) -> tuple[str, str]:

@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
-from launcher.report.sections.first_sentence import said_first
-from launcher.report.sections.gains import gains_said
-from launcher.report.sections.noise import noise_said
-from launcher.report.trials import (
+from truestrength.launcher.report.markdown import (
+    MISSING,
+    Figures,
+    bold,
+    number,
+    picture,
+    section,
+    setting,
+    signed,
+    table,
+)
+from truestrength.launcher.report.sections.first_sentence import said_first
+from truestrength.launcher.report.sections.gains import gains_said
+from truestrength.launcher.report.sections.noise import noise_said
+from truestrength.launcher.report.trials import (
     Comparison,
     Sweep,
     Trial,
@@ -23,10 +33,10 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.ledger.rows import COMPLETE, in_words
-from trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
-from trainer.contract.sweep.axes import axes
-from trainer.contract.words import Objective, Target
+from truestrength.trainer.contract.ledger.rows import COMPLETE, in_words
+from truestrength.trainer.contract.records.metrics import EXPECTED, LABELS, Gain, RunMetrics
+from truestrength.trainer.contract.sweep.axes import axes
+from truestrength.trainer.contract.words import Objective, Target
 
 GAINS_SHOW = (
     "gain of each sweep's best run over the best baseline and over the ranking without training, with 95 % intervals"

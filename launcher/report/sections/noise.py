@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean, stdev
 
-from launcher.report.chance import FEWEST_TRIALS, matters, scores
-from launcher.report.markdown import bold, number
-from launcher.report.trials import Sweep, Trial
-from trainer.contract.words import Objective
+from truestrength.launcher.report.chance import FEWEST_TRIALS, matters, scores
+from truestrength.launcher.report.markdown import bold, number
+from truestrength.launcher.report.trials import Sweep, Trial
+from truestrength.trainer.contract.words import Objective
 
 
 def noise_said(sweep: Sweep, best: Trial, objective: Objective) -> str:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, setting, signed, table
-from launcher.report.trials import (
+from truestrength.launcher.report.markdown import (
+    MISSING,
+    Figures,
+    bold,
+    number,
+    picture,
+    section,
+    setting,
+    signed,
+    table,
+)
+from truestrength.launcher.report.trials import (
     Sweep,
     Trial,
     best_ranker,
@@ -18,9 +28,9 @@ from launcher.report.trials import (
     rankers,
     trials_of_target,
 )
-from trainer.contract.config.search_space import singles
-from trainer.contract.records.metrics import LABELS, Scores
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.trainer.contract.config.search_space import singles
+from truestrength.trainer.contract.records.metrics import LABELS, Scores
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 _KINDS = (("trials", "value by trial"), ("parameters", "value by parameter"))
 

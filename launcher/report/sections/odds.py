@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, table
-from launcher.report.trials import Sweep, best_of_target
-from trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics
-from trainer.contract.records.odds import OddsTable, TitleOdds
-from trainer.contract.text_table import counted
-from trainer.contract.words import Target
+from truestrength.launcher.report.markdown import MISSING, Figures, bold, number, picture, section, table
+from truestrength.launcher.report.trials import Sweep, best_of_target
+from truestrength.trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics
+from truestrength.trainer.contract.records.odds import OddsTable, TitleOdds
+from truestrength.trainer.contract.text_table import counted
+from truestrength.trainer.contract.words import Target
 
 INTRO = (
     "Each team's probability of winning the title: the stack's score as points a game (one factor, fitted to the "

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from launcher.report.chance import by_chance
-from launcher.report.markdown import MISSING, Figures, number, picture, section, setting, table
-from launcher.report.trials import (
+from truestrength.launcher.report.chance import by_chance
+from truestrength.launcher.report.markdown import MISSING, Figures, number, picture, section, setting, table
+from truestrength.launcher.report.trials import (
     Sweep,
     Trial,
     best_trial,
     parameter_names,
 )
-from trainer.contract.config.search_space import Rows
-from trainer.contract.words import Phase
+from truestrength.trainer.contract.config.search_space import Rows
+from truestrength.trainer.contract.words import Phase
 
 
 def importance_section(sweeps: Sequence[Sweep], figures: Figures) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from launcher.report.markdown import section, table
-from launcher.report.trials import Sweep
+from truestrength.launcher.report.markdown import section, table
+from truestrength.launcher.report.trials import Sweep
 
 
 def prior_section(sweeps: Sequence[Sweep]) -> str:

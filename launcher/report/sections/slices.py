@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
-from launcher.report.trials import Sweep, best_ranker, best_runs, comparisons, rankers
-from trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics, Table
-from trainer.contract.words import Direction, Objective, Target
+from truestrength.launcher.report.markdown import MISSING, Figures, bold, number, picture, section, signed, table
+from truestrength.launcher.report.trials import Sweep, best_ranker, best_runs, comparisons, rankers
+from truestrength.trainer.contract.records.metrics import LABELS, STACK, THIRDS, RunMetrics, Table
+from truestrength.trainer.contract.words import Direction, Objective, Target
 
 SLICED_BY = (Objective.SPEARMAN, Objective.RANK_RMSE)
 """The objectives that the sliced tables show; the others are in `metrics.json`."""

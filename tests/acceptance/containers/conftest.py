@@ -15,9 +15,9 @@ import pytest
 
 from tests.support.password_watch import Watch
 from tests.support.places import REPOSITORY
-from trainer.contract.database import address
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 STRANGER = (4242, 4343)
@@ -157,7 +157,7 @@ class Place:
         (self.folder / "small.yaml").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """Start `python -m launcher` as the stranger."""
+        """Start `truestrength` as the stranger."""
         inherited = {k: v for k, v in os.environ.items() if k not in (address.URL_VARIABLE, address.FILE_VARIABLE)}
         own = {"HOME": str(self.folder), "TRUESTRENGTH_LEASE_S": str(LEASE_S), address.URL_VARIABLE: self.url}
         return subprocess.Popen(
@@ -170,7 +170,7 @@ class Place:
         )
 
     def launcher(self, *arguments: str, **environment: str) -> tuple[int, str]:
-        """Run `python -m launcher` to its end; gives its exit code and what it said."""
+        """Run `truestrength` to its end; gives its exit code and what it said."""
         with self.start(*arguments, **environment) as process:
             said = process.communicate(timeout=300)[0]
         return process.returncode, said

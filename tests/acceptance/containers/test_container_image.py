@@ -70,8 +70,8 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(engine, tmp_path):
 
 
 def test_commands_reach_launcher_trainer_or_a_program(engine):
-    assert "python -m launcher" in engine.run(engine.tag).stdout
-    assert "python -m launcher db" in engine.run(engine.tag, "db", "--help").stdout
+    assert "truestrength" in engine.run(engine.tag).stdout
+    assert "truestrength db" in engine.run(engine.tag, "db", "--help").stdout
     assert "python -m trainer work" in engine.run(engine.tag, "trainer", "work", "--help").stdout
     assert engine.run(engine.tag, "python", "-c", "print(6 * 7)").stdout == "42\n"
     wrong = engine.run(engine.tag, "phase2")

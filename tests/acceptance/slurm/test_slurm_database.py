@@ -5,9 +5,9 @@ import sys
 from urllib.parse import urlsplit
 
 from tests.support.places import REPOSITORY
-from trainer.contract.database import address
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 BATCH = "with_its_own_database"
 

@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from trainer.contract.sweep.start_slots import START_SLOTS
-from trainer.search.proposals import start_point
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.search.proposals import start_point
 
 AXES = {
     "training.seed": [1, 2, 3],

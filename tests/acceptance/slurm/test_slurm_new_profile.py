@@ -4,8 +4,8 @@ import re
 import subprocess
 import sys
 
-from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
+from truestrength.launcher.slurm.profile import load_profile
 
 
 def init(slurm_conf, *arguments, path=None):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.places import REPOSITORY
 from tests.support.slurm_queue import LATER, queued, shown
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 BATCH = "as_it_is"
 ASKED = 'case "$*" in *test-only*) exec $real "$@";; esac'
@@ -244,8 +244,8 @@ def test_a_plan_in_the_queue_survives_an_upgrade_and_anybody_can_repeat_a_finish
     for package in ("launcher", "trainer"):
         shutil.copytree(REPOSITORY / package, project.folder / package)  # the jobs' working directory comes first
     layout = {
-        "launcher.slurm": "launcher.batch",
-        "launcher.jobs": "launcher.inside",
+        "truestrength.launcher.slurm": "launcher.batch",
+        "truestrength.launcher.jobs": "launcher.inside",
         "commands.cluster": "commands.job",
     }
     for path in project.folder.glob("launcher/**/*.py"):

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.process_tree import measure
 from tests.support.places import REPOSITORY
-from trainer.contract.errors import UserError
-from trainer.models.precision import choose_precision
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.models.precision import choose_precision
 
 BUSY = "import time\nwhile time.process_time() < 0.6: pass"
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.chaos import reference
 from benchmarks.chaos.plan import draw
 from benchmarks.chaos.play import play
-from trainer.contract.errors import UserError
+from truestrength.trainer.contract.errors import UserError
 
 ROUNDS = draw(10, 1)
 

@@ -14,12 +14,12 @@ from benchmarks.chaos.faults import Strike
 from benchmarks.chaos.plan import Fault, Kind
 from benchmarks.chaos.reference import Reference, Truth
 from benchmarks.chaos.user import User
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState
-from trainer.contract.ledger.optuna_storage import OptunaStorage
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.data.demo import demo
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.ledger.optuna_storage import OptunaStorage
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.data.demo import demo
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from trainer.contract.database import url as url_text
-from trainer.contract.database.patience import reach
-from trainer.contract.database.sessions import SETTINGS, connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.patience import reach
+from truestrength.trainer.contract.database.sessions import SETTINGS, connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, study
 
 ODD = {
     "DateStyle": "German",

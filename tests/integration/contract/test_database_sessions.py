@@ -10,14 +10,14 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from trainer.contract.database import sessions
-from trainer.contract.database.sessions import connected, execute, rows
-from trainer.contract.ledger.connection import connect
-from trainer.contract.ledger.optuna_storage import OptunaStorage
+from truestrength.trainer.contract.database import sessions
+from truestrength.trainer.contract.database.sessions import connected, execute, rows
+from truestrength.trainer.contract.ledger.connection import connect
+from truestrength.trainer.contract.ledger.optuna_storage import OptunaStorage
 
 ASK_FOR_LONG = """
 import sys
-from trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.database.sessions import connected, execute
 with connected(sys.argv[1]) as session:
     print("asking", flush=True)
     execute(session, "SELECT pg_sleep(60)")

@@ -2,7 +2,7 @@
 
 import time
 
-from trainer.contract.ledger import Ledger, connection
+from truestrength.trainer.contract.ledger import Ledger, connection
 
 
 def test_one_builder_per_key(ledger, database_url):

@@ -5,11 +5,11 @@ import random
 import signal
 import time
 
-from launcher.postgres import server
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import AttemptState, Ledger, study
-from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.contract.sweep.limits import Limits
+from truestrength.launcher.postgres import server
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.ledger import AttemptState, Ledger, study
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.sweep.limits import Limits
 
 BATCH = "phase1_spearman_final_rank"
 SLOTS = 16

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.support.processes import in_processes
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import Ledger, SlotState, study
-from trainer.contract.sweep.limits import NO_LIMITS, Limits, wrong_goal
-from trainer.contract.words import Method, Objective
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.ledger import Ledger, SlotState, study
+from truestrength.trainer.contract.sweep.limits import NO_LIMITS, Limits, wrong_goal
+from truestrength.trainer.contract.words import Method, Objective
 
 BATCH = "phase1_spearman_final_rank"
 START = "timestamptz '2026-01-01 12:00:00+00' + interval '1 minute' *"

@@ -7,12 +7,12 @@ import pytest
 from psycopg2 import errors
 
 from tests.support.processes import in_processes
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute, rows
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, preparation
-from trainer.contract.ledger.queries import migrations, newest_version
-from trainer.contract.ledger.version import version
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute, rows
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, preparation
+from truestrength.trainer.contract.ledger.queries import migrations, newest_version
+from truestrength.trainer.contract.ledger.version import version
 
 EARLIER = [number for number in migrations() if number < newest_version()]
 ABSOLUTE_SINCE = 4

@@ -3,13 +3,13 @@
 import pytest
 
 from tests.support.processes import in_processes
-from trainer.contract import digests
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method, Objective, Phase
+from truestrength.trainer.contract import digests
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError, SweepChangedError
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Method, Objective, Phase
 
 BATCH = "phase1_spearman_final_rank"
 

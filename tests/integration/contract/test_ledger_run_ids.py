@@ -3,11 +3,11 @@
 import pytest
 
 from tests.support.processes import in_processes
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import ConfigError, DatabaseError
-from trainer.contract.ledger import Ledger
-from trainer.contract.outputs_root import next_free, outputs_id, reserve
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.outputs_root import next_free, outputs_id, reserve
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def test_ids_count_up_from_the_base(ledger, outputs):

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import (
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import (
     AttemptState,
     Lease,
     Ledger,
@@ -18,9 +18,9 @@ from trainer.contract.ledger import (
     registration,
     study,
 )
-from trainer.contract.ledger.ledger import MOST_DEATHS
-from trainer.contract.records.cost import Cost
-from trainer.contract.words import Method, Objective, Target
+from truestrength.trainer.contract.ledger.ledger import MOST_DEATHS
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.words import Method, Objective, Target
 
 BATCH = "phase1_spearman_final_rank"
 
@@ -287,7 +287,7 @@ def test_a_lost_answer_to_a_claim_does_not_lose_the_slot(ledger, sweep, monkeypa
     """The server carried the claim out and the connection broke before the answer came."""
     import psycopg2
 
-    from trainer.contract.ledger import ledger as module
+    from truestrength.trainer.contract.ledger import ledger as module
 
     real, broken = module.fetch, threading.Event()
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import AttemptState, Claim, SlotState, Superseded, study
-from trainer.contract.sweep.limits import Limits
-from trainer.contract.words import Method
+from truestrength.trainer.contract.errors import SweepChangedError
+from truestrength.trainer.contract.ledger import AttemptState, Claim, SlotState, Superseded, study
+from truestrength.trainer.contract.sweep.limits import Limits
+from truestrength.trainer.contract.words import Method
 
 LONG, OVER = 3600.0, 0.0
 """Leases, in seconds."""

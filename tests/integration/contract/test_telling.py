@@ -14,11 +14,11 @@ import optuna
 import pytest
 
 from tests.support.places import SUPPORT
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, SlotState, optuna_storage, optuna_trials, study, telling
-from trainer.contract.words import Objective
-from trainer.search.proposals import random_point
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, SlotState, optuna_storage, optuna_trials, study, telling
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.search.proposals import random_point
 
 BATCH = "phase1_spearman_final_rank"
 SPACE = {

@@ -9,17 +9,17 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from launcher.commands.parser import parser
-from launcher.postgres import backup as backups
-from launcher.postgres import programs, server
-from trainer.contract import command_line
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute, rows
-from trainer.contract.errors import ConfigError, DatabaseError
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.ledger.queries import migrations, newest_version
-from trainer.contract.ledger.version import version
-from trainer.contract.outputs_root import outputs_id, owner
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.postgres import backup as backups
+from truestrength.launcher.postgres import programs, server
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute, rows
+from truestrength.trainer.contract.errors import ConfigError, DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.ledger.queries import migrations, newest_version
+from truestrength.trainer.contract.ledger.version import version
+from truestrength.trainer.contract.outputs_root import outputs_id, owner
 
 BATCH = "phase1_spearman_final_rank"
 TABLES = ("truestrength.sweeps", "truestrength.slots", "truestrength.attempts", "studies")
@@ -160,7 +160,7 @@ def test_what_is_no_backup_changes_nothing(begun, project, empty, capsys):
         tools.run("pg_dump", "--format=custom", "--file=another")
     before = contents(begun.url)
     cases = {
-        "text": "expected a backup by `python -m launcher db backup`, found something else",
+        "text": "expected a backup by `truestrength db backup`, found something else",
         "none": "none: cannot be read: No such file",
         "another": "is a backup of another database: it has no ledger",
         "torn": f"pg_restore (PostgreSQL {found.version}) failed",

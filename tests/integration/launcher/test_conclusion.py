@@ -10,24 +10,24 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher import held_out
-from launcher.conclusion import analyse, conclude
-from launcher.containers import contained as containers
-from launcher.containers.contained import contained
-from launcher.slurm.arrays import Slurm
-from launcher.slurm.finish import finish_plan
-from launcher.slurm.links import PlanEnd
-from launcher.slurm.profile import ClusterProfile
-from launcher.slurm.site import Site, Sweep
-from trainer.contract.config.settings import load_config, replace
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.noise import Noise
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.data.demo import demo
-from trainer.run import pipeline
-from trainer.stages.store import Store
+from truestrength.launcher import held_out
+from truestrength.launcher.conclusion import analyse, conclude
+from truestrength.launcher.containers import contained as containers
+from truestrength.launcher.containers.contained import contained
+from truestrength.launcher.slurm.arrays import Slurm
+from truestrength.launcher.slurm.finish import finish_plan
+from truestrength.launcher.slurm.links import PlanEnd
+from truestrength.launcher.slurm.profile import ClusterProfile
+from truestrength.launcher.slurm.site import Site, Sweep
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.run import pipeline
+from truestrength.trainer.stages.store import Store
 
 BATCH = "small"
 CONFIG = """

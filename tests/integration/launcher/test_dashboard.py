@@ -15,11 +15,11 @@ from http.client import HTTPResponse
 import optuna
 import pytest
 
-from launcher.commands.dashboard import read_only
-from trainer.contract.ledger import Ledger
-from trainer.contract.ledger.study import load_study
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.launcher.commands.dashboard import read_only
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.ledger.study import load_study
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 COMMAND = [sys.executable, "-m", "launcher", "dashboard", "--port"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from launcher.database import database_for_command, database_for_jobs, database_with_sweeps
-from launcher.postgres import server
-from trainer.contract.database import patience
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.database import database_for_command, database_for_jobs, database_with_sweeps
+from truestrength.launcher.postgres import server
+from truestrength.trainer.contract.database import patience
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 ROOT = OutputsRoot(Path("out"))
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import AttemptState, Ledger
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import AttemptState, Ledger
 
 MAIN = SUPPORT / "launcher_stub_main.py"
 CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"

@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from launcher import database
-from launcher.commands.parser import parser
-from launcher.postgres import server
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
-from trainer.contract import command_line
-from trainer.contract.database import patience
-from trainer.contract.database import url as url_text
-from trainer.contract.ledger import Ledger
+from truestrength.launcher import database
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.postgres import server
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database import patience
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.ledger import Ledger
 
 CONFIG = "paths: {data: league, outputs: out}\nsearch_spaces: {phase1: {max_depth: {type: int, low: 3, high: 5}}}\n"
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from launcher import installation
 from tests.support.places import REPOSITORY
+from truestrength.launcher import installation
 
 WITHOUT_A_NETWORK = {
     "PIP_CONFIG_FILE": "/dev/null",

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import submitit
 
-from launcher.jobs.worker_job import WorkerJob, start_tethered
-from launcher.local.executors import LocalExecutor
-from launcher.trainer_commands import work
 from tests.support.forked import forked
 from tests.support.gpus import smi
-from trainer.contract.errors import UserError
+from truestrength.launcher.jobs.worker_job import WorkerJob, start_tethered
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.trainer_commands import work
+from truestrength.trainer.contract.errors import UserError
 
 PATIENT = """
 import os, signal, sys, time
@@ -33,7 +33,7 @@ STOPS = PATIENT.format(handler="told")
 DEAF = PATIENT.format(handler="signal.SIG_IGN")
 JOB = """
 import sys
-from launcher.jobs.worker_job import WorkerJob
+from truestrength.launcher.jobs.worker_job import WorkerJob
 sys.exit(WorkerJob(["-c", sys.argv[1]], {}, grace_s=1)())
 """
 

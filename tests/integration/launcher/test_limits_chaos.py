@@ -14,14 +14,14 @@ from statistics import fmean
 import msgspec
 import pytest
 
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState, study
-from trainer.contract.ledger.lease import LEASE_VARIABLE
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.words import Method
-from trainer.data.demo import demo
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.ledger import AttemptState, study
+from truestrength.trainer.contract.ledger.lease import LEASE_VARIABLE
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.words import Method
+from truestrength.trainer.data.demo import demo
 
 BATCH = "small"
 BUDGET, KNOWN, REPEATS = 12, 5, 2

@@ -7,18 +7,18 @@ import msgspec
 import pytest
 import yaml
 
-from launcher.commands.parser import parser
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.places import CONFIG
-from trainer.contract.command_line import main
-from trainer.contract.config.search_space import Fixed, FloatRange
-from trainer.contract.config.settings import load_config, replace
-from trainer.contract.files import write_json, write_text
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import RunMetrics, Scores
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.command_line import main
+from truestrength.trainer.contract.config.search_space import Fixed, FloatRange
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.contract.files import write_json, write_text
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import RunMetrics, Scores
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.worker.drain import TrialJob, TrialOutcome, drain
 
 BATCH = "wide"
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.local.crew import OUT_OF_MEMORY
 from tests.support.memory import little_memory
 from tests.support.stub_plans import launch, stub_project
-from trainer.contract.ledger import AttemptState, SlotState
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.local.crew import OUT_OF_MEMORY
+from truestrength.trainer.contract.ledger import AttemptState, SlotState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

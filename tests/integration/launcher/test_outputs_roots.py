@@ -13,25 +13,25 @@ import msgspec
 import pytest
 import yaml
 
-from launcher.commands.parser import parser
-from launcher.local.executors import LocalExecutor
-from launcher.local.progress import PlainLines
-from launcher.local.run_plan import run_plan
-from launcher.postgres import server
-from launcher.report.folders import RunFolders, run_folders
-from launcher.report.reading import up_to_date
-from launcher.report.sweep_files import write_sweep_results
 from tests.support import launcher_stub_main as stub
-from trainer.contract import command_line
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute, rows
-from trainer.contract.errors import ConfigError, SweepChangedError
-from trainer.contract.files import write_json, write_text
-from trainer.contract.ledger import Ledger, roots, study
-from trainer.contract.outputs_root import outputs_id, owner
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import RunMetrics, Scores
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.progress import PlainLines
+from truestrength.launcher.local.run_plan import run_plan
+from truestrength.launcher.postgres import server
+from truestrength.launcher.report.folders import RunFolders, run_folders
+from truestrength.launcher.report.reading import up_to_date
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute, rows
+from truestrength.trainer.contract.errors import ConfigError, SweepChangedError
+from truestrength.trainer.contract.files import write_json, write_text
+from truestrength.trainer.contract.ledger import Ledger, roots, study
+from truestrength.trainer.contract.outputs_root import outputs_id, owner
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import RunMetrics, Scores
+from truestrength.trainer.contract.words import Objective, Target
 
 BATCH = "phase1_spearman_final_rank"
 
@@ -111,7 +111,7 @@ def test_a_copy_is_refused_by_whatever_would_speak_for_it(copy, outputs, registe
     said = capsys.readouterr().err
     assert message in said
     for way in ("adopt", "separate"):
-        assert f"`python -m launcher outputs {way} {copy.root}`" in said
+        assert f"`truestrength outputs {way} {copy.root}`" in said
     assert not copy.analysis.exists()
     assert report(outputs) == 0, "the original is as before"
 
@@ -168,8 +168,8 @@ def test_moved_linked_and_mounted_roots_are_no_copies(registered, outputs, proje
 def test_a_bind_mount_is_the_same_folder(registered, outputs, project, sweep_spec):
     """As a container sees it, or a node that mounts the file system elsewhere."""
     script = (
-        "from pathlib import Path; from trainer.contract.ledger import Ledger, roots; import sys;"
-        "from trainer.contract.paths.outputs import OutputsRoot;"
+        "from pathlib import Path; from truestrength.trainer.contract.ledger import Ledger, roots; import sys;"
+        "from truestrength.trainer.contract.paths.outputs import OutputsRoot;"
         "ledger = Ledger(sys.argv[1], 5); roots.check(ledger.connection, OutputsRoot(Path(sys.argv[2])))"
     )
     (project / "mounted").mkdir()

@@ -13,19 +13,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.expansion import Budget, expand_plan
-from launcher.prior import prior_said, with_prior
-from launcher.registration import register
-from launcher.report.analysis import write_analysis
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import ConfigError
-from trainer.contract.ledger import AttemptState, Claim
-from trainer.contract.words import Method, Objective, Sampler, Target
-from trainer.search import proposals
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.launcher.expansion import Budget, expand_plan
+from truestrength.launcher.prior import prior_said, with_prior
+from truestrength.launcher.registration import register
+from truestrength.launcher.report.analysis import write_analysis
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.ledger import AttemptState, Claim
+from truestrength.trainer.contract.words import Method, Objective, Sampler, Target
+from truestrength.trainer.search import proposals
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 SPACE = {
     "max_depth": {"type": "int", "low": 2, "high": 9},

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.commands.parser import parser
 from tests.support.places import CONFIG
-from trainer.contract import command_line
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 SECRET = "Tr0ub4dor-and-3"
 BATCH = "phase1_spearman_final_rank"

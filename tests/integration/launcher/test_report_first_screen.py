@@ -10,14 +10,14 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.report.figures.files import draw_figures
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
 from tests.support.browser import chromium
 from tests.support.places import REPOSITORY
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import BASELINES, Gain
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import BASELINES, Gain
+from truestrength.trainer.contract.words import Objective
 
 TEAMS = 6
 IN_VIEW = """

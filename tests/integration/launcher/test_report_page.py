@@ -6,13 +6,13 @@ import runpy
 import msgspec
 import pytest
 
-from launcher.report.figures.files import draw_figures
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
 from tests.support.browser import axe_script, chromium
 from tests.support.places import REPOSITORY
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Target
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Target
 
 MARKUP = "<img src=x onerror=alert(1)>\"'</script><b>"
 TAG = "<img src=y onerror=alert(2)>"

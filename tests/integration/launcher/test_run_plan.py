@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from launcher.local import run_plan as plans
-from launcher.local.executors import DebugExecutor, LocalExecutor
-from launcher.local.run_plan import WrittenReports, run_plan
-from launcher.postgres import server
-from launcher.report import sweep_files
 from tests.support import launcher_stub_main as stub
 from tests.support.stub_plans import CONFIG, Lines, launch, stub_project
-from trainer.contract.errors import SweepChangedError, UserError
-from trainer.contract.ledger import AttemptState, Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep.limits import Limits
+from truestrength.launcher.local import run_plan as plans
+from truestrength.launcher.local.executors import DebugExecutor, LocalExecutor
+from truestrength.launcher.local.run_plan import WrittenReports, run_plan
+from truestrength.launcher.postgres import server
+from truestrength.launcher.report import sweep_files
+from truestrength.trainer.contract.errors import SweepChangedError, UserError
+from truestrength.trainer.contract.ledger import AttemptState, Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep.limits import Limits
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_tables_that_cannot_be_written_do_not_stop_the_next_sweep(ledger, output
     for what in ("a: its tables", "b: its tables", "the analysis"):
         assert f"{what} could not be written:" in text
     assert text.count(said) == 3
-    assert text.count("`python -m launcher report` writes everything") == 3
+    assert text.count("`truestrength report` writes everything") == 3
 
 
 def test_a_second_launcher_is_refused(ledger, project_database, outputs):

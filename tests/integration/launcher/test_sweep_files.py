@@ -13,21 +13,21 @@ import msgspec
 import pytest
 import yaml
 
-from launcher.commands.report import report
-from launcher.report.analysis import write_analysis
-from launcher.report.reading import read_sweep, registered
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.places import CONFIG
-from trainer.contract.config.settings import load_config, replace
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError, UserError
-from trainer.contract.files import write_json, write_text
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot, run_name
-from trainer.contract.records.metrics import RunMetrics, Scores
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.worker.drain import TrialJob, TrialOutcome, drain
+from truestrength.launcher.commands.report import report
+from truestrength.launcher.report.analysis import write_analysis
+from truestrength.launcher.report.reading import read_sweep, registered
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.config.settings import load_config, replace
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError, UserError
+from truestrength.trainer.contract.files import write_json, write_text
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract.records.metrics import RunMetrics, Scores
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.worker.drain import TrialJob, TrialOutcome, drain
 
 BATCH = "phase1_rank_rmse_final_rank"
 FILES = (

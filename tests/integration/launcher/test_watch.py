@@ -10,18 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.commands import watch
-from launcher.commands.parser import parser
-from launcher.local.executors import LocalExecutor
-from launcher.local.progress import PlainLines
-from launcher.local.run_plan import run_plan
 from tests.support.leagues import stub_league
 from tests.support.places import SUPPORT
-from trainer.contract import command_line
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.sweep.limits import Limits
+from truestrength.launcher.commands import watch
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.local.executors import LocalExecutor
+from truestrength.launcher.local.progress import PlainLines
+from truestrength.launcher.local.run_plan import run_plan
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import SweepChangedError
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.sweep.limits import Limits
 
 _module = importlib.util.spec_from_file_location("launcher_stub_main", SUPPORT / "launcher_stub_main.py")
 stub = importlib.util.module_from_spec(_module)

@@ -15,16 +15,16 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from launcher.postgres import host, programs
-from launcher.postgres import server as embedded_postgres
 from tests.support.places import REPOSITORY
-from trainer.contract.database import address
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
-from trainer.contract.process import Place
+from truestrength.launcher.postgres import host, programs
+from truestrength.launcher.postgres import server as embedded_postgres
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.process import Place
 
-UP = "import sys; from pathlib import Path; from launcher.postgres import server as e; print(e.up(Path(sys.argv[1])))"
+UP = "import sys; from pathlib import Path; from truestrength.launcher.postgres import server as e; print(e.up(Path(sys.argv[1])))"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_whole_life(project, monkeypatch):
     """Up, found by a process that has no environment for it, down, and up again with what was in it."""
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL_FILE", raising=False)
-    with pytest.raises(DatabaseError, match="python -m launcher db up"):
+    with pytest.raises(DatabaseError, match="truestrength db up"):
         address.database_url(project)
     url = embedded_postgres.up(project)
     assert address.database_url(project) == url == embedded_postgres.url(project)

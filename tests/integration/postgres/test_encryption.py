@@ -13,17 +13,17 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from launcher.containers.contained import contained
-from launcher.containers.settings import container, parse_container
-from launcher.postgres import encryption, server
-from launcher.postgres.state import ServerState
-from trainer.contract.config.settings import Paths
-from trainer.contract.database import url as url_text
-from trainer.contract.database.patience import reach
-from trainer.contract.database.sessions import connect, connected
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.containers.contained import contained
+from truestrength.launcher.containers.settings import container, parse_container
+from truestrength.launcher.postgres import encryption, server
+from truestrength.launcher.postgres.state import ServerState
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.patience import reach
+from truestrength.trainer.contract.database.sessions import connect, connected
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 
 def own_address():

@@ -13,24 +13,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from launcher.commands.parser import parser as launcher_parser
-from launcher.database import database_for_command
-from launcher.plan import Plan, PlannedSweep
-from launcher.postgres import databases
-from launcher.postgres import server as embedded_postgres
-from launcher.slurm import environment, run_plan
-from launcher.slurm.links import Placement
 from tests.support.leagues import stub_league
 from tests.support.places import REPOSITORY, SUPPORT
-from trainer.contract import command_line
-from trainer.contract.database import address
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger
-from trainer.contract.outputs_root import outputs_id
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.commands.parser import parser as launcher_parser
+from truestrength.launcher.database import database_for_command
+from truestrength.launcher.plan import Plan, PlannedSweep
+from truestrength.launcher.postgres import databases
+from truestrength.launcher.postgres import server as embedded_postgres
+from truestrength.launcher.slurm import environment, run_plan
+from truestrength.launcher.slurm.links import Placement
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.outputs_root import outputs_id
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 STUB = SUPPORT / "launcher_stub_main.py"
 BATCH = "phase1_spearman_final_rank"
@@ -41,8 +41,8 @@ search_spaces: {{phase1: {{max_depth: {{type: int, low: 3, high: 5}}}}}}
 SELECT = """
 import sys
 from pathlib import Path
-from launcher.postgres import server
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.postgres import server
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 for folder in sys.argv[2:]:
     print(server.select(Path(sys.argv[1]), OutputsRoot(Path(folder))).read_text())
 """

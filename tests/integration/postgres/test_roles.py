@@ -11,17 +11,17 @@ from functools import partial
 import psycopg2
 import pytest
 
-from launcher.database import connections_of_others
-from launcher.postgres import data_folder, roles, server
-from launcher.postgres.state import SUPERUSER, ServerState
-from trainer.contract import files
-from trainer.contract.database import sessions
-from trainer.contract.database import url as url_text
-from trainer.contract.database.patience import reach
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, study
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.database import connections_of_others
+from truestrength.launcher.postgres import data_folder, roles, server
+from truestrength.launcher.postgres.state import SUPERUSER, ServerState
+from truestrength.trainer.contract import files
+from truestrength.trainer.contract.database import sessions
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.patience import reach
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, study
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 ATTRIBUTES = (
     "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = %s"

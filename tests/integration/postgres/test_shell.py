@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from launcher.database import _stop, database_for_command
-from launcher.postgres import server
-from launcher.postgres.state import ServerState
 from tests.support.leagues import stub_league
-from trainer.contract.database import address
-from trainer.contract.database import url as url_text
-from trainer.contract.database.patience import reach
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import Ledger, optuna_storage
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.database import _stop, database_for_command
+from truestrength.launcher.postgres import server
+from truestrength.launcher.postgres.state import ServerState
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.patience import reach
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import Ledger, optuna_storage
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 REPOSITORY = Path(__file__).parents[3]
 STUB = REPOSITORY / "tests" / "support" / "launcher_stub_main.py"

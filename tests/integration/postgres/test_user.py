@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from launcher.postgres import lock, server
-from launcher.postgres.programs import find
-from launcher.postgres.user import Way, named_ways
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.launcher.postgres import lock, server
+from truestrength.launcher.postgres.programs import find
+from truestrength.launcher.postgres.user import Way, named_ways
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 REPOSITORY = Path(__file__).parents[3]
-UP = "import sys; from pathlib import Path; from launcher.postgres import server as e; print(e.up(Path(sys.argv[1])))"
+UP = "import sys; from pathlib import Path; from truestrength.launcher.postgres import server as e; print(e.up(Path(sys.argv[1])))"
 NAMELESS = 54321
 AS_NAMELESS = [
     "setpriv", f"--reuid={NAMELESS}", f"--regid={NAMELESS}", "--clear-groups",
@@ -108,7 +108,7 @@ def test_what_is_missing_is_said_before_anything_is_installed(home, place, missi
     else:
         prefix = ["setpriv", f"--bounding-set=-{missing}", "--"]
         expected = "this root may not give it the capabilities with which it could"
-    command = [*prefix, sys.executable, "-m", "launcher.postgres.user"]
+    command = [*prefix, sys.executable, "-m", "truestrength.launcher.postgres.user"]
     done = subprocess.run(
         command,
         cwd=project,
@@ -183,7 +183,7 @@ def test_a_user_without_a_name(place, monkeypatch):
             done = python("-c", UP, str(project), prefix=AS_NAMELESS)
             assert done.returncode == 0, done.stderr
             assert answer(done.stdout.strip())
-            stopped = python("-m", "launcher.postgres.user", prefix=AS_NAMELESS)
+            stopped = python("-m", "truestrength.launcher.postgres.user", prefix=AS_NAMELESS)
             assert stopped.returncode == 0, stopped.stderr
             server.down(project)
         owners = {path.lstat().st_uid for path in (project / ".postgres" / "data").rglob("*")}
@@ -207,7 +207,7 @@ def test_a_user_without_a_name_and_no_way_to_have_one(place):
     environment.pop("DATABASE_URL", None)
     if any(way.run(["id", "-un"], capture_output=True).returncode == 0 for way in nss_ways(place)):
         pytest.skip("libnss-wrapper is installed")
-    for words in (["-m", "launcher.postgres.user"], ["-m", "launcher", "db", "up"]):
+    for words in (["-m", "truestrength.launcher.postgres.user"], ["-m", "launcher", "db", "up"]):
         done = subprocess.run(
             [shutil.which("setpriv"), *AS_NAMELESS[1:], sys.executable, *words], cwd=project, env=environment,
             capture_output=True, text=True, check=False,
@@ -240,7 +240,7 @@ def test_paths_that_postgresqls_programs_would_give_to_a_shell(tmp_path, name):
     with pytest.raises(DatabaseError, match=r"cannot be in a folder with .* Rename or move"):
         server.up(tmp_path / name)
     done = subprocess.run(
-        [sys.executable, "-m", "launcher.postgres.user"],
+        [sys.executable, "-m", "truestrength.launcher.postgres.user"],
         cwd=tmp_path / name, capture_output=True, text=True, check=False,
         env={**{k: v for k, v in os.environ.items() if k != "DATABASE_URL"}, "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip

@@ -7,15 +7,15 @@ import threading
 import msgspec
 import pytest
 
-from launcher.report.analysis import report
-from launcher.report.figures.contents import ParameterPlot, figure_data
-from launcher.report.figures.files import draw_figures
-from launcher.report.reading import read_sweeps
-from launcher.report.sections.parameters import importance_section
-from launcher.report.sweep_files import write_sweep_results
-from trainer.contract.ledger import study
-from trainer.contract.words import Method, Objective
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.launcher.report.analysis import report
+from truestrength.launcher.report.figures.contents import ParameterPlot, figure_data
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.reading import read_sweeps
+from truestrength.launcher.report.sections.parameters import importance_section
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.ledger import study
+from truestrength.trainer.contract.words import Method, Objective
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 BATCH = "phase1_spearman_final_rank"
 SPACE = {

@@ -18,15 +18,15 @@ import polars as pl
 import pytest
 
 from tests.support.stats_server import Fault, Logs, Server
-from trainer.commands.parser import parser
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.demo import simulate
-from trainer.data.download import download, season_names
-from trainer.data.importer import import_logs
-from trainer.data.league import load_league
-from trainer.data.stats_site import Manners, NoAnswerError, Question
-from trainer.data.teams import read_teams
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.demo import simulate
+from truestrength.trainer.data.download import download, season_names
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import load_league
+from truestrength.trainer.data.stats_site import Manners, NoAnswerError, Question
+from truestrength.trainer.data.teams import read_teams
 
 SEASON, SEASONS = "2015-16", "2015-16:2016-17"
 HASTY = Manners(pause_s=0, timeout_s=20, attempts=3, backoff_s=0.01)

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from tests.support.places import NBA
-from trainer.commands.parser import parser
-from trainer.contract.errors import DataError
-from trainer.contract.league.manifest import SeasonCount
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.importer import import_logs
-from trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, load_league
-from trainer.data.season_counts import champion
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.league.manifest import SeasonCount
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import PLAYER_GAMES, TEAM_GAMES, League, load_league
+from truestrength.trainer.data.season_counts import champion
 
 TEAM_LOGS, PLAYER_LOGS = NBA / "team_logs.parquet", NBA / "player_logs.parquet"
 
@@ -114,7 +114,7 @@ def test_csv_gives_the_same_fingerprint(league: League, tmp_path: Path) -> None:
 
 
 class TestCommands:
-    """`python -m trainer data …`, as the argument parser calls it."""
+    """`truestrength data …`, as the argument parser calls it."""
 
     def call(self, *words: str) -> None:
         args = parser().parse_args(["data", *words])

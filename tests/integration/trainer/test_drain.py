@@ -9,14 +9,14 @@ import time
 import optuna
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.ledger import AttemptState, Ledger, SlotState, study
-from trainer.contract.sweep.start_slots import START_SLOTS
-from trainer.contract.words import Method, Objective
-from trainer.worker import drain as drain_module
-from trainer.worker import study_record
-from trainer.worker.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain
-from trainer.worker.study_record import StudyRecord
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.ledger import AttemptState, Ledger, SlotState, study
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.contract.words import Method, Objective
+from truestrength.trainer.worker import drain as drain_module
+from truestrength.trainer.worker import study_record
+from truestrength.trainer.worker.drain import MOST_FAILURES_IN_A_ROW, UNFIT, TrialOutcome, TrialStopped, drain
+from truestrength.trainer.worker.study_record import StudyRecord
 
 BATCH = "phase1_spearman_final_rank"
 

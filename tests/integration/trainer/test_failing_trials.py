@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from launcher.report.analysis import write_analysis
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState, SlotState
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method
-from trainer.data.demo import demo
-from trainer.run.failures import described, is_out_of_memory
-from trainer.worker.work import work
+from truestrength.launcher.report.analysis import write_analysis
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.ledger import AttemptState, SlotState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Method
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.run.failures import described, is_out_of_memory
+from truestrength.trainer.worker.work import work
 
 LARGE = 2_000_000_000
 """Of a layer: more than any machine has memory for."""

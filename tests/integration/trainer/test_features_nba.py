@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from tests.support.places import NBA
-from trainer.contract.records.metrics import BASELINES, EXPECTED
-from trainer.contract.words import Objective, Target
-from trainer.data.importer import import_logs
-from trainer.data.league import BOX, League, load_league
-from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
-from trainer.evaluation.tables import evaluate
-from trainer.features.batches import Batches, build_batches
-from trainer.features.targets import target_ranks
-from trainer.run.references import expected_scores
+from truestrength.trainer.contract.records.metrics import BASELINES, EXPECTED
+from truestrength.trainer.contract.words import Objective, Target
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import BOX, League, load_league
+from truestrength.trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
+from truestrength.trainer.evaluation.tables import evaluate
+from truestrength.trainer.features.batches import Batches, build_batches
+from truestrength.trainer.features.targets import target_ranks
+from truestrength.trainer.run.references import expected_scores
 
 TRAIN = ("2015-16", "2016-17", "2017-18", "2018-19", "2019-20", "2020-21")
 VALIDATION = ("2021-22", "2022-23")

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from launcher.postgres import data_folder, server
-from trainer.contract.database import url as url_text
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.ledger import AttemptState, Ledger, study
-from trainer.contract.words import Objective
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.launcher.postgres import data_folder, server
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.ledger import AttemptState, Ledger, study
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 BATCH = "phase1_spearman_final_rank"
 OURS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'truestrength' AND datname = current_database()"

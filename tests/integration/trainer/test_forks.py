@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract import fork_requests
-from trainer.contract.fork_requests import ForkedWorker, ForkRequest
-from trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.data.demo import demo
+from truestrength.trainer.contract import fork_requests
+from truestrength.trainer.contract.fork_requests import ForkedWorker, ForkRequest
+from truestrength.trainer.contract.paths.forks import ForkPaths, worker_job_id, worker_log
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.data.demo import demo
 
 PARENT = """
 import os, signal, sys, time
 from pathlib import Path
-from trainer.worker.forks import serve
+from truestrength.trainer.worker.forks import serve
 
 def nothing():
     pass
@@ -175,9 +175,9 @@ asked = []
 torch._C._cuda_getDeviceCount = lambda: asked.append("count") or 0
 torch.cuda.is_available = lambda: asked.append("available") or False
 from pathlib import Path
-from trainer.contract.process import use_threads
-from trainer.worker import libraries
-from trainer.worker.forks import serve
+from truestrength.trainer.contract.process import use_threads
+from truestrength.trainer.worker import libraries
+from truestrength.trainer.worker.forks import serve
 
 def load():
     libraries.load()
@@ -186,7 +186,7 @@ def load():
     before = set(sys.modules)
 
 def work(batch_ids):
-    code = sys.modules["trainer.worker.work"].work(batch_ids, threads=2)
+    code = sys.modules["truestrength.trainer.worker.work"].work(batch_ids, threads=2)
     new = {name for name in set(sys.modules) - before if not name.startswith(("encodings", "importlib"))}
     print("imported:", sorted(new))
     return code

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.disks import Disk
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.data.demo import demo
+from truestrength.trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.data.demo import demo
 
 
 @pytest.fixture(scope="module")

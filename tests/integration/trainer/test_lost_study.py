@@ -8,11 +8,11 @@ from datetime import timedelta
 import optuna
 import pytest
 
-from trainer.contract.database.sessions import connected, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import AttemptState, optuna_storage, study
-from trainer.contract.words import Objective
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.trainer.contract.database.sessions import connected, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import AttemptState, optuna_storage, study
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 BATCH = "phase1_spearman_final_rank"
 

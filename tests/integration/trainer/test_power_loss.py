@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.ledger import AttemptState
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.data.demo import demo
+from truestrength.trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.data.demo import demo
 
 CALLS = "rename,renameat,renameat2,link,linkat,fsync,fdatasync,mkdir,mkdirat"
 CALL = re.compile(r"^(\d+\.\d+) (\w+)\((.*)\) += 0$")

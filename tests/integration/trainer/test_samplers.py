@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from trainer.contract.ledger import AttemptState
-from trainer.contract.sweep.start_slots import START_SLOTS
-from trainer.contract.words import Objective, Sampler
-from trainer.search import proposals
-from trainer.search.proposals import propose, quasi_random_point, random_point, searched
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.sweep.start_slots import START_SLOTS
+from truestrength.trainer.contract.words import Objective, Sampler
+from truestrength.trainer.search import proposals
+from truestrength.trainer.search.proposals import propose, quasi_random_point, random_point, searched
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 SPACE = {
     "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 
 from tests.support.places import SUPPORT
-from trainer.contract.paths.store import StorePaths
+from truestrength.trainer.contract.paths.store import StorePaths
 
 SCRIPT = SUPPORT / "store_asker.py"
 

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from benchmarks.sql_count import counted
-from trainer.contract.ledger import Ledger
-from trainer.contract.words import Objective, Sampler
-from trainer.worker.drain import TrialOutcome, drain
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.words import Objective, Sampler
+from truestrength.trainer.worker.drain import TrialOutcome, drain
 
 BATCH = "phase1_spearman_final_rank"
 

@@ -1,4 +1,4 @@
-"""`python -m trainer run --threads N` computes with N threads, in every pool of every numeric library."""
+"""`truestrength train --threads N` computes with N threads, in every pool of every numeric library."""
 
 import json
 import os

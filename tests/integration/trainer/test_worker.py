@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.config.settings import load_config
-from trainer.contract.files import write_text
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.ledger import AttemptState
-from trainer.contract.paths.outputs import OutputsRoot, RunPaths
-from trainer.contract.records.metrics import RunMetrics
-from trainer.contract.records.provenance import Provenance
-from trainer.data.demo import demo
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.ledger import AttemptState
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.data.demo import demo
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 from nbclient import NotebookClient
 
-from launcher.report.sweep_files import write_sweep_results
 from tests.support.places import REPOSITORY
 from tests.support.small_sweep import SMALL, small_sweep
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.ledger import Ledger
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.data.demo import demo
 from truestrength import results
+from truestrength.launcher.report.sweep_files import write_sweep_results
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.data.demo import demo
 
 ROOT = Path("out")
 

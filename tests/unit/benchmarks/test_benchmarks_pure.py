@@ -11,11 +11,11 @@ from benchmarks.backtest import seasons_won
 from benchmarks.ledger import Measured, statement_rows
 from benchmarks.phase1 import Run, parts
 from benchmarks.siblings import Compared, compare, row
-from trainer.contract.config.settings import load_config
-from trainer.contract.records.metrics import RunMetrics, Scores
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.search.dimensions import from_unit, n_free
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.records.metrics import RunMetrics, Scores
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.search.dimensions import from_unit, n_free
 
 
 @pytest.mark.parametrize("module", [known_functions, pace, process_tree, samplers, setting, sql_count])

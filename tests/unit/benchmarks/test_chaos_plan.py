@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.chaos.plan import DEALT, LATEST, SETTINGS, UNGUARDED, Kind, draw
-from trainer.contract.words import Method
+from truestrength.trainer.contract.words import Method
 
 CI = draw(10, 1)
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from trainer.contract import command_line
-from trainer.contract.errors import ConfigError
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import ConfigError
 
 
 def parser(handler):
@@ -50,7 +50,7 @@ def test_a_bug_keeps_its_traceback():
 def test_a_reader_that_leaves_is_no_error():
     code = """
 import argparse, sys
-from trainer.contract import command_line
+from truestrength.trainer.contract import command_line
 top = argparse.ArgumentParser()
 top.set_defaults(handler=lambda args: [print("line", n) for n in range(100_000)] and None)
 sys.exit(command_line.main(top, []))
@@ -70,7 +70,7 @@ ENCODINGS = [
 ]
 EVERY_HELP = """
 import argparse, sys
-from trainer.contract import command_line
+from truestrength.trainer.contract import command_line
 
 def helps(parser, words):
     try:
@@ -81,9 +81,9 @@ def helps(parser, words):
         for name, below in (action.choices if isinstance(action, argparse._SubParsersAction) else {}).items():
             helps(below, [])
 
-from launcher.commands.parser import parser as launcher
+from truestrength.launcher.commands.parser import parser as launcher
 helps(launcher(), [])
-from trainer.commands.parser import parser as trainer
+from truestrength.trainer.commands.parser import parser as trainer
 helps(trainer(), [])
 """
 
@@ -103,8 +103,8 @@ def test_every_help_is_printed_on_a_terminal_of_any_encoding(variables):
 def test_a_handler_may_print_anything(variables):
     code = """
 import argparse, sys
-from trainer.contract import command_line
-from trainer.contract.errors import ConfigError
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import ConfigError
 def handler(args):
     print("5 \\u2192 6 Don\\u010di\\u0107", "\\udce9")
     raise ConfigError("Don\\u010di\\u0107")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from trainer.contract.config.search_space import Choice
-from trainer.contract.config.settings import Config, load_config, replace
-from trainer.contract.errors import ConfigError
-from trainer.contract.words import Target
+from truestrength.trainer.contract.config.search_space import Choice
+from truestrength.trainer.contract.config.settings import Config, load_config, replace
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.words import Target
 
 SPACE = "search_spaces: {phase1: {max_depth: {%s}}}"
 

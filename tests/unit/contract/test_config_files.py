@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from tests.support.places import REPOSITORY
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.config.yaml_files import read_merged
-from trainer.contract.sweep.grid import grid_values
-from trainer.contract.words import Phase
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.config.yaml_files import read_merged
+from truestrength.trainer.contract.sweep.grid import grid_values
+from truestrength.trainer.contract.words import Phase
 
 CONFIG = REPOSITORY / "config"
 FILES = sorted(CONFIG.rglob("*.yaml"))

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.places import REPOSITORY
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.errors import ConfigError
-from trainer.run.folder import config_text
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.run.folder import config_text
 
 BASE = REPOSITORY / "config" / "outputs4_phase1.yaml"
 KEYS = [key for key, _ in leaves(msgspec.to_builtins(load_config(BASE)))]

@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from tests.support.places import CONFIG
-from trainer.contract.config.search_space import Choice, Fixed, decode_choice, encode_choice
-from trainer.contract.config.settings import Config, load_config, replace
-from trainer.contract.errors import ConfigError
-from trainer.contract.files import replacing, write_json
-from trainer.contract.paths.outputs import OutputsRoot, run_name
-from trainer.contract.sweep.spec import MOST_TRIALS, SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, decode_choice, encode_choice
+from truestrength.trainer.contract.config.settings import Config, load_config, replace
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.files import replacing, write_json
+from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
+from truestrength.trainer.contract.sweep.spec import MOST_TRIALS, SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 
 def spec(**changes):

@@ -3,11 +3,11 @@
 import pytest
 import yaml
 
-from launcher.slurm.profile import load_profile
-from trainer.contract.config.settings import load_config
-from trainer.contract.config.yaml_files import read_merged
-from trainer.contract.errors import ConfigError
-from trainer.contract.words import Phase
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.config.yaml_files import read_merged
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.words import Phase
 
 
 def config(tmp_path, text="{}", *overrides):

@@ -3,10 +3,10 @@
 import psycopg2
 import pytest
 
-from trainer.contract.database import address, faults
-from trainer.contract.database import url as url_text
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract.database import address, faults
+from truestrength.trainer.contract.database import url as url_text
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_environment_then_file_then_embedded_server(tmp_path, monkeypatch):
 
 
 def test_no_database_says_what_to_do(tmp_path):
-    with pytest.raises(DatabaseError, match="python -m launcher db up"):
+    with pytest.raises(DatabaseError, match="truestrength db up"):
         address.database_url(tmp_path)
 
 

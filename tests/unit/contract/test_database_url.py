@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
-from trainer.contract.database import url as urls
-from trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.database import url as urls
+from truestrength.trainer.contract.errors import DatabaseError
 
 SIGNS = "/?#@%[] :&=+,;!$'()*\\\"<>|^~{}-_."
 NAMES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=12)

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from trainer.contract import command_line, disks
-from trainer.contract.errors import DataError
-from trainer.contract.files import replacing
+from truestrength.trainer.contract import command_line, disks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import replacing
 
 KINDS = {
     errno.ENOSPC: "is full",

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tests.support.places import REPOSITORY
-from trainer.contract.ledger.queries import migrations, newest_version, query
-from trainer.contract.ledger.registration import differences
+from truestrength.trainer.contract.ledger.queries import migrations, newest_version, query
+from truestrength.trainer.contract.ledger.registration import differences
 
 LEDGER = REPOSITORY / "trainer" / "contract" / "ledger"
 NAMES = re.findall(r"^-- name: (\w+)$", (LEDGER / "queries.sql").read_text(), flags=re.MULTILINE)

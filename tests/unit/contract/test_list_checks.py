@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from launcher.expansion import Budget, expand_plan, expand_sweep
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 WORDS = Words(phase=Phase.PHASE1, objective=Objective.SPEARMAN, listmle_target=Target.FINAL_RANK)
 

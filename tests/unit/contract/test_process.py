@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from trainer.contract import process
-from trainer.contract.errors import UserError
-from trainer.contract.process import THREAD_VARIABLES, thread_environment, threads_per_worker, use_threads
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.process import THREAD_VARIABLES, thread_environment, threads_per_worker, use_threads
 
 
 @pytest.mark.parametrize(("cores", "workers", "threads"), [(16, 4, 4), (2, 2, 1), (2, 4, 1), (7, 2, 3)])

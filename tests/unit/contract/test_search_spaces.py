@@ -5,14 +5,14 @@ import pytest
 import yaml
 
 from tests.support.places import CONFIG
-from trainer.contract.config.conditions import gathered, reached, spread
-from trainer.contract.config.search_space import Choice, IntRange, Rows, singles
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import ConfigError
-from trainer.contract.sweep.grid import grid_point, grid_size
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
-from trainer.models.settings import Depths, deepest
+from truestrength.trainer.contract.config.conditions import gathered, reached, spread
+from truestrength.trainer.contract.config.search_space import Choice, IntRange, Rows, singles
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.sweep.grid import grid_point, grid_size
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.trainer.models.settings import Depths, deepest
 
 TREES = {"type": "rows", "names": ["max_depth", "learning_rate"], "values": [[3, 0.10], [5, 0.06]]}
 LOSS = {"type": "choice", "values": ["listmle", "spearman"]}

@@ -3,11 +3,11 @@
 import pytest
 
 from tests.support.leagues import season_count
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import Manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.words import Target
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import Manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.words import Target
 
 NAMES = tuple(f"{year}-{year + 1 - 2000:02}" for year in range(2015, 2024))
 BOTH = frozenset(Target)

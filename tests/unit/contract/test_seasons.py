@@ -1,10 +1,10 @@
 import pytest
 
 from tests.support.leagues import season_count
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import Manifest
-from trainer.contract.league.seasons import SeasonSplit, split_seasons
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import Manifest
+from truestrength.trainer.contract.league.seasons import SeasonSplit, split_seasons
 
 NBA = tuple(f"{year}-{(year + 1) % 100:02}" for year in range(2015, 2024))
 

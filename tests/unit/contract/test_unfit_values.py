@@ -4,14 +4,14 @@ import argparse
 
 import pytest
 
-from launcher.commands.parser import workers
-from trainer.contract import command_line
-from trainer.contract.config.settings import load_config
-from trainer.contract.config.yaml_files import LARGEST
-from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.ledger import lease_seconds
-from trainer.contract.paths.user import path
-from trainer.contract.sweep.grid import grid_values
+from truestrength.launcher.commands.parser import workers
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.config.yaml_files import LARGEST
+from truestrength.trainer.contract.errors import ConfigError, UserError
+from truestrength.trainer.contract.ledger import lease_seconds
+from truestrength.trainer.contract.paths.user import path
+from truestrength.trainer.contract.sweep.grid import grid_values
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 4)}]\n" for i in range(1, 30))
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 300))
@@ -96,6 +96,6 @@ def test_of_a_variable(monkeypatch, text):
 
 
 def test_a_grid_of_a_wide_range_takes_no_memory():
-    from trainer.contract.config.search_space import IntRange
+    from truestrength.trainer.contract.config.search_space import IntRange
 
     assert len(grid_values(IntRange(low=1, high=LARGEST))) == LARGEST

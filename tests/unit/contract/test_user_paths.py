@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from launcher.commands.parser import parser
-from launcher.containers.settings import parse_bind, parse_container
-from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.user import expanded
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.containers.settings import parse_bind, parse_container
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.user import expanded
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.cells import cells
-from launcher.expansion import Budget, expand_plan
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG, REPOSITORY
-from trainer.contract.config.plans import Entry
-from trainer.contract.config.settings import load_with_origin
-from trainer.contract.errors import ConfigError
-from trainer.contract.words import Method, Objective, Sampler, Target
+from truestrength.launcher.cells import cells
+from truestrength.launcher.expansion import Budget, expand_plan
+from truestrength.trainer.contract.config.plans import Entry
+from truestrength.trainer.contract.config.settings import load_with_origin
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.words import Method, Objective, Sampler, Target
 
 PHASE1 = "30f67079331eb952bf2597537a0dd4c8efd5480a692c367aa5b3639a624a0726"
 """Of the plan as code expanded it before it stood in the YAML, for a league with the fingerprint of the stub."""

@@ -5,15 +5,15 @@ import json
 import pytest
 import yaml
 
-from launcher.expansion import Budget, expand_plan, expand_sweep
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import load_with_origin
-from trainer.contract.errors import ConfigError
-from trainer.contract.ledger import Claim
-from trainer.contract.words import Method
-from trainer.search import proposals
+from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import load_with_origin
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.ledger import Claim
+from truestrength.trainer.contract.words import Method
+from truestrength.trainer.search import proposals
 
 PHASE1 = yaml.safe_load(CONFIG.read_text())["search_spaces"]["phase1"]
 SPACE = {

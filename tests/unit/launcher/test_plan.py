@@ -5,14 +5,14 @@ from functools import partial
 import msgspec
 import pytest
 
-from launcher.expansion import Budget, expand_plan, expand_sweep
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
-from trainer.contract.config.plans import Words
-from trainer.contract.config.settings import load_config
-from trainer.contract.errors import ConfigError, DataError
-from trainer.contract.text_table import text_table
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.launcher.expansion import Budget, expand_plan, expand_sweep
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.settings import load_config
+from truestrength.trainer.contract.errors import ConfigError, DataError
+from truestrength.trainer.contract.text_table import text_table
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 IN_ORDER = [
     "phase1_spearman_final_rank",

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from launcher.commands.parser import parser
-from launcher.expansion import Budget, expand_plan
-from launcher.set_values import searched_no_more
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG
-from trainer.contract.command_line import main
-from trainer.contract.config.search_space import Choice, Fixed
-from trainer.contract.config.settings import load_with_origin
-from trainer.contract.errors import ConfigError
+from truestrength.launcher.commands.parser import parser
+from truestrength.launcher.expansion import Budget, expand_plan
+from truestrength.launcher.set_values import searched_no_more
+from truestrength.trainer.contract.command_line import main
+from truestrength.trainer.contract.config.search_space import Choice, Fixed
+from truestrength.trainer.contract.config.settings import load_with_origin
+from truestrength.trainer.contract.errors import ConfigError
 
 
 def read(*overrides):

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.league.manifest import Manifest
-from trainer.data.league import BOX, PLAYER_GAMES, TEAM_GAMES, TEAMS, League
-from trainer.data.season_counts import count_seasons
+from truestrength.trainer.contract.league.manifest import Manifest
+from truestrength.trainer.data.league import BOX, PLAYER_GAMES, TEAM_GAMES, TEAMS, League
+from truestrength.trainer.data.season_counts import count_seasons
 
 SEASONS = ("2020-21", "2021-22", "2022-23")
 EAST, WEST = (11, 12, 13, 14, 15), (21, 22, 23, 24)

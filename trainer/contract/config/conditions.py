@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.search_space import (
     Condition,
     Dimension,
     Parameters,

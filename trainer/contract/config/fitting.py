@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import UNSET
 
-from trainer.contract.config.conditions import gathered, same, spread
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import gathered, same, spread
+from truestrength.trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,

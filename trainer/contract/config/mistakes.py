@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from trainer.contract.errors import suggest
+from truestrength.trainer.contract.errors import suggest
 
 _TOKEN = re.compile(r"\[(\.\.\.|\d+)\]|([^.\[\]]+)")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Sampler, Target
+from truestrength.trainer.contract.words import MOST_REPEATS, MOST_WORKERS, Method, Objective, Sampler, Target
 
 Axis = Annotated[tuple[Any, ...], Meta(min_length=1)]
 First = tuple[Annotated[dict[str, Any], Meta(min_length=1)], ...]

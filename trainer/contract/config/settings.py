@@ -14,13 +14,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from trainer.contract.config import yaml_files
-from trainer.contract.config.plans import First, Plans
-from trainer.contract.config.search_space import Choice, SearchSpace, SweepLists
-from trainer.contract.config.space_checks import SpaceChecks
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.user import expanded
-from trainer.contract.words import Phase, Target
+from truestrength.trainer.contract.config import yaml_files
+from truestrength.trainer.contract.config.plans import First, Plans
+from truestrength.trainer.contract.config.search_space import Choice, SearchSpace, SweepLists
+from truestrength.trainer.contract.config.space_checks import SpaceChecks
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.user import expanded
+from truestrength.trainer.contract.words import Phase, Target
 
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 """No more than the libraries and the database hold."""
@@ -42,7 +42,7 @@ class Paths(Section, frozen=True):
     """Where things lie; relative paths are relative to the working directory."""
 
     data: str = "data/demo"
-    """A league folder, as `python -m trainer data import` or `data demo` writes it."""
+    """A league folder, as `truestrength data import` or `data demo` writes it."""
     outputs: str = "outputs4"
     """The outputs root: `sweeps/<batch_id>/` and the run-id reservations."""
     batch_cache: str = ".cache/batches"

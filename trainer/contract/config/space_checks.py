@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from trainer.contract.config.conditions import condition, parents, reached
-from trainer.contract.config.fitting import fit, said_values, text
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import condition, parents, reached
+from truestrength.trainer.contract.config.fitting import fit, said_values, text
+from truestrength.trainer.contract.config.search_space import (
     PARAMETER_KEYS,
     Choice,
     Dimension,
@@ -23,7 +23,7 @@ from trainer.contract.config.search_space import (
     names_of,
     singles,
 )
-from trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.errors import ConfigError, suggest
 
 MOST_STEPS = 100_000
 

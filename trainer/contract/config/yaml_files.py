@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from trainer.contract.config.mistakes import as_written, explain
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.user import expanded
+from truestrength.trainer.contract.config.mistakes import as_written, explain
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.user import expanded
 
 T = TypeVar("T")
 Tree = dict[str, Any]

@@ -15,11 +15,11 @@ import os
 import re
 from pathlib import Path
 
-from trainer.contract import outputs_root
-from trainer.contract.database.url import EMBEDDED, HINT, normalise
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.database.url import EMBEDDED, HINT, normalise
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 URL_VARIABLE = "DATABASE_URL"
 FILE_VARIABLE = "DATABASE_URL_FILE"

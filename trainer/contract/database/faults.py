@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg2
 from psycopg2 import errors
 
-from trainer.contract.database.address import libpq_variables
-from trainer.contract.database.url import HINT, host_names, shown, without_password
-from trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.database.address import libpq_variables
+from truestrength.trainer.contract.database.url import HINT, host_names, shown, without_password
+from truestrength.trainer.contract.errors import DatabaseError
 
 # While a connection is made libpq passes on no error code, only the server's text. In a server that speaks another
 # language than English a refusal is therefore taken for trouble that may pass: reported late, but reported.
@@ -82,7 +82,7 @@ def explain(error: psycopg2.Error, url: str) -> DatabaseError:
         case psycopg2.OperationalError() if "authentication method requirement" in said:
             advice = (
                 "No password was sent: the server there does not ask for it as `require_auth` wants. When that is the "
-                "embedded server's URL, another program has its port, and `python -m launcher db up` starts the server."
+                "embedded server's URL, another program has its port, and `truestrength db up` starts the server."
             )
         case psycopg2.OperationalError() if "certificate verify failed" in said:
             advice = (

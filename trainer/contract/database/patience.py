@@ -9,8 +9,8 @@ from typing import TypeVar
 import psycopg2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from trainer.contract.database import faults, sessions
-from trainer.contract.database import url as url_text
+from truestrength.trainer.contract.database import faults, sessions
+from truestrength.trainer.contract.database import url as url_text
 
 T = TypeVar("T")
 

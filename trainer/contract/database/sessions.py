@@ -23,9 +23,9 @@ from psycopg2.extensions import connection as Session  # noqa: N812 - a class, w
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import Composable
 
-from trainer.contract.database.address import only_by_its_url
-from trainer.contract.database.url import shown
-from trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.database.address import only_by_its_url
+from truestrength.trainer.contract.database.url import shown
+from truestrength.trainer.contract.errors import DatabaseError
 
 Parameters: TypeAlias = Mapping[str, Any] | Sequence[Any]
 

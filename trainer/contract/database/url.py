@@ -11,9 +11,9 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.errors import DatabaseError
 
-HINT = "Start the embedded server with `python -m launcher db up`, or set DATABASE_URL to a PostgreSQL server."
+HINT = "Start the embedded server with `truestrength db up`, or set DATABASE_URL to a PostgreSQL server."
 EMBEDDED = "require_auth=scram-sha-256&application_name=truestrength-embedded"
 """What every URL of the embedded server ends with, in parameters of libpq's: `psql` 16 or later takes the URL, too.
 

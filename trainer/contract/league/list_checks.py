@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import Manifest, SeasonCount
-from trainer.contract.league.seasons import SeasonSplit, check_folds
-from trainer.contract.records.metrics import THIRDS
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import Manifest, SeasonCount
+from truestrength.trainer.contract.league.seasons import SeasonSplit, check_folds
+from truestrength.trainer.contract.records.metrics import THIRDS
 
 CONFERENCES = 2
 """A date has a list of each."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from trainer.contract.digests import file_digest
-from trainer.contract.errors import DataError
-from trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.digests import file_digest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.league import LeaguePaths
 
 _AGAIN = "Import the league, or make the demo league, again"
 
@@ -70,8 +70,8 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise DataError(
-            f"{folder}: no league here (no {path.name}). Make one with `python -m trainer data demo --into {folder}`, "
-            f"or `python -m trainer data import --team-logs FILE --player-logs FILE --into {folder}`"
+            f"{folder}: no league here (no {path.name}). Make one with `truestrength data demo --into {folder}`, "
+            f"or `truestrength data import --team-logs FILE --player-logs FILE --into {folder}`"
         ) from None
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"{path}: cannot be read: {error}. {_AGAIN}") from None

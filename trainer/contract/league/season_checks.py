@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import Manifest, SeasonCount
-from trainer.contract.league.seasons import SeasonSplit, split_seasons
-from trainer.contract.words import Target
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import Manifest, SeasonCount
+from truestrength.trainer.contract.league.seasons import SeasonSplit, split_seasons
+from truestrength.trainer.contract.words import Target
 
 FEWEST_OF_MOST = 0.8
 """Games of the team with the fewest, as a share of those of the team with the most. In 2019-20 it was 64 of 75."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.league.manifest import Manifest
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.league.manifest import Manifest
 
 
 @dataclass(frozen=True)

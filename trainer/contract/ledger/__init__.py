@@ -1,8 +1,8 @@
 """The ledger: sweeps, slots, attempts, workers and run ids in PostgreSQL."""
 
-from trainer.contract.ledger.lease import Lease, lease_seconds
-from trainer.contract.ledger.ledger import LEASE_S, Ledger, Superseded
-from trainer.contract.ledger.rows import (
+from truestrength.trainer.contract.ledger.lease import Lease, lease_seconds
+from truestrength.trainer.contract.ledger.ledger import LEASE_S, Ledger, Superseded
+from truestrength.trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.connection import Connection, values
-from trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.connection import Connection, values
+from truestrength.trainer.contract.ledger.queries import query
 
 SPEAK_S = 1.0
 """So soon a process that keeps a key notices that its connection is lost."""

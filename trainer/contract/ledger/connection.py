@@ -15,10 +15,10 @@ import msgspec
 import psycopg2
 from psycopg2 import errors
 
-from trainer.contract.database import faults, sessions
-from trainer.contract.database.patience import PATIENCE_S, patiently
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.ledger.version import refuse_newer
+from truestrength.trainer.contract.database import faults, sessions
+from truestrength.trainer.contract.database.patience import PATIENCE_S, patiently
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.ledger.version import refuse_newer
 
 T = TypeVar("T")
 Parameters = Mapping[str, Any]

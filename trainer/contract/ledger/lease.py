@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from trainer.contract.errors import DatabaseError, UserError
-from trainer.contract.ledger.ledger import LEASE_S, Ledger
-from trainer.contract.ledger.rows import Claim
+from truestrength.trainer.contract.errors import DatabaseError, UserError
+from truestrength.trainer.contract.ledger.ledger import LEASE_S, Ledger
+from truestrength.trainer.contract.ledger.rows import Claim
 
 LEASE_VARIABLE = "TRUESTRENGTH_LEASE_S"
 """Seconds without a sign of life after which a worker is taken for dead; the ledger's default suits most."""

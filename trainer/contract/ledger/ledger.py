@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 import msgspec
 from psycopg2.extras import Json
 
-from trainer.contract import outputs_root
-from trainer.contract.database.patience import PATIENCE_S
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError, suggest
-from trainer.contract.ledger import registration, roots, run_ids
-from trainer.contract.ledger.building import BuildingLocks
-from trainer.contract.ledger.connection import Connection, fetch, values
-from trainer.contract.ledger.observations import NEWEST, Observations
-from trainer.contract.ledger.preparation import prepare
-from trainer.contract.ledger.queries import query
-from trainer.contract.ledger.rows import (
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.database.patience import PATIENCE_S
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError, suggest
+from truestrength.trainer.contract.ledger import registration, roots, run_ids
+from truestrength.trainer.contract.ledger.building import BuildingLocks
+from truestrength.trainer.contract.ledger.connection import Connection, fetch, values
+from truestrength.trainer.contract.ledger.observations import NEWEST, Observations
+from truestrength.trainer.contract.ledger.preparation import prepare
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.ledger.rows import (
     AttemptRow,
     AttemptState,
     Claim,
@@ -38,13 +38,13 @@ from trainer.contract.ledger.rows import (
     SweepProgress,
     WorkerRow,
 )
-from trainer.contract.ledger.version import version
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.process import Place
-from trainer.contract.records.cost import Cost
-from trainer.contract.sweep.limits import NO_LIMITS, Limits
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Objective
+from truestrength.trainer.contract.ledger.version import version
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.process import Place
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.sweep.limits import NO_LIMITS, Limits
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Objective
 
 T = TypeVar("T")
 

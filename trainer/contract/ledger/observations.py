@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from trainer.contract.ledger.connection import Connection
-from trainer.contract.ledger.queries import query
-from trainer.contract.ledger.rows import Observation
+from truestrength.trainer.contract.ledger.connection import Connection
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.ledger.rows import Observation
 
 EXTREME = 25
 NEWEST = 200

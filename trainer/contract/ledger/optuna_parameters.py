@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainer.contract.config.conditions import gathered
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import gathered
+from truestrength.trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.queries import query
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -112,7 +112,7 @@ def _other_version(found: str, library: str) -> str:
     said = f"Optuna's tables in this database have version {found} (first written by Optuna {library}), "
     said += f"this program's Optuna {optuna.__version__} knows {TABLES}: they are "
     if older:
-        upgrade = 'OPTUNA_STORAGE="$(python -m launcher db url --sqlalchemy)" optuna storage upgrade'
+        upgrade = 'OPTUNA_STORAGE="$(truestrength db url --sqlalchemy)" optuna storage upgrade'
         return f"{said}older. `{upgrade}` brings them up to date, for all who use them. {ADVICE}"
     return f"{said}newer. {ADVICE}"
 

@@ -19,8 +19,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from trainer.contract.database.sessions import Session, rows
-from trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.database.sessions import Session, rows
+from truestrength.trainer.contract.ledger.queries import query
 
 _NO_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 

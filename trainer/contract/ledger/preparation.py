@@ -5,11 +5,11 @@ Two that come at once wait for each other, and whoever is cut off leaves the ver
 
 from __future__ import annotations
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.connection import values
-from trainer.contract.ledger.queries import migrations, newest_version, query
-from trainer.contract.ledger.version import refuse_newer, version
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.connection import values
+from truestrength.trainer.contract.ledger.queries import migrations, newest_version, query
+from truestrength.trainer.contract.ledger.version import refuse_newer, version
 
 
 def prepare(session: Session) -> None:
@@ -43,5 +43,5 @@ def _refuse_while_at_work(session: Session, before: int) -> None:
         raise DatabaseError(
             f"the ledger in this database has version {before}, this program makes it {newest_version()}, and workers "
             f"of the older program are at {', '.join(busy)}: wait until they have ended, or end them with that "
-            "program's `python -m launcher cancel`; then run the same command again"
+            "program's `truestrength cancel`; then run the same command again"
         )

@@ -11,19 +11,19 @@ from typing import Any
 import msgspec
 from psycopg2.extras import Json
 
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.digests import digest
-from trainer.contract.errors import SweepChangedError
-from trainer.contract.ledger import optuna_storage, study
-from trainer.contract.ledger.connection import Connection, fetch
-from trainer.contract.ledger.queries import query
-from trainer.contract.ledger.version import refuse_newer
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.sweep import grid, rungs
-from trainer.contract.sweep.limits import Limits
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.errors import SweepChangedError
+from truestrength.trainer.contract.ledger import optuna_storage, study
+from truestrength.trainer.contract.ledger.connection import Connection, fetch
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.ledger.version import refuse_newer
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.sweep import grid, rungs
+from truestrength.trainer.contract.sweep.limits import Limits
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method
 
 OWN_TO_A_SWEEP = {"objective", "method", "sampler", "explain", "share_observations", "first", "prior"}
 """What sweeps of one family may differ in: their trials with equal parameters are equal."""
@@ -143,7 +143,7 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
             f"{name} belongs to the outputs root {old.outputs} (id {old.root_id}); {outputs.root} is another one "
             f"(id {root_id}). Use that root, another --batch-id, or another database in DATABASE_URL "
             "(without it, the embedded server has one for every root); "
-            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
+            f"`truestrength forget {spec.batch_id}` (or `--all`) frees it."
         )
     if old.digest != spec.digest:
         changed = "\n  ".join(differences(old.identity, _plain(spec.identity())))
@@ -151,7 +151,7 @@ def _refuse_change(old: StoredSweep, spec: SweepSpec, root_id: str, outputs: Out
             f"{name} was registered with another configuration (then -> now):\n  {changed}\n"
             "Use the configuration of then, another --batch-id, or another outputs root (--set paths.outputs=FOLDER; "
             "with DATABASE_URL also another database); "
-            f"`python -m launcher forget {spec.batch_id}` (or `--all`) frees it."
+            f"`truestrength forget {spec.batch_id}` (or `--all`) frees it."
         )
     if spec.n_trials < old.n_trials:
         raise SweepChangedError(

@@ -11,18 +11,18 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.contract import outputs_root
-from trainer.contract.database.sessions import Session
-from trainer.contract.database.url import is_embedded, shown
-from trainer.contract.errors import ConfigError
-from trainer.contract.ledger.connection import Connection, fetch, values
-from trainer.contract.ledger.preparation import prepare
-from trainer.contract.ledger.queries import newest_version, query
-from trainer.contract.ledger.rows import KnownRoot, KnownRun
-from trainer.contract.ledger.version import version
-from trainer.contract.outputs_root import Owner, outputs_id
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.paths.server import EmbeddedServerPaths
+from truestrength.trainer.contract import outputs_root
+from truestrength.trainer.contract.database.sessions import Session
+from truestrength.trainer.contract.database.url import is_embedded, shown
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.ledger.connection import Connection, fetch, values
+from truestrength.trainer.contract.ledger.preparation import prepare
+from truestrength.trainer.contract.ledger.queries import newest_version, query
+from truestrength.trainer.contract.ledger.rows import KnownRoot, KnownRun
+from truestrength.trainer.contract.ledger.version import version
+from truestrength.trainer.contract.outputs_root import Owner, outputs_id
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 
 def check(connection: Connection, outputs: OutputsRoot) -> None:
@@ -35,9 +35,7 @@ def check(connection: Connection, outputs: OutputsRoot) -> None:
         return
     here = outputs.root.absolute()
     if original := copied_from(connection, outputs):
-        adopt, separate = (
-            f"python -m launcher outputs {way} {shlex.quote(str(here))}" for way in ("adopt", "separate")
-        )
+        adopt, separate = (f"truestrength outputs {way} {shlex.quote(str(here))}" for way in ("adopt", "separate"))
         raise ConfigError(
             f"{here}: is a copy of the outputs root {original}, which is still there: the database tells of that one's "
             f"runs. Use {original}, or say what this one is to be:\n"
@@ -47,11 +45,11 @@ def check(connection: Connection, outputs: OutputsRoot) -> None:
     owner = outputs_root.owner(outputs)
     found = connection.work(_ledger_id)
     if owner and found != owner.ledger_id:
-        adopt = f"python -m launcher outputs adopt {shlex.quote(str(here))}"
+        adopt = f"truestrength outputs adopt {shlex.quote(str(here))}"
         raise ConfigError(
             f"{here}: belongs to another database, {owner.database}; this one, {_described(connection.url)}, does not "
             "know its runs. Use that database (DATABASE_URL names one; without it, it is the embedded server's), or "
-            "restore its backup (`python -m launcher db restore FILE`), or use another outputs root "
+            "restore its backup (`truestrength db restore FILE`), or use another outputs root "
             f"(--set paths.outputs=FOLDER). If it is lost: `{adopt}` makes this database the root's; run ids go on "
             "after the highest folder, and the rows of the runs that are there are kept in the tables"
         )

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from trainer.contract.records.cost import Cost
-from trainer.contract.sweep.limits import Limit
-from trainer.contract.words import Method, Objective, Target
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.sweep.limits import Limit
+from truestrength.trainer.contract.words import Method, Objective, Target
 
 
 class SlotState(StrEnum):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from psycopg2 import errors, sql
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.connection import Connection
-from trainer.contract.ledger.preparation import prepare
-from trainer.contract.ledger.queries import query
-from trainer.contract.outputs_root import LARGEST_RUN_ID, create_reservation, outputs_id, used_up
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.connection import Connection
+from truestrength.trainer.contract.ledger.preparation import prepare
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.outputs_root import LARGEST_RUN_ID, create_reservation, outputs_id, used_up
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 MOST_TRIES = 1000
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import errors
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError, SweepChangedError
-from trainer.contract.ledger import telling
-from trainer.contract.ledger.connection import Connection, values
-from trainer.contract.ledger.optuna_storage import TABLES, OptunaStorage, make_tables, tables_are_there
-from trainer.contract.ledger.queries import query
-from trainer.contract.ledger.telling import StudyMissingError
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError, SweepChangedError
+from truestrength.trainer.contract.ledger import telling
+from truestrength.trainer.contract.ledger.connection import Connection, values
+from truestrength.trainer.contract.ledger.optuna_storage import TABLES, OptunaStorage, make_tables, tables_are_there
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.ledger.telling import StudyMissingError
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -127,7 +127,7 @@ def load_study(connection: Connection, spec: SweepSpec) -> Study:
     import optuna  # noqa: PLC0415
     from optuna.study import StudyDirection  # noqa: PLC0415
 
-    from trainer.contract.ledger.optuna_trials import study_of  # noqa: PLC0415
+    from truestrength.trainer.contract.ledger.optuna_trials import study_of  # noqa: PLC0415
 
     restore(connection, spec)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -136,7 +136,7 @@ def load_study(connection: Connection, spec: SweepSpec) -> Study:
 
 
 def _read(session: Session, batch_id: str) -> list[FrozenTrial]:
-    from trainer.contract.ledger.optuna_trials import read_trials  # noqa: PLC0415
+    from truestrength.trainer.contract.ledger.optuna_trials import read_trials  # noqa: PLC0415
 
     if telling.WRITTEN_DIRECTLY == TABLES:
         (study_id,) = values(session, query("study"), {"batch_id": batch_id})

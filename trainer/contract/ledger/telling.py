@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trainer.contract.config.search_space import SearchSpace, singles
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger import optuna_storage
-from trainer.contract.ledger.connection import fetch
-from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.contract.ledger.queries import query
-from trainer.contract.ledger.rows import AttemptState
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.config.search_space import SearchSpace, singles
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger import optuna_storage
+from truestrength.trainer.contract.ledger.connection import fetch
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions, encode
+from truestrength.trainer.contract.ledger.queries import query
+from truestrength.trainer.contract.ledger.rows import AttemptState
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainer.contract.database.sessions import Session, execute
-from trainer.contract.errors import DatabaseError
-from trainer.contract.ledger.queries import newest_version, query
+from truestrength.trainer.contract.database.sessions import Session, execute
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.ledger.queries import newest_version, query
 
 
 def version(session: Session) -> int:

@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.errors import ConfigError
 
 LONGEST_NAME = 255
 LONGEST_PATH = 3000

@@ -8,9 +8,9 @@ from statistics import fmean, stdev
 
 import msgspec
 
-from trainer.contract.records.cost import Cost
-from trainer.contract.records.odds import TitleOdds
-from trainer.contract.words import Objective
+from truestrength.trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.records.odds import TitleOdds
+from truestrength.trainer.contract.words import Objective
 
 STACK = "stack"
 """The ranker that a sweep optimises: the weighted sum of the base models."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from trainer.contract.records.metrics import Scores
-from trainer.contract.words import Objective
+from truestrength.trainer.contract.records.metrics import Scores
+from truestrength.trainer.contract.words import Objective
 
 
 class Noise(msgspec.Struct, frozen=True, kw_only=True):

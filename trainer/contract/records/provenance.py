@@ -17,8 +17,8 @@ from typing import Literal
 
 import msgspec
 
-from trainer.contract.files import write_json
-from trainer.contract.records.cost import Cost
+from truestrength.trainer.contract.files import write_json
+from truestrength.trainer.contract.records.cost import Cost
 
 COMMIT_VARIABLE = "TRUESTRENGTH_COMMIT"
 IMAGE_VARIABLE = "TRUESTRENGTH_IMAGE"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trainer.contract.config.settings import identity
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.config.settings import identity
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.sweep.spec import SweepSpec
 
 TARGET_KEY = "training.listmle_target"
 

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from trainer.contract.config.conditions import condition, holds, labels, spread
-from trainer.contract.config.fitting import fit, said_values, text
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import condition, holds, labels, spread
+from truestrength.trainer.contract.config.fitting import fit, said_values, text
+from truestrength.trainer.contract.config.search_space import (
     Condition,
     Dimension,
     Fixed,
@@ -22,10 +22,10 @@ from trainer.contract.config.search_space import (
     names_of,
     singles,
 )
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.sweep import rungs
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.sweep import rungs
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method
 
 
 def with_first(spec: SweepSpec, points: Sequence[Mapping[str, Any]]) -> SweepSpec:

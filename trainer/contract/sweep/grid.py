@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from trainer.contract.config.conditions import condition, ordered, spread
-from trainer.contract.config.search_space import (
+from truestrength.trainer.contract.config.conditions import condition, ordered, spread
+from truestrength.trainer.contract.config.search_space import (
     Choice,
     Dimension,
     Fixed,
@@ -22,9 +22,9 @@ from trainer.contract.config.search_space import (
     float_steps,
     names_of,
 )
-from trainer.contract.errors import ConfigError
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method
 
 FLOAT_POINTS = 4
 """A range of numbers without a step is cut into this many points, its ends included."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from trainer.contract.words import Direction, Objective
+from truestrength.trainer.contract.words import Direction, Objective
 
 Limit = Literal["goal", "max_minutes"]
 

@@ -5,7 +5,7 @@ With every other method there is one rung, and it trains on everything.
 
 from __future__ import annotations
 
-from trainer.contract.words import Method
+from truestrength.trainer.contract.words import Method
 
 
 def rung_sizes(method: Method, n_trials: int) -> list[int]:

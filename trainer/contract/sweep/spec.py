@@ -9,17 +9,24 @@ from typing import Any
 
 import msgspec
 
-from trainer.contract.config import settings as configuration
-from trainer.contract.config.conditions import condition, reached, resolved, spread
-from trainer.contract.config.search_space import Choice, Parameters, Point, SearchSpace, config_key, singles
-from trainer.contract.config.settings import Config, fixed_keys, identity
-from trainer.contract.config.space_checks import extremes
-from trainer.contract.digests import digest
-from trainer.contract.errors import ConfigError, suggest
-from trainer.contract.paths.outputs import FIGURES
-from trainer.contract.sweep import rungs
-from trainer.contract.sweep.prior import PriorSweep
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.config.conditions import condition, reached, resolved, spread
+from truestrength.trainer.contract.config.search_space import (
+    Choice,
+    Parameters,
+    Point,
+    SearchSpace,
+    config_key,
+    singles,
+)
+from truestrength.trainer.contract.config.settings import Config, fixed_keys, identity
+from truestrength.trainer.contract.config.space_checks import extremes
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.errors import ConfigError, suggest
+from truestrength.trainer.contract.paths.outputs import FIGURES
+from truestrength.trainer.contract.sweep import rungs
+from truestrength.trainer.contract.sweep.prior import PriorSweep
+from truestrength.trainer.contract.words import Method, Objective, Phase, Sampler, Target
 
 MOST_TRIALS = 100_000
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

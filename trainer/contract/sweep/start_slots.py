@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Sampler
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Sampler
 
 START_SLOTS = 10
 """So many slots of an `optuna` sweep with a sampler that learns come from the start design, less the trials that it

@@ -12,19 +12,19 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trainer.contract.errors import DataError
-from trainer.contract.files import replacing, write_bytes
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.demo.box_scores import box_scores
-from trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
-from trainer.data.demo.game_scores import Fixtures, play
-from trainer.data.demo.market import found_league, summer, trade
-from trainer.data.demo.playoffs import play_in, play_rounds, standings
-from trainer.data.demo.population import Floats
-from trainer.data.demo.schedule import plan
-from trainer.data.demo.season import DAYS, Season, new_coaches, prepare_season
-from trainer.data.importer import read_league, refuse_foreign_folder, write_league, writing
-from trainer.data.league import Manifest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import replacing, write_bytes
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.demo.box_scores import box_scores
+from truestrength.trainer.data.demo.game_logs import CLUBS, logs, opening_day, read_clubs
+from truestrength.trainer.data.demo.game_scores import Fixtures, play
+from truestrength.trainer.data.demo.market import found_league, summer, trade
+from truestrength.trainer.data.demo.playoffs import play_in, play_rounds, standings
+from truestrength.trainer.data.demo.population import Floats
+from truestrength.trainer.data.demo.schedule import plan
+from truestrength.trainer.data.demo.season import DAYS, Season, new_coaches, prepare_season
+from truestrength.trainer.data.importer import read_league, refuse_foreign_folder, write_league, writing
+from truestrength.trainer.data.league import Manifest
 
 FIRST_SEASON = 2015
 SOURCE = "demo (synthetic)"

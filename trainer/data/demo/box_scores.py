@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.data.demo.game_scores import Played, whole
-from trainer.data.demo.population import BoxRates, Floats, Ints
+from truestrength.trainer.data.demo.game_scores import Played, whole
+from truestrength.trainer.data.demo.population import BoxRates, Floats, Ints
 
 Box = dict[str, Ints]
 """Statistic -> [2G, P]."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from trainer.data.demo.box_scores import Box
-from trainer.data.demo.game_scores import Played
-from trainer.data.demo.population import Ints
-from trainer.data.demo.season import Season
-from trainer.data.league import BOX
-from trainer.data.teams import read_teams
+from truestrength.trainer.data.demo.box_scores import Box
+from truestrength.trainer.data.demo.game_scores import Played
+from truestrength.trainer.data.demo.population import Ints
+from truestrength.trainer.data.demo.season import Season
+from truestrength.trainer.data.league import BOX
+from truestrength.trainer.data.teams import read_teams
 
 CLUBS = Path(__file__).with_name("clubs.csv")
 """Thirty invented clubs, in the shape that `--teams` reads; the first fifteen are the East."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.data.demo.population import Floats, Ints
-from trainer.data.demo.season import Flags, Season, rotation
+from truestrength.trainer.data.demo.population import Floats, Ints
+from truestrength.trainer.data.demo.season import Flags, Season, rotation
 
 HOME_ADVANTAGE = 2.4
 """Points."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from trainer.data.demo.population import ENTRANTS, UNSIGNED, Floats, Ints, Players, grow_older, rookies
+from truestrength.trainer.data.demo.population import ENTRANTS, UNSIGNED, Floats, Ints, Players, grow_older, rookies
 
 N_TEAMS = 30
 ROSTER = 15

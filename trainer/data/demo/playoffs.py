@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.data.demo.game_scores import Fixtures, Played, play
-from trainer.data.demo.market import N_TEAMS
-from trainer.data.demo.population import Floats, Ints
-from trainer.data.demo.season import Season
+from truestrength.trainer.data.demo.game_scores import Fixtures, Played, play
+from truestrength.trainer.data.demo.market import N_TEAMS
+from truestrength.trainer.data.demo.population import Floats, Ints
+from truestrength.trainer.data.demo.season import Season
 
 HIGHER_SEED_AT_HOME = np.array([True, True, False, False, True, False, True])
 PAIRS = ((1, 8), (4, 5), (3, 6), (2, 7))

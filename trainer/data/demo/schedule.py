@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.data.demo.market import N_TEAMS
-from trainer.data.demo.population import Floats, Ints
+from truestrength.trainer.data.demo.market import N_TEAMS
+from truestrength.trainer.data.demo.population import Floats, Ints
 
 DAYS = 172
 """Days that the greedy plan aims at; a few left-over games come after them."""

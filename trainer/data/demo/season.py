@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.demo.market import N_TEAMS
-from trainer.data.demo.population import BoxRates, Floats, Ints, Players, box_rates
+from truestrength.trainer.data.demo.market import N_TEAMS
+from truestrength.trainer.data.demo.population import BoxRates, Floats, Ints, Players, box_rates
 
 DAYS = 290
 """From the opening day to beyond the last possible playoff game."""

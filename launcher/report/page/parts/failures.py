@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from launcher.report.markdown import MISSING
-from launcher.report.page.facts import Facts, Part, link
-from launcher.report.page.log_ends import log_end
-from launcher.report.sections.course import unread_said
-from launcher.report.trials import Trial
+from truestrength.launcher.report.markdown import MISSING
+from truestrength.launcher.report.page.facts import Facts, Part, link
+from truestrength.launcher.report.page.log_ends import log_end
+from truestrength.launcher.report.sections.course import unread_said
+from truestrength.launcher.report.trials import Trial
 
 MOST_FAILED = 500
 """Attempts in the table; their logs are with the first of each reason."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from launcher.report.page.facts import Facts, Part
-from launcher.report.sections.ceiling import ceiling_section
-from launcher.report.sections.objectives import target_section
-from launcher.report.sections.odds import odds_section
-from launcher.report.sections.parameters import rolling_section
-from launcher.report.sections.slices import slice_section, stack_section
+from truestrength.launcher.report.page.facts import Facts, Part
+from truestrength.launcher.report.sections.ceiling import ceiling_section
+from truestrength.launcher.report.sections.objectives import target_section
+from truestrength.launcher.report.sections.odds import odds_section
+from truestrength.launcher.report.sections.parameters import rolling_section
+from truestrength.launcher.report.sections.slices import slice_section, stack_section
 
 
 def part(facts: Facts) -> Part:

@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from launcher.report.markdown import number, setting
-from launcher.report.page.facts import Facts, Part, link
-from launcher.report.sections.course import command_of, repeat_section
-from launcher.report.trials import Sweep, Trial, parameter_names
-from trainer.contract.config.search_space import Fixed, singles
-from trainer.contract.paths.outputs import run_name
-from trainer.contract.words import Direction, Objective
+from truestrength.launcher.report.markdown import number, setting
+from truestrength.launcher.report.page.facts import Facts, Part, link
+from truestrength.launcher.report.sections.course import command_of, repeat_section
+from truestrength.launcher.report.trials import Sweep, Trial, parameter_names
+from truestrength.trainer.contract.config.search_space import Fixed, singles
+from truestrength.trainer.contract.paths.outputs import run_name
+from truestrength.trainer.contract.words import Direction, Objective
 
 MOST_RUNS = 20_000
 """Attempts in the page. More make a file that is slow to open and to mail; `sweep_results.csv` has all."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from launcher.report.figures.contents import shown_in_charts
-from launcher.report.figures.together import front
-from launcher.report.markdown import number, table
-from launcher.report.page.facts import Facts, Part
-from launcher.report.sections.parameters import importance_section
-from launcher.report.sections.prior import prior_section
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.report.figures.contents import shown_in_charts
+from truestrength.launcher.report.figures.together import front
+from truestrength.launcher.report.markdown import number, table
+from truestrength.launcher.report.page.facts import Facts, Part
+from truestrength.launcher.report.sections.parameters import importance_section
+from truestrength.launcher.report.sections.prior import prior_section
+from truestrength.trainer.contract.words import Objective, Target
 
 MOST_BEST = 20
 """Rows of the table of runs that nobody beats."""

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from launcher.report.markdown import MISSING, number, setting
-from launcher.report.page.facts import Facts, Part, link
-from launcher.report.sections.gains import gains_said
-from launcher.report.sections.headline import GAINS_SHOW, ended_said, standing_said
-from launcher.report.sections.objectives import objective_section
-from launcher.report.trials import Sweep, Trial, best_trial
-from trainer.contract.sweep.axes import axes
-from trainer.contract.words import Objective
+from truestrength.launcher.report.markdown import MISSING, number, setting
+from truestrength.launcher.report.page.facts import Facts, Part, link
+from truestrength.launcher.report.sections.gains import gains_said
+from truestrength.launcher.report.sections.headline import GAINS_SHOW, ended_said, standing_said
+from truestrength.launcher.report.sections.objectives import objective_section
+from truestrength.launcher.report.trials import Sweep, Trial, best_trial
+from truestrength.trainer.contract.sweep.axes import axes
+from truestrength.trainer.contract.words import Objective
 
 
 class Stretch(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from launcher.report.figures.workers import joined, worker_plot
-from launcher.report.page.facts import Facts, Part
-from launcher.report.page.slurm_jobs import slurm_section
-from launcher.report.sections.cost import cost_section
-from launcher.report.sections.course import time_section
+from truestrength.launcher.report.figures.workers import joined, worker_plot
+from truestrength.launcher.report.page.facts import Facts, Part
+from truestrength.launcher.report.page.slurm_jobs import slurm_section
+from truestrength.launcher.report.sections.cost import cost_section
+from truestrength.launcher.report.sections.course import time_section
 
 
 def part(facts: Facts) -> Part:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from launcher.report.page.asked import asked
-from launcher.report.page.facts import Facts, Part
-from launcher.report.page.parts.failures import reasons_of
-from launcher.report.sections.first_sentence import said_first
-from launcher.report.sections.headline import best_section
-from trainer.contract.words import Target
+from truestrength.launcher.report.page.asked import asked
+from truestrength.launcher.report.page.facts import Facts, Part
+from truestrength.launcher.report.page.parts.failures import reasons_of
+from truestrength.launcher.report.sections.first_sentence import said_first
+from truestrength.launcher.report.sections.headline import best_section
+from truestrength.trainer.contract.words import Target
 
 SHOWN_REASONS = 2
 """Why attempts failed, the most frequent ones; the sixth part has all."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from trainer.contract.config.settings import Config, replace
-from trainer.data.demo import demo
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config, replace
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 SMALL: dict[str, Any] = {
     "training.n_folds": 2,

@@ -17,16 +17,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DataError
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.run.holdout import holdout
-from trainer.run.pipeline import TrainedRun, train
-from trainer.run.references import ceilings, references
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.run.holdout import holdout
+from truestrength.trainer.run.pipeline import TrainedRun, train
+from truestrength.trainer.run.references import ceilings, references
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 NEAREST, FARTHEST = 0.01, 0.08
 NEAREST_EARLY = 0.03

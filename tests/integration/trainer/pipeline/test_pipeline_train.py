@@ -13,19 +13,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.config.settings import Config, replace
-from trainer.contract.errors import ConfigError, DataError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.records.metrics import StageCount
-from trainer.contract.words import Target
-from trainer.data.importer import write_league
-from trainer.data.league import load_league
-from trainer.models.fitted import load_models
-from trainer.run.holdout import holdout
-from trainer.run.pipeline import TrainedRun, predict_seasons, train
-from trainer.run.references import references
-from trainer.stages import batches as batches_stage
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config, replace
+from truestrength.trainer.contract.errors import ConfigError, DataError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.records.metrics import StageCount
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.importer import write_league
+from truestrength.trainer.data.league import load_league
+from truestrength.trainer.models.fitted import load_models
+from truestrength.trainer.run.holdout import holdout
+from truestrength.trainer.run.pipeline import TrainedRun, predict_seasons, train
+from truestrength.trainer.run.references import references
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.store import Store
 
 
 @pytest.fixture(scope="module")

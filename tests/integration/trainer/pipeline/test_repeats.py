@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from trainer.contract.config.settings import Config, load_config
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import RunMetrics, StageCount
-from trainer.contract.records.noise import Noise
-from trainer.contract.words import Objective
-from trainer.run.holdout import evaluate_holdout
-from trainer.run.lone_run import run_once
-from trainer.run.noise import measure_noise
-from trainer.run.train_into import train_into
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config, load_config
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics, StageCount
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.run.holdout import evaluate_holdout
+from truestrength.trainer.run.lone_run import run_once
+from truestrength.trainer.run.noise import measure_noise
+from truestrength.trainer.run.train_into import train_into
+from truestrength.trainer.stages.store import Store
 
 K = 3
 

@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records.metrics import RunMetrics, StageCount
-from trainer.models.settings import Depths
-from trainer.run.results_stage import STAGE
-from trainer.run.train_into import train_into
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records.metrics import RunMetrics, StageCount
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run.results_stage import STAGE
+from truestrength.trainer.run.train_into import train_into
+from truestrength.trainer.stages.store import Store
 
 HIT = StageCount(hits=1)
 Train = Callable[..., RunPaths]

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from trainer.contract.config.settings import Config
-from trainer.contract.records.metrics import StageCount
-from trainer.models.settings import Depths
-from trainer.run.pipeline import TrainedRun, train
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.records.metrics import StageCount
+from truestrength.trainer.models.settings import Depths
+from truestrength.trainer.run.pipeline import TrainedRun, train
+from truestrength.trainer.stages.store import Store
 
 HIT, MISS = StageCount(hits=1), StageCount(misses=1)
 Run = Callable[..., TrainedRun]
@@ -63,9 +63,9 @@ _RUN_AGAIN = """
 import hashlib, sys
 from pathlib import Path
 import msgspec
-from trainer.contract.config.settings import Config
-from trainer.run.pipeline import train
-from trainer.stages.store import Store
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.run.pipeline import train
+from truestrength.trainer.stages.store import Store
 config = msgspec.json.decode(sys.argv[1], type=Config)
 found = train(config, Path(sys.argv[2]), Store(Path(sys.argv[3])), share=False)
 scores = found.predictions.select("stack", "model_a", "model_b", "model_c").to_numpy()

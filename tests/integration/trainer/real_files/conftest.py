@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.trainer.real_files.logs import DATA, SEASON, Logs, bring, read
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest
 
 
 @pytest.fixture(scope="session", autouse=True)

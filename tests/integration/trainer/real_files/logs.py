@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from tests.support.places import REPOSITORY
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest
 
 DATA = REPOSITORY.parent / "shared" / "data" / "nba10"
 SEASON = "2023-24"

@@ -15,9 +15,9 @@ from tests.integration.trainer.real_files.logs import (
     read,
     row,
 )
-from trainer.contract.errors import DataError
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest, load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest, load_league
 
 MINUTES = {
     "fraction": (pl.col("MIN").cast(pl.Float64) + 0.2).cast(pl.String),

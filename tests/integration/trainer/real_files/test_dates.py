@@ -17,8 +17,8 @@ from tests.integration.trainer.real_files.logs import (
     read,
     row,
 )
-from trainer.contract.errors import DataError
-from trainer.data.league import Manifest, load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import Manifest, load_league
 
 
 @pytest.mark.parametrize("of", [0, 1])

@@ -20,8 +20,8 @@ from tests.integration.trainer.real_files.logs import (
     each,
     row,
 )
-from trainer.contract.errors import DataError
-from trainer.data.league import Manifest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import Manifest
 
 
 def as_other_game(prefix: str, date: str) -> Change:

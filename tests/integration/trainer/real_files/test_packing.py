@@ -16,9 +16,9 @@ from tests.integration.trainer.real_files.logs import (
     bring,
     row,
 )
-from trainer.contract.errors import DataError
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest, load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest, load_league
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])

@@ -18,13 +18,13 @@ from tests.integration.trainer.real_files.logs import (
     read,
     row,
 )
-from trainer.contract.config.settings import Evaluation
-from trainer.contract.errors import ConfigError
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.league.season_checks import usable_split
-from trainer.contract.words import Target
-from trainer.data.league import load_league
-from trainer.features.batches import build_batches
+from truestrength.trainer.contract.config.settings import Evaluation
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.league.season_checks import usable_split
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import load_league
+from truestrength.trainer.features.batches import build_batches
 
 
 @row("fewer games")

@@ -11,14 +11,14 @@ import msgspec
 import polars as pl
 import pytest
 
-from trainer.contract.config.settings import Config, replace
-from trainer.contract.league.manifest import read_manifest
-from trainer.data.demo import demo
-from trainer.data.importer import write_league
-from trainer.data.league import League, load_league
-from trainer.data.season_counts import count_seasons
-from trainer.run.lone_run import run_once
-from trainer.use.saved_run import SavedRun, load_run
+from truestrength.trainer.contract.config.settings import Config, replace
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.data.importer import write_league
+from truestrength.trainer.data.league import League, load_league
+from truestrength.trainer.data.season_counts import count_seasons
+from truestrength.trainer.run.lone_run import run_once
+from truestrength.trainer.use.saved_run import SavedRun, load_run
 
 SMALL = {
     "training.n_folds": 2,

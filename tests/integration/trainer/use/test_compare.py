@@ -16,13 +16,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.commands.parser import parser
-from trainer.contract import command_line
-from trainer.contract.errors import DataError
-from trainer.contract.words import Objective
-from trainer.data.demo import demo
-from trainer.use.comparison import Comparison, compare
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.use.comparison import Comparison, compare
+from truestrength.trainer.use.saved_run import SavedRun
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,17 @@ import polars as pl
 import pytest
 
 from tests.integration.trainer.use.conftest import MIDDLE
-from trainer.commands.parser import parser
-from trainer.contract import command_line
-from trainer.contract.records.metrics import BASE_MODELS
-from trainer.data.league import League
-from trainer.models import boosting, forest
-from trainer.models.attribution import attribution
-from trainer.models.team_rows import context_rows, expected_rows
-from trainer.use.contributions import AVERAGE_PLAYERS, Explanation, by_name, explain
-from trainer.use.forecast import predict
-from trainer.use.ranked_date import RankedDate, rank_date
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.records.metrics import BASE_MODELS
+from truestrength.trainer.data.league import League
+from truestrength.trainer.models import boosting, forest
+from truestrength.trainer.models.attribution import attribution
+from truestrength.trainer.models.team_rows import context_rows, expected_rows
+from truestrength.trainer.use.contributions import AVERAGE_PLAYERS, Explanation, by_name, explain
+from truestrength.trainer.use.forecast import predict
+from truestrength.trainer.use.ranked_date import RankedDate, rank_date
+from truestrength.trainer.use.saved_run import SavedRun
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ import pytest
 
 from tests.integration.trainer.use.conftest import MIDDLE, Rewritten
 from tests.support.places import NBA, NBA10
-from trainer.commands.parser import parser
-from trainer.contract import command_line
-from trainer.contract.errors import DataError
-from trainer.data.importer import import_logs
-from trainer.data.league import BOX, League
-from trainer.use.forecast import SeasonForecast, predict
-from trainer.use.ranked_date import rank_date
-from trainer.use.saved_run import SavedRun
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import BOX, League
+from truestrength.trainer.use.forecast import SeasonForecast, predict
+from truestrength.trainer.use.ranked_date import rank_date
+from truestrength.trainer.use.saved_run import SavedRun
 
 RESULTS = [*BOX, "plus_minus"]
 

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from tests.integration.trainer.use.conftest import MIDDLE
-from trainer.contract.errors import DataError, UserError
-from trainer.contract.paths.outputs import ModelPaths
-from trainer.data.importer import write_league
-from trainer.data.league import League
-from trainer.use.ranked_date import rank_date
-from trainer.use.saved_run import SavedRun, find_run, load_run
+from truestrength.trainer.contract.errors import DataError, UserError
+from truestrength.trainer.contract.paths.outputs import ModelPaths
+from truestrength.trainer.data.importer import write_league
+from truestrength.trainer.data.league import League
+from truestrength.trainer.use.ranked_date import rank_date
+from truestrength.trainer.use.saved_run import SavedRun, find_run, load_run
 
 
 @pytest.fixture

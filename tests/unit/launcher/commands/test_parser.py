@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from launcher.commands.parser import parser
 from tests.support import gpus
 from tests.support.leagues import stub_league
 from tests.support.places import CONFIG, REPOSITORY
-from trainer.contract import command_line
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 ONE_GPU = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-0)\n"
 NO_NUMBERS = ("0", "nan", "inf", "1e999", "soon", "0x10", "1e-400")
@@ -167,7 +167,7 @@ def test_a_sweep_takes_its_target_from_the_config_unless_it_is_named(project, ca
 def test_help_needs_nothing_slow():
     code = f"""
 import sys
-from launcher.commands.parser import parser
+from truestrength.launcher.commands.parser import parser
 for words in ([], ["sweep"], ["phase1"], ["plan"], ["status"], ["logs"], ["cancel"], ["retry"], ["db"], ["db", "up"]):
     try:
         parser().parse_args([*words, "--help"])

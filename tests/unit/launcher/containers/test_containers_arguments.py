@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.containers.runtimes import removal, wrap
-from launcher.containers.settings import Container, ContainerSettings, Mount, Runtime, Start
+from truestrength.launcher.containers.runtimes import removal, wrap
+from truestrength.launcher.containers.settings import Container, ContainerSettings, Mount, Runtime, Start
 
 WORDS = ["-m", "trainer", "work", "--batch-id", "b", "--threads", "2"]
 INSIDE = ["/opt/venv/bin/python", "-m", "trainer", "work", "--batch-id", "b", "--threads", "2"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher.containers.checks import ask, check, image_digest
-from launcher.containers.settings import SECRET, Container, ContainerSettings, Runtime, container
-from trainer.contract.config.settings import Paths
-from trainer.contract.errors import UserError
+from truestrength.launcher.containers.checks import ask, check, image_digest
+from truestrength.launcher.containers.settings import SECRET, Container, ContainerSettings, Runtime, container
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.errors import UserError
 
 ID = "sha256:" + "a" * 64
 

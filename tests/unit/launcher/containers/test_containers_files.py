@@ -6,10 +6,10 @@ import tomllib
 import pytest
 import yaml
 
-from launcher.containers.settings import ContainerSettings
-from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
-from trainer.contract.records import provenance
+from truestrength.launcher.containers.settings import ContainerSettings
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.trainer.contract.records import provenance
 
 
 def test_the_image_has_the_version_of_the_project() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.containers.contained import contained, preview, wants_gpus
-from launcher.containers.settings import SECRET, Container, ContainerSettings, container
-from trainer.contract.config.settings import Paths
-from trainer.contract.database import address
-from trainer.contract.errors import DatabaseError
+from truestrength.launcher.containers.contained import contained, preview, wants_gpus
+from truestrength.launcher.containers.settings import SECRET, Container, ContainerSettings, container
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.errors import DatabaseError
 
 URL = "postgresql://me:s3cret@127.0.0.1:5432/sweeps"
 WORDS = ["-m", "trainer", "work", "--batch-id", "b"]

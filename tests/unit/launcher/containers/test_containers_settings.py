@@ -5,9 +5,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.containers.settings import Container, ContainerSettings, Mount, container, parse_bind, parse_container
-from trainer.contract.config.settings import Paths
-from trainer.contract.errors import ConfigError
+from truestrength.launcher.containers.settings import (
+    Container,
+    ContainerSettings,
+    Mount,
+    container,
+    parse_bind,
+    parse_container,
+)
+from truestrength.trainer.contract.config.settings import Paths
+from truestrength.trainer.contract.errors import ConfigError
 
 
 @pytest.mark.parametrize(

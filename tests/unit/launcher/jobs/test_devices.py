@@ -2,11 +2,11 @@
 
 import pytest
 
-from launcher.jobs import devices
-from launcher.jobs.devices import Device
 from tests.support import gpus
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.jobs import devices
+from truestrength.launcher.jobs.devices import Device
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 TWO = """\
 GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aaaa1111-0000-0000-0000-000000000000)

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from launcher.local import crew as module
-from launcher.local.crew import LONGEST_REST_S, MOST_FRUITLESS, MOVING_S, Crew, WorkersFailedError
-from launcher.local.run_plan import at_work
 from tests.support.sweep_rows import sweep_progress
-from trainer.contract.ledger import WorkerRow
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.process import Place
+from truestrength.launcher.local import crew as module
+from truestrength.launcher.local.crew import LONGEST_REST_S, MOST_FRUITLESS, MOVING_S, Crew, WorkersFailedError
+from truestrength.launcher.local.run_plan import at_work
+from truestrength.trainer.contract.ledger import WorkerRow
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.process import Place
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from launcher.expansion import Budget, expand_sweep
-from launcher.local import progress as module
-from launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
 from tests.support.leagues import stub_league
 from tests.support.sweep_rows import sweep_progress
-from trainer.contract.config.plans import Words
-from trainer.contract.config.search_space import Fixed
-from trainer.contract.config.settings import Config
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.launcher.expansion import Budget, expand_sweep
+from truestrength.launcher.local import progress as module
+from truestrength.launcher.local.progress import LiveDisplay, PlainLines, PlanProgress, display, duration
+from truestrength.trainer.contract.config.plans import Words
+from truestrength.trainer.contract.config.search_space import Fixed
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 
 @pytest.fixture
@@ -30,9 +30,7 @@ def sweeps(tmp_path):
 
 
 def test_a_plan_goes_on_when_nobody_reads_any_more():
-    script = (
-        "from launcher.local.progress import PlainLines\nPlainLines().say('a'); input(); PlainLines().say('b'); exit(3)"
-    )
+    script = "from truestrength.launcher.local.progress import PlainLines\nPlainLines().say('a'); input(); PlainLines().say('b'); exit(3)"
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"a\n"

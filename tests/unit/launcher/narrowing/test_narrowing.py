@@ -8,24 +8,24 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from launcher.expansion import Budget, expand_plan
-from launcher.narrowing.space import narrowed
-from launcher.narrowing.text import configuration, next_phase, run_command
-from launcher.report.trials import Importances, Sweep, Trial
 from tests.support.leagues import stub_league
-from trainer.contract.config.fitting import fitted
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows, singles
-from trainer.contract.config.settings import Config, identity, load_config
-from trainer.contract.config.settings import replace as replaced
-from trainer.contract.config.yaml_files import leaves
-from trainer.contract.errors import UserError
-from trainer.contract.records.metrics import Scores
-from trainer.contract.records.noise import Noise
-from trainer.contract.sweep.grid import grid_values
-from trainer.contract.sweep.rungs import rung_of_slots
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Target
-from trainer.search.dimensions import from_unit, n_free
+from truestrength.launcher.expansion import Budget, expand_plan
+from truestrength.launcher.narrowing.space import narrowed
+from truestrength.launcher.narrowing.text import configuration, next_phase, run_command
+from truestrength.launcher.report.trials import Importances, Sweep, Trial
+from truestrength.trainer.contract.config.fitting import fitted
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows, singles
+from truestrength.trainer.contract.config.settings import Config, identity, load_config
+from truestrength.trainer.contract.config.settings import replace as replaced
+from truestrength.trainer.contract.config.yaml_files import leaves
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.records.metrics import Scores
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.sweep.grid import grid_values
+from truestrength.trainer.contract.sweep.rungs import rung_of_slots
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Target
+from truestrength.trainer.search.dimensions import from_unit, n_free
 
 SPACE = {
     "max_depth": IntRange(3, 9),
@@ -226,7 +226,7 @@ def test_the_configuration_holds_what_changes_a_result_and_the_command_where_thi
     assert differing.keys() == {"model_b.max_depth"}, "the phase searches it"
     assert (again.paths, again.training.device) == (Config().paths, "auto")
     told = run_command(found, Path("x.yaml"))
-    assert told.startswith("python -m launcher run phase2 --config x.yaml --set 'paths.data=")
+    assert told.startswith("truestrength run phase2 --config x.yaml --set 'paths.data=")
     assert told.endswith("--set cache.max_gb=1.0 --set training.device=cpu")
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from launcher.publishing.readme import Asset, with_rows
+from truestrength.launcher.publishing.readme import Asset, with_rows
 
 ASSET = Asset("phase1_a", "outputs4/sweeps/phase1_a/", "12/12", "spearman 0.9000, run_030", "outputs4/report.md")
 ROW = "| [phase1\\_a](outputs4/sweeps/phase1_a/) | 12/12 | spearman 0.9000, run_030 | [report](outputs4/report.md) |"

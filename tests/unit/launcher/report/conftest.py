@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from launcher.report.trials import Importances, Sweep, Trial
 from tests.support.places import CONFIG
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.contract.config.settings import Config, load_config, replace
-from trainer.contract.records.metrics import BASELINES, RunMetrics, Scores, StageCount
-from trainer.contract.records.odds import OddsScores, ReliabilityBin, TitleOdds
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.report.trials import Importances, Sweep, Trial
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from truestrength.trainer.contract.config.settings import Config, load_config, replace
+from truestrength.trainer.contract.records.metrics import BASELINES, RunMetrics, Scores, StageCount
+from truestrength.trainer.contract.records.odds import OddsScores, ReliabilityBin, TitleOdds
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 START = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 BASELINE_SKILL = dict(zip(BASELINES, (0.79, 0.80, 0.82, 0.81, 0.55, 0.83), strict=True))

@@ -11,13 +11,13 @@ import jsonschema
 import msgspec
 import pytest
 
-from launcher.report.figures import contents
-from launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
-from launcher.report.figures.drawing import draw
-from launcher.report.figures.files import draw_figures
-from launcher.report.figures.style import axis_label
-from launcher.report.trials import Sweep
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.report.figures import contents
+from truestrength.launcher.report.figures.contents import ParameterPlot, RankerPlot, TrialPlot, figure_data
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.style import axis_label
+from truestrength.launcher.report.trials import Sweep
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 
 def make_pair(build):

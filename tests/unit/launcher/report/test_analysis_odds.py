@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from launcher.report.figures.contents import ReliabilityPanel, ReliabilityPlot, figure_data
-from launcher.report.figures.reliability import reliability_chart
-from launcher.report.sections.ceiling import ceiling_section, share_closed
-from launcher.report.sections.odds import odds_section
-from launcher.report.trials import best_of_target, comparisons, rankers
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.report.figures.contents import ReliabilityPanel, ReliabilityPlot, figure_data
+from truestrength.launcher.report.figures.reliability import reliability_chart
+from truestrength.launcher.report.sections.ceiling import ceiling_section, share_closed
+from truestrength.launcher.report.sections.odds import odds_section
+from truestrength.launcher.report.trials import best_of_target, comparisons, rankers
+from truestrength.trainer.contract.words import Objective, Target
 
 
 def changed(sweeps, holdout=None, **fields):

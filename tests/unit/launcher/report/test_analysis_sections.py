@@ -6,17 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.report.analysis import about_data, report
-from launcher.report.markdown import number, section, signed, table
-from launcher.report.sections.course import time_section
-from launcher.report.sections.headline import training_adds, verdict
-from launcher.report.sections.objectives import objective_section, target_section
-from launcher.report.sections.parameters import rolling_section
-from launcher.report.sections.slices import slice_section, stack_section
-from launcher.report.trials import Importances, best_of_target, comparisons, rankers
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import BASELINES, Gain
-from trainer.contract.words import Objective, Phase, Target
+from truestrength.launcher.report.analysis import about_data, report
+from truestrength.launcher.report.markdown import number, section, signed, table
+from truestrength.launcher.report.sections.course import time_section
+from truestrength.launcher.report.sections.headline import training_adds, verdict
+from truestrength.launcher.report.sections.objectives import objective_section, target_section
+from truestrength.launcher.report.sections.parameters import rolling_section
+from truestrength.launcher.report.sections.slices import slice_section, stack_section
+from truestrength.launcher.report.trials import Importances, best_of_target, comparisons, rankers
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import BASELINES, Gain
+from truestrength.trainer.contract.words import Objective, Phase, Target
 
 ROOT = OutputsRoot(Path("outputs4"))
 
@@ -155,7 +155,7 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     commands = part(text, "## Repeating a run by hand")
     other = best_of_target(sweeps, Target.PLAYOFF_OUTCOME)
     assert commands.count("trainer holdout") == 1
-    assert f"python -m trainer holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
+    assert f"truestrength holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
 
 
 def test_gains_that_may_be_chance_are_counted(build):
@@ -323,7 +323,7 @@ def test_importances_that_are_not_known_have_a_reason(build):
 
 def test_the_command_that_repeats_the_best_run(phase1):
     best = best_of_target(phase1, Target.FINAL_RANK)
-    command = f"python -m trainer run --no-share --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
+    command = f"truestrength train --no-share --config outputs4/sweeps/{best.batch_id}/{best.run}/config.yaml"
     assert command in part(make_report(phase1), "## Repeating a run by hand")
 
 

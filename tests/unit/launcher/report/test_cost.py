@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from launcher.report.sections.cost import cost_said, cost_section
 from tests.unit.launcher.report.test_analysis_sections import tables
-from trainer.contract.records.cost import Cost
+from truestrength.launcher.report.sections.cost import cost_said, cost_section
+from truestrength.trainer.contract.records.cost import Cost
 
 
 def cost(wall: float, alone: float | None, **changes: float | None) -> Cost:

@@ -8,10 +8,10 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.report.figures.drawing import draw
-from launcher.report.figures.files import draw_figures
-from launcher.report.figures.standing import course_plots
-from trainer.contract.paths.outputs import SweepPaths
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.standing import course_plots
+from truestrength.trainer.contract.paths.outputs import SweepPaths
 
 DATES = [dt.date(2022, 11, 8) + dt.timedelta(days=day) for day in range(5)]
 RANKS = {1: (1, 1, 2, 2, 1), 2: (2, 2, 1, 1, 2), 3: (3, 4, 4, 3, 3), 4: (4, 3, 3, 4, 4)}

@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from launcher.report.figures import files as figures
-from launcher.report.figures import process
-from launcher.report.figures.contents import Picture, figure_data
-from launcher.report.figures.files import draw_figures
-from launcher.report.figures.process import draw_all, with_own_ids
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures import files as figures
+from truestrength.launcher.report.figures import process
+from truestrength.launcher.report.figures.contents import Picture, figure_data
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.process import draw_all, with_own_ids
+from truestrength.trainer.contract.words import Objective
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_chart_that_cannot_be_written_is_left_out_and_said_once(sweeps, tmp_pa
     assert {"parameters_rank_rmse", "thirds"} <= set(drawn)
     [text] = said
     assert text.startswith("These plots could not be drawn: trials_rank_rmse (IsADirectoryError: ")
-    assert "`python -m launcher report` tries again" in text
+    assert "`truestrength report` tries again" in text
 
 
 def test_a_folder_that_cannot_be_made_is_said(sweeps, tmp_path):

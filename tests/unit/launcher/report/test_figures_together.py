@@ -6,11 +6,11 @@ import re
 import msgspec
 import pytest
 
-from launcher.report.figures.contents import Picture, figure_data
-from launcher.report.figures.process import smaller, svg
-from launcher.report.figures.together import front, front_plot, parallel_plot, shown_of, thinned
-from trainer.contract.config.search_space import Choice, FloatRange
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.report.figures.contents import Picture, figure_data
+from truestrength.launcher.report.figures.process import smaller, svg
+from truestrength.launcher.report.figures.together import front, front_plot, parallel_plot, shown_of, thinned
+from truestrength.trainer.contract.config.search_space import Choice, FloatRange
+from truestrength.trainer.contract.words import Objective, Target
 
 BY_SPEARMAN = Objective.SPEARMAN
 

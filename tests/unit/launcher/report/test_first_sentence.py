@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from launcher.report.sections.first_sentence import plain, said_first
-from trainer.contract.records.metrics import BASELINES, Gain, Repeat
-from trainer.contract.words import Method, Objective, Target
+from truestrength.launcher.report.sections.first_sentence import plain, said_first
+from truestrength.trainer.contract.records.metrics import BASELINES, Gain, Repeat
+from truestrength.trainer.contract.words import Method, Objective, Target
 
 
 def said(sweeps, planned=None):

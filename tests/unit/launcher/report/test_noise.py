@@ -6,15 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from launcher.report.analysis import report
-from launcher.report.chance import matters
-from launcher.report.figures.contents import figure_data
-from launcher.report.sections.noise import noise_said
-from launcher.report.sections.parameters import importance_section
-from launcher.report.trials import best_of_target, best_trial
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.noise import Noise
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.report.analysis import report
+from truestrength.launcher.report.chance import matters
+from truestrength.launcher.report.figures.contents import figure_data
+from truestrength.launcher.report.sections.noise import noise_said
+from truestrength.launcher.report.sections.parameters import importance_section
+from truestrength.launcher.report.trials import best_of_target, best_trial
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.noise import Noise
+from truestrength.trainer.contract.words import Objective, Target
 
 SEED_S = 0.0008
 """Standard deviation over seeds of the made-up objectives."""

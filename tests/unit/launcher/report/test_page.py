@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from launcher.report.figures.files import draw_figures
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
-from launcher.report.page.parts import runs
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.words import Method
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.page.parts import runs
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.words import Method
 
 MARKUP = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 

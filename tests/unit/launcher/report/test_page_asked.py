@@ -2,11 +2,11 @@
 
 import msgspec
 
-from launcher.report.page.asked import MOST_HOSTS, asked
-from launcher.report.page.facts import Facts
-from trainer.contract.files import write_json, write_text
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.provenance import Provenance
+from truestrength.launcher.report.page.asked import MOST_HOSTS, asked
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.trainer.contract.files import write_json, write_text
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.provenance import Provenance
 
 
 def words(sweeps, tmp_path):
@@ -30,11 +30,11 @@ def record(sweep, tmp_path, **changes):
 def test_the_best_runs_folders_say_which_code_and_image(build, tmp_path):
     sweep = build.sweep(build.spec(), [0.7, 0.8, 0.75])
     record(sweep, tmp_path)
-    write_text(OutputsRoot(tmp_path).sweep(sweep.spec.batch_id).command, "python -m launcher sweep <b>\n")
+    write_text(OutputsRoot(tmp_path).sweep(sweep.spec.batch_id).command, "truestrength sweep <b>\n")
     found = words([sweep], tmp_path)
     assert found == {
         "search": "1 sweep of 3 trials (phase1: optuna)",
-        "command": "python -m launcher sweep <b>",
+        "command": "truestrength sweep <b>",
         "commit": "abcdef012345, with changes that are not committed (truestrength 0.1.0)",
         "image": "truestrength:1.0 (sha256:12)",
         "seasons": "validation 2021-22, 2022-23",

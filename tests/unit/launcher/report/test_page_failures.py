@@ -5,12 +5,12 @@ import html
 import msgspec
 import pytest
 
-from launcher.report.page.contents import page
-from launcher.report.page.facts import Facts
-from launcher.report.page.log_ends import LINES, MOST_BYTES, log_end
-from launcher.report.page.parts import failures
-from trainer.contract.files import write_text
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.report.page.contents import page
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.page.log_ends import LINES, MOST_BYTES, log_end
+from truestrength.launcher.report.page.parts import failures
+from truestrength.trainer.contract.files import write_text
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 BATCH = "phase1_spearman_final_rank"
 

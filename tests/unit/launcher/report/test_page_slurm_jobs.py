@@ -7,12 +7,12 @@ import datetime as dt
 import msgspec
 import pytest
 
-from launcher.report.page.slurm_jobs import JobRequest, Used, compared, slurm_section, used_by
-from launcher.slurm import site as sites
-from launcher.slurm.profile import ClusterProfile
 from tests.unit.launcher.report.test_analysis_sections import tables
 from tests.unit.launcher.report.test_cost import cost
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.report.page.slurm_jobs import JobRequest, Used, compared, slurm_section, used_by
+from truestrength.launcher.slurm import site as sites
+from truestrength.launcher.slurm.profile import ClusterProfile
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 START = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from launcher.report.figures.contents import figure_data
-from launcher.report.figures.drawing import draw
-from launcher.report.figures.standing import BEST_BASELINE, UNTRAINED
-from launcher.report.page.facts import Facts
-from launcher.report.page.parts import sweeps as own_part
-from launcher.report.trials import Slot
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import BASELINES, Gain
-from trainer.contract.words import Objective
+from truestrength.launcher.report.figures.contents import figure_data
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.standing import BEST_BASELINE, UNTRAINED
+from truestrength.launcher.report.page.facts import Facts
+from truestrength.launcher.report.page.parts import sweeps as own_part
+from truestrength.launcher.report.trials import Slot
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import BASELINES, Gain
+from truestrength.trainer.contract.words import Objective
 
 
 def rows(sweeps, tmp_path, planned=None):

@@ -4,8 +4,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.report.reading import MadeFrom, Summary, read_file
-from trainer.contract.files import write_json
+from truestrength.launcher.report.reading import MadeFrom, Summary, read_file
+from truestrength.trainer.contract.files import write_json
 
 
 def summary(attempts: int) -> dict[str, object]:

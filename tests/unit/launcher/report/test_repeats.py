@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launcher.report.analysis import report
-from launcher.report.sweep_files import result_columns, results_csv, summary
-from launcher.report.trials import best_of_target, rankers
-from trainer.contract.paths.outputs import OutputsRoot
-from trainer.contract.records.metrics import Repeat, mean_of, standard_error_of
-from trainer.contract.words import Objective, Target
+from truestrength.launcher.report.analysis import report
+from truestrength.launcher.report.sweep_files import result_columns, results_csv, summary
+from truestrength.launcher.report.trials import best_of_target, rankers
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
+from truestrength.trainer.contract.records.metrics import Repeat, mean_of, standard_error_of
+from truestrength.trainer.contract.words import Objective, Target
 
 
 @pytest.fixture

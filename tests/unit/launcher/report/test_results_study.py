@@ -7,7 +7,7 @@ import msgspec
 import optuna
 import pytest
 
-from launcher.report.study import importances, study_as_data
+from truestrength.launcher.report.study import importances, study_as_data
 
 
 def make_study(values, direction="maximize"):

@@ -9,10 +9,17 @@ import msgspec
 import polars as pl
 import pytest
 
-from launcher.report.analysis import about_data, halved
-from launcher.report.sweep_files import best_configs, result_columns, results_csv, summary, sweep_config, trial_config
-from launcher.report.trials import Slot, best_of_target, best_trial, comparable, compare, rankers
-from trainer.contract.words import Method, Objective, Phase, Target
+from truestrength.launcher.report.analysis import about_data, halved
+from truestrength.launcher.report.sweep_files import (
+    best_configs,
+    result_columns,
+    results_csv,
+    summary,
+    sweep_config,
+    trial_config,
+)
+from truestrength.launcher.report.trials import Slot, best_of_target, best_trial, comparable, compare, rankers
+from truestrength.trainer.contract.words import Method, Objective, Phase, Target
 
 
 def read(sweep):

@@ -12,10 +12,10 @@ import optuna_dashboard
 import pytest
 from optuna.trial import TrialState
 
-from launcher.report import study_file
-from launcher.report.study_file import STILL_RUNNING, write_study_file
 from tests.support.disks import Disk
-from trainer.contract import disks
+from truestrength.launcher.report import study_file
+from truestrength.launcher.report.study_file import STILL_RUNNING, write_study_file
+from truestrength.trainer.contract import disks
 
 SPACE = {
     "epochs": optuna.distributions.IntDistribution(1, 9),

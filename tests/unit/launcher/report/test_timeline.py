@@ -9,12 +9,12 @@ import altair as alt
 import msgspec
 import pytest
 
-from launcher.report.figures.contents import figure_data
-from launcher.report.figures.drawing import draw
-from launcher.report.figures.files import draw_figures
-from launcher.report.figures.timeline import WAITED
-from launcher.report.figures.workers import MOST_BARS, MOST_WORKERS, joined, worker_plot
 from tests.unit.launcher.report.test_cost import cost
+from truestrength.launcher.report.figures.contents import figure_data
+from truestrength.launcher.report.figures.drawing import draw
+from truestrength.launcher.report.figures.files import draw_figures
+from truestrength.launcher.report.figures.timeline import WAITED
+from truestrength.launcher.report.figures.workers import MOST_BARS, MOST_WORKERS, joined, worker_plot
 
 START = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.slurm import arrays as slurm_arrays
-from launcher.slurm.batch_script import batch_script, environment_lines, setup_lines
-from launcher.slurm.names import JobName
-from launcher.slurm.profile import ClusterProfile, Finisher
-from launcher.slurm.site import Site, Sweep
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.slurm import arrays as slurm_arrays
+from truestrength.launcher.slurm.batch_script import batch_script, environment_lines, setup_lines
+from truestrength.launcher.slurm.names import JobName
+from truestrength.launcher.slurm.profile import ClusterProfile, Finisher
+from truestrength.launcher.slurm.site import Site, Sweep
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 ALWAYS = {
     "--export=NIL", "--kill-on-invalid-dep=yes", "--nodes=1", "--ntasks-per-node=1", "--open-mode=append", "--requeue",

@@ -6,16 +6,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from launcher.slurm import chain
-from launcher.slurm.links import PlanEnd, SweepEnd
-from launcher.slurm.names import JobName, job_name
-from launcher.slurm.profile import ClusterProfile
-from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError, elements, waits_for
-from launcher.slurm.queue import of
-from launcher.slurm.site import Site, Sweep
 from tests.support.sweep_rows import sweep_progress
-from trainer.contract.ledger import SweepProgress, WorkerRow
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.slurm import chain
+from truestrength.launcher.slurm.links import PlanEnd, SweepEnd
+from truestrength.launcher.slurm.names import JobName, job_name
+from truestrength.launcher.slurm.profile import ClusterProfile
+from truestrength.launcher.slurm.programs import (
+    LimitReachedError,
+    QueuedJob,
+    SlurmAwayError,
+    SlurmError,
+    elements,
+    waits_for,
+)
+from truestrength.launcher.slurm.queue import of
+from truestrength.launcher.slurm.site import Site, Sweep
+from truestrength.trainer.contract.ledger import SweepProgress, WorkerRow
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 TOKEN = "3fa9c21b"
 PLAN = "plan-8778633c"

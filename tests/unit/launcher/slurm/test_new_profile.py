@@ -2,10 +2,10 @@
 
 import pytest
 
-from launcher.slurm.new_profile import profile_text
-from launcher.slurm.profile import load_profile
-from launcher.slurm.survey import Nodes, chosen
-from trainer.contract.errors import ConfigError
+from truestrength.launcher.slurm.new_profile import profile_text
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.launcher.slurm.survey import Nodes, chosen
+from truestrength.trainer.contract.errors import ConfigError
 
 CPU = Nodes("cpu", True, True, 2880, 64, 257_024, "(null)", "skylake", 20)
 GPU = Nodes("gpu", False, True, None, 32, 515_072, "gpu:a100:4(S:0-1),shard:8", "(null)", 3)

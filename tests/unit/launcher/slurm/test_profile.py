@@ -2,11 +2,11 @@
 
 import pytest
 
-from launcher.slurm.arrays import worker_options
-from launcher.slurm.batch_script import batch_script
-from launcher.slurm.profile import load_profile
 from tests.support.places import REPOSITORY
-from trainer.contract.errors import ConfigError
+from truestrength.launcher.slurm.arrays import worker_options
+from truestrength.launcher.slurm.batch_script import batch_script
+from truestrength.launcher.slurm.profile import load_profile
+from truestrength.trainer.contract.errors import ConfigError
 
 PROFILES = REPOSITORY / "slurm" / "profiles"
 

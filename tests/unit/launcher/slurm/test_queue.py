@@ -5,15 +5,15 @@ import subprocess
 
 import pytest
 
-from launcher.slurm import environment, programs, queue
-from launcher.slurm.array_worker import requeue_lines
-from launcher.slurm.arrays import Slurm, Submission
-from launcher.slurm.names import JobName
-from launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError
-from launcher.slurm.queue import SlurmWatch
-from trainer.contract.database import address
-from trainer.contract.errors import DatabaseError
-from trainer.contract.paths.outputs import ClusterPaths
+from truestrength.launcher.slurm import environment, programs, queue
+from truestrength.launcher.slurm.array_worker import requeue_lines
+from truestrength.launcher.slurm.arrays import Slurm, Submission
+from truestrength.launcher.slurm.names import JobName
+from truestrength.launcher.slurm.programs import LimitReachedError, QueuedJob, SlurmAwayError, SlurmError
+from truestrength.launcher.slurm.queue import SlurmWatch
+from truestrength.trainer.contract.database import address
+from truestrength.trainer.contract.errors import DatabaseError
+from truestrength.trainer.contract.paths.outputs import ClusterPaths
 
 QUEUE = """\
 12_[2-3,5%2]|12|a.work.3fa9c21b|PENDING|Resources|||2026-11-28T09:30:00|x

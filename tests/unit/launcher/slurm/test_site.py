@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from launcher.containers.settings import Container, ContainerSettings, Mount
-from launcher.slurm.profile import ClusterProfile, Finisher
-from launcher.slurm.site import Site, Sweep, load, save
-from trainer.contract.errors import ConfigError
-from trainer.contract.paths.outputs import OutputsRoot
+from truestrength.launcher.containers.settings import Container, ContainerSettings, Mount
+from truestrength.launcher.slurm.profile import ClusterProfile, Finisher
+from truestrength.launcher.slurm.site import Site, Sweep, load, save
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tests.support.places import REPOSITORY
-from trainer.commands.parser import parser
-from trainer.contract import command_line
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract import command_line
 
 NUMERIC = ("numpy", "scipy", "polars", "torch", "xgboost", "sklearn", "safetensors")
 
@@ -34,8 +34,8 @@ def test_what_is_mistyped_is_answered_by_what_is_allowed(words, expected, capsys
 def test_nothing_numeric_is_loaded_before_the_threads_are_set():
     code = f"""
 import sys
-from trainer.commands.parser import parser
-import trainer.commands.run
+from truestrength.trainer.commands.parser import parser
+import truestrength.trainer.commands.run
 parser().parse_args(["work", "--batch-id", "b", "--threads", "1"])
 print([name for name in {NUMERIC} if name in sys.modules])
 """

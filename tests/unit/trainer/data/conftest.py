@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.demo import DemoLogs, demo
-from trainer.data.importer import import_logs
-from trainer.data.league import BOX, League, Manifest, load_league
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.demo import DemoLogs, demo
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import BOX, League, Manifest, load_league
 
 Logs = tuple[pl.DataFrame, pl.DataFrame]
 ImportLogs = Callable[..., Manifest]

@@ -8,16 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.demo import DemoLogs, demo, simulate
-from trainer.data.demo.game_scores import whole
-from trainer.data.league import BOX, League
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.demo import DemoLogs, demo, simulate
+from truestrength.trainer.data.demo.game_scores import whole
+from truestrength.trainer.data.league import BOX, League
 
 
 def test_the_same_seed_gives_the_same_league_in_another_process(demo_logs: DemoLogs, tmp_path: Path) -> None:
     """One season, compared with the first one of more."""
-    code = "from pathlib import Path; from trainer.data.demo import demo; demo(Path('again'), seed=11, seasons=1)"
+    code = "from pathlib import Path; from truestrength.trainer.data.demo import demo; demo(Path('again'), seed=11, seasons=1)"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={"PYTHONHASHSEED": "5"})
     paths = LeaguePaths(tmp_path / "again")
     for path, table in (

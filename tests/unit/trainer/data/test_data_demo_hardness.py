@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from trainer.data.demo import DemoLogs
-from trainer.data.league import League
+from truestrength.trainer.data.demo import DemoLogs
+from truestrength.trainer.data.league import League
 
 
 def correlations(regular_games: pl.DataFrame, days: int) -> list[float]:

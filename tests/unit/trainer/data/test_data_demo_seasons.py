@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.data.demo.schedule import meetings
-from trainer.data.league import League
-from trainer.data.season_counts import champion
+from truestrength.trainer.data.demo.schedule import meetings
+from truestrength.trainer.data.league import League
+from truestrength.trainer.data.season_counts import champion
 
 
 class TestCalendar:

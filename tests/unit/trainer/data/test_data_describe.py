@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.data.describe import describe
-from trainer.data.league import Manifest
-from trainer.data.season_counts import champion
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.describe import describe
+from truestrength.trainer.data.league import Manifest
+from truestrength.trainer.data.season_counts import champion
 
 
 def playoffs(*winners_and_losers: tuple[int, int]) -> pl.DataFrame:

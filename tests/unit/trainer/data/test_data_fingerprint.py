@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from trainer.data.fingerprint import fingerprint
+from truestrength.trainer.data.fingerprint import fingerprint
 
 TABLE = pl.DataFrame({"n": [1, 2, None], "s": ["ab", "c", None], "b": [True, False, None], "f": [0.5, None, 1.5]})
 

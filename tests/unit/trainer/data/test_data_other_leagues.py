@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.data.league import Manifest
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import Manifest
 
 Logs = tuple[pl.DataFrame, pl.DataFrame]
 ImportLogs = Callable[..., Manifest]

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.trainer.data.conftest import Logs
-from trainer.contract.errors import DataError
-from trainer.data.importer import import_logs
-from trainer.data.league import load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import load_league
 
 few = settings(
     max_examples=int(os.environ.get("HYPX", "40")), suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -7,13 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.files import write_json
-from trainer.contract.league.manifest import read_manifest
-from trainer.contract.paths.league import LeaguePaths
-from trainer.data.demo import demo
-from trainer.data.importer import import_logs
-from trainer.data.league import Manifest, load_league
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.files import write_json
+from truestrength.trainer.contract.league.manifest import read_manifest
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.data.demo import demo
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import Manifest, load_league
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 Logs = tuple[pl.DataFrame, pl.DataFrame]

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from trainer.data.importer import import_logs
-from trainer.data.league import BOX, Manifest, load_league
+from truestrength.trainer.data.importer import import_logs
+from truestrength.trainer.data.league import BOX, Manifest, load_league
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 Logs = tuple[pl.DataFrame, pl.DataFrame]

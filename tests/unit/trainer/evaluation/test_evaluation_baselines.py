@@ -2,13 +2,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import PLAIN_BASELINES
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
-from trainer.features.season_games import season_games
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import PLAIN_BASELINES
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
+from truestrength.trainer.features.season_games import season_games
+from truestrength.trainer.features.targets import target_ranks
 
 TRAIN = ("2020-21", "2021-22")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.contract.words import Objective
-from trainer.evaluation.bootstrap import gain
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.evaluation.bootstrap import gain
 
 
 def series(generator, memory, n_dates=150):

@@ -4,15 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.paths.league import LeaguePaths
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.data.true_strength import load_true_strength
-from trainer.evaluation.ceilings import evaluate_ceilings
-from trainer.evaluation.metrics import mean_scores, objectives
-from trainer.features.season_games import SeasonGames, season_games
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.league import LeaguePaths
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.data.true_strength import load_true_strength
+from truestrength.trainer.evaluation.ceilings import evaluate_ceilings
+from truestrength.trainer.evaluation.metrics import mean_scores, objectives
+from truestrength.trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.features.targets import target_ranks
 
 Asked = list[tuple[SeasonGames, np.ndarray]]
 

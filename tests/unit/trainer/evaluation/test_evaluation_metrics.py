@@ -3,9 +3,9 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import ndcg_score
 
-from trainer.contract.errors import DataError
-from trainer.contract.words import Objective
-from trainer.evaluation import metrics
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Objective
+from truestrength.trainer.evaluation import metrics
 
 
 def tables(ties: bool, n_dates: int = 40, n_teams: int = 30) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from trainer.contract.records.odds import TitleOdds
-from trainer.evaluation import odds_scores
-from trainer.evaluation.odds_scores import (
+from truestrength.trainer.contract.records.odds import TitleOdds
+from truestrength.trainer.evaluation import odds_scores
+from truestrength.trainer.evaluation.odds_scores import (
     FLOOR,
     SeasonOdds,
     brier,

@@ -4,16 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.records.metrics import BASELINES
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
-from trainer.evaluation.odds_scores import brier
-from trainer.evaluation.season_odds import TitleSeason, add_odds, evaluate_odds, fit_points, title_seasons
-from trainer.evaluation.title_odds import points_per_score, title_odds
-from trainer.features.batches import Batches, build_batches
-from trainer.features.season_games import season_games
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.records.metrics import BASELINES
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
+from truestrength.trainer.evaluation.odds_scores import brier
+from truestrength.trainer.evaluation.season_odds import TitleSeason, add_odds, evaluate_odds, fit_points, title_seasons
+from truestrength.trainer.evaluation.title_odds import points_per_score, title_odds
+from truestrength.trainer.features.batches import Batches, build_batches
+from truestrength.trainer.features.season_games import season_games
+from truestrength.trainer.features.targets import target_ranks
 
 TRAIN, VALIDATION = ("2020-21", "2021-22"), ("2022-23",)
 

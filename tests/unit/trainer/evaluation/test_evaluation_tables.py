@@ -2,14 +2,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.records.metrics import BASELINES, MODELS, RunMetrics
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
-from trainer.evaluation.metrics import spearman
-from trainer.evaluation.tables import Evaluated, evaluate
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.records.metrics import BASELINES, MODELS, RunMetrics
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.evaluation.baselines import add_blend, baseline_scores, fit_blend
+from truestrength.trainer.evaluation.metrics import spearman
+from truestrength.trainer.evaluation.tables import Evaluated, evaluate
+from truestrength.trainer.features.targets import target_ranks
 
 SEASONS = ("2021-22", "2022-23")
 

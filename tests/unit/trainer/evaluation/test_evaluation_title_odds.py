@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from trainer.data.league import League
-from trainer.evaluation.title_odds import bracket_odds, points_per_score, rest_of_season, title_odds
-from trainer.features import outlook as outlooks
-from trainer.features.outlook import outlook, series_chance
-from trainer.features.ratings import HOME_POINTS
-from trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.data.league import League
+from truestrength.trainer.evaluation.title_odds import bracket_odds, points_per_score, rest_of_season, title_odds
+from truestrength.trainer.features import outlook as outlooks
+from truestrength.trainer.features.outlook import outlook, series_chance
+from truestrength.trainer.features.ratings import HOME_POINTS
+from truestrength.trainer.features.season_games import SeasonGames, season_games
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.words import Target
-from trainer.data.league import League
-from trainer.data.list_days import list_days
-from trainer.features.batches import Batches, build_batches
-from trainer.features.directions import directions
-from trainer.features.season_games import season_games
-from trainer.features.targets import target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import League
+from truestrength.trainer.data.list_days import list_days
+from truestrength.trainer.features.batches import Batches, build_batches
+from truestrength.trainer.features.directions import directions
+from truestrength.trainer.features.season_games import season_games
+from truestrength.trainer.features.targets import target_ranks
 
 FIRST_DAY = 5
 
@@ -155,9 +155,9 @@ def test_every_process_builds_the_same_bits(small_league: League, batches: Batch
     script = (
         "import sys, hashlib, polars as pl\n"
         "from pathlib import Path\n"
-        "from trainer.data.league import League\n"
-        "from trainer.contract.league.manifest import Manifest\n"
-        "from trainer.features.batches import build_batches\n"
+        "from truestrength.trainer.data.league import League\n"
+        "from truestrength.trainer.contract.league.manifest import Manifest\n"
+        "from truestrength.trainer.features.batches import build_batches\n"
         "names = ('team_games', 'player_games', 'teams')\n"
         "tables = [pl.read_parquet(Path(sys.argv[1]) / f'{name}.parquet') for name in names]\n"
         f"b = build_batches(League(*tables, Manifest('', '', (), dict())), [3, 8], 8, {FIRST_DAY})\n"

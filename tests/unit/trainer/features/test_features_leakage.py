@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.records.metrics import PLAIN_BASELINES
-from trainer.data.league import BOX, League
-from trainer.evaluation.baselines import baseline_scores
-from trainer.features.batches import Batches, build_batches
+from truestrength.trainer.contract.records.metrics import PLAIN_BASELINES
+from truestrength.trainer.data.league import BOX, League
+from truestrength.trainer.evaluation.baselines import baseline_scores
+from truestrength.trainer.features.batches import Batches, build_batches
 
 
 def other_future(league: League, date: Any, seed: int) -> League:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.data.league import League
-from trainer.features.batches import Batches, build_batches
-from trainer.features.lists import choose_lists
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features.batches import Batches, build_batches
+from truestrength.trainer.features.lists import choose_lists
 
 SEASONS = ("2020-21", "2021-22", "2022-23")
 

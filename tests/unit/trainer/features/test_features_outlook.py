@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trainer.data.league import League
-from trainer.features import outlook as outlooks
-from trainer.features.outlook import outlook
-from trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features import outlook as outlooks
+from truestrength.trainer.features.outlook import outlook
+from truestrength.trainer.features.season_games import SeasonGames, season_games
 
 
 @pytest.fixture(scope="module")

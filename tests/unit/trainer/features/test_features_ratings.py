@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from trainer.data.league import League
-from trainer.features import ratings
-from trainer.features.season_games import COLUMNS, SeasonGames, season_games
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features import ratings
+from truestrength.trainer.features.season_games import COLUMNS, SeasonGames, season_games
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.data.league import BOX, League
-from trainer.features import players, roster
-from trainer.features.season_games import SeasonGames, season_games
+from truestrength.trainer.data.league import BOX, League
+from truestrength.trainer.features import players, roster
+from truestrength.trainer.features.season_games import SeasonGames, season_games
 
 WINDOWS = (3, 8)
 NAMES = roster.player_columns(WINDOWS)

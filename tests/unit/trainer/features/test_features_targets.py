@@ -4,10 +4,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.contract.words import Target
-from trainer.data.league import BOX, League
-from trainer.features.targets import require_target, target_ranks
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.data.league import BOX, League
+from truestrength.trainer.features.targets import require_target, target_ranks
 
 
 def rows(season: str, results: list[tuple[int, int, int, str]]) -> list[dict[str, Any]]:

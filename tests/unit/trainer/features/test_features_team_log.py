@@ -2,9 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainer.contract.errors import DataError
-from trainer.data.league import League
-from trainer.features.season_games import COLUMNS, SeasonGames, season_games
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features.season_games import COLUMNS, SeasonGames, season_games
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.models.fits import Task, plan_fits
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models.fits import Task, plan_fits
 
 SEASONS, DATES, TEAMS, PLAYERS = 6, 8, 5, 6
 N_EAST, N_WEST = 5, 4

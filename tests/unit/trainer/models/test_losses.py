@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from trainer.models.losses import listmle, position_listmle, spearman_loss
+from truestrength.trainer.models.losses import listmle, position_listmle, spearman_loss
 
 LOSSES = [listmle, position_listmle, spearman_loss]
 SCORES = np.array([0.3, -1.2, 2.0, 0.7, 0.1])

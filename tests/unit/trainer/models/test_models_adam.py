@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.models.adam import Adam
+from truestrength.trainer.models.adam import Adam
 
 
 def test_steps_are_those_of_torchs_adamw() -> None:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.contract.errors import ConfigError, UserError
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.models import deep_set_training, precision
-from trainer.models.deep_set import FIRST_SLOPE, Architecture, Inputs, score_teams
-from trainer.models.deep_set_training import train
-from trainer.models.fits import Task
-from trainer.models.lists_as_tensors import inputs, standardisation
-from trainer.models.precision import Precision, choose_precision
-from trainer.models.settings import DeepSetSettings
+from truestrength.trainer.contract.errors import ConfigError, UserError
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models import deep_set_training, precision
+from truestrength.trainer.models.deep_set import FIRST_SLOPE, Architecture, Inputs, score_teams
+from truestrength.trainer.models.deep_set_training import train
+from truestrength.trainer.models.fits import Task
+from truestrength.trainer.models.lists_as_tensors import inputs, standardisation
+from truestrength.trainer.models.precision import Precision, choose_precision
+from truestrength.trainer.models.settings import DeepSetSettings
 
 SETTINGS = DeepSetSettings(
     loss="listmle",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.contract.errors import ConfigError
-from trainer.features.batches import Batches
-from trainer.models.fits import Task, plan_fits
-from trainer.models.settings import Depths, deepest
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.models.fits import Task, plan_fits
+from truestrength.trainer.models.settings import Depths, deepest
 
 
 def test_fold_and_its_training_lists_share_no_season(task: Task) -> None:

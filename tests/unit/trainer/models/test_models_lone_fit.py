@@ -3,10 +3,10 @@
 import numpy as np
 
 from benchmarks.gpu import one_by_one
-from trainer.contract.config.settings import Config
-from trainer.models.deep_set_training import train
-from trainer.models.precision import Precision
-from trainer.models.settings import deep_set_settings
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.models.deep_set_training import train
+from truestrength.trainer.models.precision import Precision
+from truestrength.trainer.models.settings import deep_set_settings
 
 
 def test_a_fit_can_be_trained_without_the_others(task):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from trainer.models.stack import StackRows, fit_stack, within_date
+from truestrength.trainer.models.stack import StackRows, fit_stack, within_date
 
 RNG = np.random.default_rng(5)
 DATE = np.repeat(np.arange(40), 30)

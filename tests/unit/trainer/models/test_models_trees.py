@@ -11,13 +11,13 @@ import pytest
 import xgboost
 from sklearn.ensemble import RandomForestRegressor
 
-from trainer.contract.words import Target
-from trainer.features.batches import Batches
-from trainer.features.directions import directions
-from trainer.models import boosting, forest
-from trainer.models.fits import Task
-from trainer.models.settings import BoostingSettings, ForestSettings
-from trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
+from truestrength.trainer.contract.words import Target
+from truestrength.trainer.features.batches import Batches
+from truestrength.trainer.features.directions import directions
+from truestrength.trainer.models import boosting, forest
+from truestrength.trainer.models.fits import Task
+from truestrength.trainer.models.settings import BoostingSettings, ForestSettings
+from truestrength.trainer.models.team_rows import as_lists, context_rows, expected_rows, relevance_rows
 
 BOOSTING = BoostingSettings(max_depth=3, learning_rate=0.1, subsample=0.8, colsample_bytree=0.7, seed=7)
 FOREST = ForestSettings(min_samples_leaf=3, max_features=0.5, seed=7)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
-from trainer.run import energy
-from trainer.run.energy import EnergyMeter
+from truestrength.trainer.contract.records.cost import WATTS_OF_A_CORE, WATTS_OF_A_GPU
+from truestrength.trainer.run import energy
+from truestrength.trainer.run.energy import EnergyMeter
 
 
 class Machine:

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 import yaml
 
-from trainer.contract import process
-from trainer.contract.config.settings import Config
-from trainer.contract.errors import DataError
-from trainer.contract.paths.outputs import RunPaths
-from trainer.contract.records import provenance
-from trainer.contract.records.metrics import RunMetrics, Scores
-from trainer.contract.records.provenance import Provenance
-from trainer.run import folder as run_folder
-from trainer.run.folder import Results
+from truestrength.trainer.contract import process
+from truestrength.trainer.contract.config.settings import Config
+from truestrength.trainer.contract.errors import DataError
+from truestrength.trainer.contract.paths.outputs import RunPaths
+from truestrength.trainer.contract.records import provenance
+from truestrength.trainer.contract.records.metrics import RunMetrics, Scores
+from truestrength.trainer.contract.records.provenance import Provenance
+from truestrength.trainer.run import folder as run_folder
+from truestrength.trainer.run.folder import Results
 
 SCORES = Scores(spearman=0.5, ndcg4=0.6, ndcg16=0.7, ndcg20=0.8, playoff_spearman=0.4, rank_rmse=6.0)
 

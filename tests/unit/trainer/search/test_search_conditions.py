@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from tests.support.places import CONFIG
-from trainer.contract.config import settings as configuration
-from trainer.contract.config.fitting import fitted
-from trainer.contract.config.search_space import config_key, singles
-from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.contract.sweep.grid import grid_size
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
-from trainer.search import proposals
-from trainer.search.dimensions import decode
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.config.fitting import fitted
+from truestrength.trainer.contract.config.search_space import config_key, singles
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions, encode
+from truestrength.trainer.contract.sweep.grid import grid_size
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from truestrength.trainer.search import proposals
+from truestrength.trainer.search.dimensions import decode
 
 ROWS = [[3, 0.10], [4, 0.08], [5, 0.06]]
 SPACE = {

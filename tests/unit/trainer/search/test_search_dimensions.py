@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.search.dimensions import coarsest_first, decode, from_unit, n_free, ranges, to_unit
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions, encode
+from truestrength.trainer.search.dimensions import coarsest_first, decode, from_unit, n_free, ranges, to_unit
 
 SPACE = {
     "depth": IntRange(low=3, high=10, step=3),

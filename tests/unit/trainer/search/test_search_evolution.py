@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows
-from trainer.contract.ledger import Observation
-from trainer.contract.words import Direction
-from trainer.search.evolution import evolved_point
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange, Rows
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.words import Direction
+from truestrength.trainer.search.evolution import evolved_point
 
 SPACE = {
     "rate": FloatRange(low=0.001, high=1.0, log=True),

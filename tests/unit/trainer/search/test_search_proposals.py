@@ -8,18 +8,18 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from tests.support.places import CONFIG
-from trainer.contract.config import settings as configuration
-from trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
-from trainer.contract.digests import digest
-from trainer.contract.errors import ConfigError
-from trainer.contract.ledger import Observation
-from trainer.contract.ledger.optuna_parameters import distributions, encode
-from trainer.contract.sweep.grid import check_budget, grid_point, grid_size
-from trainer.contract.sweep.spec import SweepSpec
-from trainer.contract.words import Method, Objective, Phase, Sampler, Target
-from trainer.search import proposals
-from trainer.search.dimensions import decode
-from trainer.search.samplers import learning_sampler, sampled_point
+from truestrength.trainer.contract.config import settings as configuration
+from truestrength.trainer.contract.config.search_space import Choice, Fixed, FloatRange, IntRange
+from truestrength.trainer.contract.digests import digest
+from truestrength.trainer.contract.errors import ConfigError
+from truestrength.trainer.contract.ledger import Observation
+from truestrength.trainer.contract.ledger.optuna_parameters import distributions, encode
+from truestrength.trainer.contract.sweep.grid import check_budget, grid_point, grid_size
+from truestrength.trainer.contract.sweep.spec import SweepSpec
+from truestrength.trainer.contract.words import Method, Objective, Phase, Sampler, Target
+from truestrength.trainer.search import proposals
+from truestrength.trainer.search.dimensions import decode
+from truestrength.trainer.search.samplers import learning_sampler, sampled_point
 
 LOADED = configuration.load_config(CONFIG)
 SMALL = {"sweep": {"max_depth": [3, 4], "min_samples_leaf": [4, 5, 6]}}

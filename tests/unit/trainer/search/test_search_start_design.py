@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import qmc
 
-from trainer.search.start_design import halton_point
+from truestrength.trainer.search.start_design import halton_point
 
 
 def design(count, dimensions, seed):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.contract.records.cost import Cost, Spent, summed
-from trainer.run.meter import Meter
-from trainer.stages import stage_file
-from trainer.stages.account import Account, EntryCost
-from trainer.stages.stage_file import Contents
-from trainer.stages.store import Store
+from truestrength.trainer.contract.records.cost import Cost, Spent, summed
+from truestrength.trainer.run.meter import Meter
+from truestrength.trainer.stages import stage_file
+from truestrength.trainer.stages.account import Account, EntryCost
+from truestrength.trainer.stages.stage_file import Contents
+from truestrength.trainer.stages.store import Store
 
 MADE = Contents({"a": np.arange(3.0)})
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import trainer
-from trainer.stages import model_stages
+from truestrength import trainer
+from truestrength.trainer.stages import model_stages
 
 PACKAGE = Path(trainer.__file__).parent
 
@@ -16,9 +16,11 @@ def test_what_a_models_code_imports_of_the_models_is_part_of_its_name(name: str)
     code = set(getattr(model_stages, name))
     for file in code:
         for node in ast.walk(ast.parse((PACKAGE / file).read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trainer.models"):
-                package = node.module == "trainer.models"
-                modules = [f"trainer.models.{a.name}" for a in node.names] if package else [str(node.module)]
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("truestrength.trainer.models"):
+                package = node.module == "truestrength.trainer.models"
+                modules = (
+                    [f"truestrength.trainer.models.{a.name}" for a in node.names] if package else [str(node.module)]
+                )
                 read = {module.removeprefix("trainer.").replace(".", "/") + ".py" for module in modules}
                 assert read <= code | NAMED_OTHERWISE, f"{file} reads {read - code}"
 

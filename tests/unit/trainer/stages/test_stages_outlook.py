@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.contract.records.metrics import StageCount
-from trainer.data.league import League
-from trainer.features.batches import build_batches
-from trainer.features.outlook import outlook
-from trainer.features.season_games import season_games
-from trainer.stages import batches as batches_stage
-from trainer.stages.outlook import STAGE, stored
-from trainer.stages.store import Store
+from truestrength.trainer.contract.records.metrics import StageCount
+from truestrength.trainer.data.league import League
+from truestrength.trainer.features.batches import build_batches
+from truestrength.trainer.features.outlook import outlook
+from truestrength.trainer.features.season_games import season_games
+from truestrength.trainer.stages import batches as batches_stage
+from truestrength.trainer.stages.outlook import STAGE, stored
+from truestrength.trainer.stages.store import Store
 
 
 @pytest.fixture

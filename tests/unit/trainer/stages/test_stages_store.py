@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from trainer.commands.parser import parser
-from trainer.contract import command_line
-from trainer.contract.errors import UserError
-from trainer.contract.paths.store import StorePaths
-from trainer.contract.records.metrics import StageCount
-from trainer.stages import stage_file
-from trainer.stages.prune import prune
-from trainer.stages.stage_file import Contents, TornFileError
-from trainer.stages.store import Store, in_process
+from truestrength.trainer.commands.parser import parser
+from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.errors import UserError
+from truestrength.trainer.contract.paths.store import StorePaths
+from truestrength.trainer.contract.records.metrics import StageCount
+from truestrength.trainer.stages import stage_file
+from truestrength.trainer.stages.prune import prune
+from truestrength.trainer.stages.stage_file import Contents, TornFileError
+from truestrength.trainer.stages.store import Store, in_process
 
 ARRAYS = {
     "scores": np.arange(12, dtype=np.float32).reshape(3, 4),
