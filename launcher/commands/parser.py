@@ -112,6 +112,7 @@ def add_commands(commands: Commands) -> None:
     _add_watching(commands)
     _add_roots(commands)
     _add_database(commands)
+    _add_cluster(commands)
     _add_cluster_jobs(commands)
     completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -305,6 +306,16 @@ def _add_database(commands: Commands) -> None:
     restore.add_argument("--replace", action="store_true", help="also where there are sweeps, which are lost")
     backup.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "backup"))
     restore.set_defaults(handler=imported_when_called("truestrength.launcher.commands.database", "restore"))
+
+
+def _add_cluster(commands: Commands) -> None:
+    group = commands.add_parser("cluster", help="a profile for the SLURM cluster of this machine")
+    steps = group.add_subparsers(required=True, metavar="init")
+    init = steps.add_parser("init", help="write one from what sinfo says of the partitions; submits nothing")
+    file = Path("my_cluster.yaml")
+    init.add_argument("-o", "--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
+    init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
+    init.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster_profile", "init"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:
