@@ -45,7 +45,8 @@ COPY truestrength truestrength
 COPY trainer truestrength/trainer
 COPY launcher truestrength/launcher
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=ca_bundle \
-    /opt/venv/bin/pip install --no-deps --target /opt/truestrength .
+    /opt/venv/bin/pip install --no-deps --target /opt/truestrength . \
+    && ln -s truestrength/launcher truestrength/trainer /opt/truestrength/ # `python -m trainer`, as in a clone
 
 FROM ${BASE}
 # tini: a process with pid 1 gets no default signal actions and reaps nobody. wrapper: a name for any uid, for initdb.

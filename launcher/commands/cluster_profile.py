@@ -13,7 +13,7 @@ from truestrength.trainer.contract.files import create_text
 
 
 def init(args: argparse.Namespace) -> None:
-    """`launcher cluster init`.
+    """`truestrength cluster init`.
 
     Raises:
         ConfigError: a file is in the way or cannot be made, or the partition is none for a worker.

@@ -26,5 +26,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "outputs adopt": ("outputs4",),
     "outputs separate": ("my_copy",),
     "db down": ("",),
+    "cluster init": ("--to my_cluster.yaml",),
 }
 """By command, in an order in which they go one after another. `worker` and `finish`, which are for jobs, have none."""

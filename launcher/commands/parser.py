@@ -51,7 +51,6 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-
 def add_commands(commands: Commands) -> None:
     """Add every command of the launcher to a command line."""
     sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")
@@ -313,7 +312,7 @@ def _add_cluster(commands: Commands) -> None:
     steps = group.add_subparsers(required=True, metavar="init")
     init = steps.add_parser("init", help="write one from what sinfo says of the partitions; submits nothing")
     file = Path("my_cluster.yaml")
-    init.add_argument("-o", "--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
+    init.add_argument("--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
     init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
     init.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster_profile", "init"))
 

@@ -32,7 +32,7 @@ def profile_text(found: list[Nodes], on: Nodes, accounts: list[str]) -> str:
     limit = "no limit" if on.limit_min is None else f"{on.limit_min} min at most"
     cpus = min(on.cpus, WANTED_GPU_CPUS if on.gpu else WANTED_CPUS)
     lines = [
-        "# Written by `launcher cluster init` from what the cluster said of itself:",
+        "# Written by `truestrength cluster init` from what the cluster said of itself:",
         *(f"#   {_said(one)}" for one in found),
         "# slurm/README.md explains every key; null leaves a key to the cluster.",
         _line("partition", on.partition, "`sinfo` lists them"),

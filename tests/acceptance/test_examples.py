@@ -30,6 +30,7 @@ model_c: {n_estimators: 10}
 ELSEWHERE = {
     "data download": "fetches from the league's site: test_data_download.py has a server that speaks like it",
     "data import": "" if NBA.is_dir() else "the game logs are not on this machine",
+    "cluster init": "asks a cluster: test_slurm_new_profile.py has one",
     "dashboard": "serves until Ctrl-C: the last test here",
 }
 OF_JOBS = {"worker", "finish"}

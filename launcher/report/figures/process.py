@@ -1,4 +1,4 @@
-"""Draws the report's charts in a process of its own (`python -m truestrength.launcher.report.figures.process`, asked in msgpack).
+"""Draws the report's charts in a process of its own (`figures.process` as a module, asked in msgpack).
 
 Surprising: this is no matter of speed. The renderer is a JavaScript engine of 100 MB with threads of its own; nothing
 that happens to it, not even a crash, can stop a plan, and the launcher stays as small as it is. So that it starts

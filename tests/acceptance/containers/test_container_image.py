@@ -80,8 +80,9 @@ def test_commands_reach_launcher_trainer_or_a_program(engine):
 
 
 def test_the_code_is_the_images_whatever_is_mounted(engine, tmp_path):
-    (tmp_path / "trainer").mkdir()
-    (tmp_path / "trainer" / "__init__.py").write_text("raise SystemExit('the host has its own')")
+    for name in ("trainer", "truestrength"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the host has its own')")
     tmp_path.chmod(0o755)
     where = engine.run("--volume", f"{tmp_path}:/p", "--workdir", "/p", engine.tag, "python", "-m", "trainer", "--help")
     assert where.returncode == 0

@@ -241,19 +241,19 @@ def test_workers_of_one_task_share_its_gpu(project, tmp_path):
 def test_a_plan_in_the_queue_survives_an_upgrade_and_anybody_can_repeat_a_finisher(project):
     project.profile(sbatch=LATER)
     project.submit_sweep(BATCH, 2, 1)
-    for package in ("launcher", "trainer"):
-        shutil.copytree(REPOSITORY / package, project.folder / package)  # the jobs' working directory comes first
+    code = project.folder / "truestrength"
+    shutil.copytree(REPOSITORY / "truestrength", code)  # the jobs' working directory comes first
     layout = {
-        "truestrength.launcher.slurm": "launcher.batch",
-        "truestrength.launcher.jobs": "launcher.inside",
+        "launcher.slurm": "launcher.batch",
+        "launcher.jobs": "launcher.inside",
         "commands.cluster": "commands.job",
     }
-    for path in project.folder.glob("launcher/**/*.py"):
+    for path in code.glob("launcher/**/*.py"):
         text = path.read_text()
         for old, new in layout.items():
             text = text.replace(old, new)
         path.write_text(text.replace("every sweep is", "all is"))
-    own = project.folder / "launcher"
+    own = code / "launcher"
     (own / "slurm").rename(own / "batch")
     (own / "jobs").rename(own / "inside")
     (own / "commands" / "cluster.py").rename(own / "commands" / "job.py")

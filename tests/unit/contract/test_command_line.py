@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.support.places import REPOSITORY
+from truestrength.__main__ import parser as whole_parser
 from truestrength.launcher.commands.parser import parser as launcher_parser
 from truestrength.launcher.slurm.programs import SlurmAwayError
 from truestrength.trainer.commands.parser import parser as trainer_parser
@@ -56,7 +57,9 @@ def test_exit_codes(handler, code):
     assert command_line.main(parser(handler), []) == code
 
 
-PARSERS = {"launcher": launcher_parser, "trainer": trainer_parser}
+PARSERS = {"launcher": launcher_parser, "trainer": trainer_parser, "truestrength": whole_parser}
+GROUPS = {"launcher": 4, "trainer": 3, "truestrength": 6}
+"""Parsers that have commands: the program, and `db`, `outputs`, `cluster`, `data`, `cache`."""
 
 
 def every(parser):
@@ -80,7 +83,7 @@ def test_every_help_and_the_readme_say_the_exit_codes(program):
 @pytest.mark.parametrize("program", PARSERS)
 def test_a_program_or_a_group_of_commands_alone_prints_its_help(program, capsys):
     groups = [one for one in every(PARSERS[program]()) if one._subparsers]
-    assert len(groups) == 3
+    assert len(groups) == GROUPS[program]
     for one in groups:
         with pytest.raises(SystemExit) as stopped:
             one.parse_args([])

@@ -80,7 +80,7 @@ def _follow(tree: Any, kind: Any, tokens: list[str]) -> tuple[list[str], Any, An
         kind = _option(kind, tree)
         name = _failing_key(tree, kind) if token == "..." else token  # noqa: S105 - msgspec's word for some key
         kind = _below(kind, name)
-        tree = tree[int(name)] if isinstance(tree, list) else tree.get(name)
+        tree = tree.get(name) if isinstance(tree, dict) else list(tree)[int(name)]  # `!!set` is none of the two
         path.append(name)
     return path, tree, kind
 

@@ -154,7 +154,7 @@ def test_the_held_out_season_is_shown_for_the_best_run(build):
     assert "The held-out season has not been read yet" in part(text, "## Best run for `playoff_outcome`")
     commands = part(text, "## Repeating a run by hand")
     other = best_of_target(sweeps, Target.PLAYOFF_OUTCOME)
-    assert commands.count("trainer holdout") == 1
+    assert commands.count("truestrength holdout") == 1
     assert f"-m truestrength holdout --run outputs4/sweeps/{other.batch_id}/{other.run}\n" in commands
 
 
