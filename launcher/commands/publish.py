@@ -28,7 +28,7 @@ README = "README.md"
 
 
 def publish(args: argparse.Namespace) -> None:
-    """`launcher publish`.
+    """`truestrength publish`.
 
     Raises:
         UserError: nothing of that name is there, git is not ready for it, a file holds a password, or git refused.

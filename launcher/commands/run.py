@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """`launcher sweep`."""
+    """`truestrength sweep`."""
     config, _ = _load(args)
     words = Words(phase=args.phase, objective=args.objective, listmle_target=args.listmle_target)
     return _run(_with_league(config, args, partial(expand_sweep, config, _budget(args), words, args.batch_id)), args)
 
 
 def run(args: argparse.Namespace) -> int:
-    """`launcher run`, and `launcher phase1`."""
+    """`truestrength run`, and `truestrength phase1`."""
     config, origin = _load(args)
     expand = partial(expand_plan, config, args.plan, _budget(args), origin)
     return _run(_with_league(config, args, expand), args, whole=True)
 
 
 def print_plan(args: argparse.Namespace) -> None:
-    """`launcher plan`."""
+    """`truestrength plan`."""
     config, origin = _load(args)
     plan = expand_plan(config, args.plan, _budget(args), origin)
     said = values(config, origin, args)

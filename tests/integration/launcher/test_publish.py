@@ -1,4 +1,4 @@
-"""`launcher publish` on real git: a bare remote, a second clone, and all that it refuses."""
+"""`truestrength publish` on real git: a bare remote, a second clone, and all that it refuses."""
 
 import json
 import subprocess
