@@ -1,4 +1,4 @@
-"""`truestrength publish`: commits the results and the analysis of a sweep, or of all sweeps of a plan, to git."""
+"""`truestrength publish`: commits the results and the analysis of a sweep, or of a plan's sweeps, to git; and tells Notion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def publish(args: argparse.Namespace) -> None:
     """`truestrength publish`.
 
     Raises:
-        UserError: nothing of that name is there, git is not ready for it, a file holds a password, or git refused.
+        UserError: nothing of that name is there, git is not ready for it, a file holds a password, or git or Notion
+            refused.
     """
     outputs, batch_ids = _chosen(args)
     repository = Repository.around(outputs.root)
@@ -44,16 +45,16 @@ def publish(args: argparse.Namespace) -> None:
         raise UserError(f"{outside[0]}: lies outside of the repository {repository.top}")
     refuse_secrets(files, known_passwords(PROJECT))
     assets = [_asset(outputs, name, repository.top) for name in batch_ids]
-    place = None if args.notion is None else _place(args.notion)  # before anything is committed
+    # Before anything is committed.
+    notion = None if args.notion is None else (_entry(outputs, repository.top, args), _place(args.notion))
     commit = _committed(repository, readme, files, assets, args)
-    said = (
-        f"committed {commit.files} files to {branch} as {commit.name}" if commit else f"{branch} has all of it already"
-    )
-    say(said)
+    done = f"committed {commit.files} files to {branch} as {commit.name}" if commit else None
+    say(done or f"{branch} has all of it already")
     if args.push:
         say(f"pushed to {repository.push(branch)}")
-    if place:
-        _tell_notion(place, outputs, repository, branch, args)
+    if notion:
+        entry, place = notion
+        _tell_notion(place, entry._replace(link=_link(outputs, repository, branch)), branch)
 
 
 def _place(page: str) -> Place:
@@ -61,19 +62,20 @@ def _place(page: str) -> Place:
         return find_place(asking, page)
 
 
-def _tell_notion(
-    place: Place, outputs: OutputsRoot, repository: Repository, branch: str, args: argparse.Namespace
-) -> None:
+def _link(outputs: OutputsRoot, repository: Repository, branch: str) -> str | None:
     remote = repository.remote_url(branch)
-    link = web_address(remote, branch, relative(outputs.sweeps, repository.top)) if remote else None
+    return web_address(remote, branch, relative(outputs.sweeps, repository.top)) if remote else None
+
+
+def _tell_notion(place: Place, entry: Entry, branch: str) -> None:
     with session() as asking:
-        told = put(asking, place, _entry(outputs, link, repository.top, args))
+        told = put(asking, place, entry)
     say(f"{'added to' if told.added else 'updated in'} Notion: {told.url}")
-    if link is None:
+    if entry.link is None:
         say(f"without a link: {branch} belongs to no remote that a browser can open", aside=True)
 
 
-def _entry(outputs: OutputsRoot, link: str | None, top: Path, args: argparse.Namespace) -> Entry:
+def _entry(outputs: OutputsRoot, top: Path, args: argparse.Namespace) -> Entry:
     """What is told of all sweeps of an outputs root that have results."""
     name = outputs.root.resolve().name
     first = run_name(load_for_user(args.config)[0].inference.run_id_base)
@@ -82,7 +84,6 @@ def _entry(outputs: OutputsRoot, link: str | None, top: Path, args: argparse.Nam
     return Entry(
         title=f"{name[:1].upper()}{name[1:]} Phase I sweeps ({first}+)",
         summary="\n".join(filter(None, [verdict_of(outputs), *lines])),
-        link=link,
     )
 
 

@@ -101,7 +101,7 @@ class Entry(NamedTuple):
 
     title: str
     summary: str
-    link: str | None
+    link: str | None = None
 
 
 class Told(NamedTuple):

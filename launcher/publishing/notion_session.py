@@ -99,19 +99,36 @@ def session() -> Iterator[Session]:
     """Ask with the token of the environment.
 
     Raises:
-        UserError: there is none, or notion-client is not installed.
+        UserError: there is none, notion-client is not installed, or the environment's proxy or certificates are wrong.
     """
+    token = _token()
     try:
-        from notion_client import Client  # noqa: PLC0415 - not everybody has it
+        import httpx  # noqa: PLC0415 - comes with notion-client, which not everybody has
+        from notion_client import Client  # noqa: PLC0415
     except ImportError:
         raise UserError(
             "notion-client is not installed. `python -m pip install --constraint constraints.txt notion-client` "
             "installs it into the active environment"
         ) from None
     quiet = logging.Logger("notion")  # what matters is said here
-    client = Client(
-        auth=_token(), base_url=URL, notion_version=VERSION, timeout_ms=int(TIMEOUT_S * 1000), retry=False, logger=quiet
-    )
+    try:
+        client = Client(
+            auth=token,
+            base_url=URL,
+            notion_version=VERSION,
+            timeout_ms=int(TIMEOUT_S * 1000),
+            retry=False,
+            logger=quiet,
+        )
+    except (
+        httpx.InvalidURL,
+        ImportError,
+        OSError,
+        ValueError,
+    ) as error:  # as httpx reads HTTPS_PROXY, SSL_CERT_FILE, …
+        raise UserError(
+            f"the environment's proxy (HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE) cannot be used: {error}"
+        ) from None
     with closing(client):
         yield Session(client)
 
@@ -138,7 +155,7 @@ def _answer(shape: type[T], question: Callable[[], Any]) -> T:
         raise NotionAwayError(f"has not answered within {TIMEOUT_S:.0f} s") from None
     except httpx.ConnectError as error:
         raise NotionAwayError(f"cannot be reached ({error})", unchanged=True) from None
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise NotionAwayError(f"broke off ({error or type(error).__name__})") from None
     except msgspec.ValidationError as error:
         raise NotionAwayError(f"answered with something unknown ({error})") from None

@@ -22,7 +22,7 @@ EXIT_CODES = {
     0: "done",
     1: "trials failed, or are incomplete",
     EXIT_USER_ERROR: "your input",
-    EXIT_TRY_AGAIN: "try again: the database or the cluster is away",
+    EXIT_TRY_AGAIN: "try again: the database, the cluster or Notion is away",
     EXIT_INTERRUPTED: "interrupted",
 }
 """What every command says by its exit code. README and each `--help` have the same words."""

@@ -12,6 +12,7 @@ from tests.support.published import BATCH, git, make_clone, make_sweep
 from truestrength.launcher.commands.parser import parser
 from truestrength.launcher.publishing import notion_session
 from truestrength.trainer.contract import command_line
+from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 TITLE = "Outputs4 Phase I sweeps (run_025+)"
 OTHER = "0f2e9f1c-3a80-4b1e-9d63-6e6cf0a4a001"
@@ -91,8 +92,11 @@ def test_a_long_summary_comes_in_pieces_and_without_a_remote_there_is_no_link(
 ) -> None:
     for i in range(60):
         make_sweep(clone, f"sweep_{i:02}")
+    OutputsRoot(clone / "outputs4").analysis.write_text("# Sweeps\n\n**Sweep 7** won.\n\nMore.\n")
     assert publish(DATABASE) == 0
-    assert len(text(server, "Summary").splitlines()) == 61
+    lines = text(server, "Summary").splitlines()
+    assert lines[0] == "Sweep 7 won."
+    assert len(lines) == 62
     assert server.pages[0]["properties"]["Link"] == {"url": None}
     assert "without a link: main belongs to no remote that a browser can open" in capsys.readouterr().err
 
@@ -129,7 +133,24 @@ def _forbidden(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.faults.append((FIND, 403, error(403, "Insufficient permissions.", "restricted_resource")))
 
 
+def _socks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+
+
+def _no_certificates(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+
+
+def _damaged(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path("outputs4/sweeps/other")
+    folder.mkdir()
+    (folder / "sweep_results_summary.json").write_text("{")
+
+
 REFUSED = {
+    "a proxy that needs more": (_socks, "the environment's proxy (HTTPS_PROXY, ALL_PROXY)"),
+    "certificates that are not there": (_no_certificates, "certificates (SSL_CERT_FILE) cannot be used"),
+    "another sweep with a damaged summary": (_damaged, "other/sweep_results_summary.json: is damaged"),
     "no token": (_no_token, "NOTION_TOKEN is not set"),
     "a token of two lines": (_odd_token, "NOTION_TOKEN: is no token of Notion"),
     "a wrong token": (_wrong_token, "Notion does not know the token in NOTION_TOKEN: API token is invalid."),
