@@ -1,4 +1,4 @@
-"""`truestrength publish`: commits the results and the analysis of a sweep, or of a plan's sweeps, to git; and tells Notion."""
+"""`truestrength publish`: commits what a sweep, or all sweeps of a plan, found to git; and tells Notion."""
 
 from __future__ import annotations
 

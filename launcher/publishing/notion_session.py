@@ -110,22 +110,13 @@ def session() -> Iterator[Session]:
             "notion-client is not installed. `python -m pip install --constraint constraints.txt notion-client` "
             "installs it into the active environment"
         ) from None
-    quiet = logging.Logger("notion")  # what matters is said here
+    wait_ms = int(TIMEOUT_S * 1000)
+    silent = logging.CRITICAL  # what matters is said here
     try:
         client = Client(
-            auth=token,
-            base_url=URL,
-            notion_version=VERSION,
-            timeout_ms=int(TIMEOUT_S * 1000),
-            retry=False,
-            logger=quiet,
+            auth=token, base_url=URL, notion_version=VERSION, timeout_ms=wait_ms, retry=False, log_level=silent
         )
-    except (
-        httpx.InvalidURL,
-        ImportError,
-        OSError,
-        ValueError,
-    ) as error:  # as httpx reads HTTPS_PROXY, SSL_CERT_FILE, …
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:  # HTTPS_PROXY, SSL_CERT_FILE and the like
         raise UserError(
             f"the environment's proxy (HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE) cannot be used: {error}"
         ) from None

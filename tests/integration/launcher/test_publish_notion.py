@@ -199,7 +199,10 @@ def test_what_passes_is_asked_again(clone: Path, server: Server, name: str, caps
     server.faults.append(PASSING[name])
     assert publish(DATABASE) == 0
     assert len(server.pages) == 1
-    assert "asking again in 0 s" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("Notion ")
+    assert told[0].endswith(": asking again in 0 s")
+    assert told[1:] == ["without a link: main belongs to no remote that a browser can open"]
 
 
 def test_the_wait_that_notion_wants_is_kept(clone: Path, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
