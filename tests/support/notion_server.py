@@ -15,7 +15,10 @@ VIEW = "7a1f7a06-0d38-4a0e-a4f5-1f8a3f4d1c11"
 CODES = {400: "validation_error", 401: "unauthorized", 404: "object_not_found", 429: "rate_limited"}
 Answer = tuple[int, Any]
 Fault = tuple[str, int, str] | tuple[str, int, str, str]
-"""The request it stands for (as `POST /v1/pages`), status, body and perhaps the header Retry-After."""
+"""The request it stands for (as `POST /v1/pages`), status, body and perhaps the header Retry-After.
+
+Status 0: it is done, and the connection breaks before the answer.
+"""
 
 
 class Server(ThreadingHTTPServer):
@@ -165,6 +168,9 @@ class Handler(BaseHTTPRequestHandler):
         fault = next((one for one in self.server.faults if asked.startswith(one[0])), None)
         if fault:
             self.server.faults.remove(fault)
+        if fault and fault[1] == 0:
+            self.served(asked, body)
+        elif fault:
             self.send(fault[1], fault[2], *fault[3:])
         elif self.headers["Authorization"] != f"Bearer {TOKEN}":
             self.send(401, error(401, "API token is invalid."))

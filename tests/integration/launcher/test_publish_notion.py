@@ -1,5 +1,7 @@
 """`publish --notion` against a local server that answers as Notion does, on its bad days too."""
 
+import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,7 +149,18 @@ def _damaged(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "sweep_results_summary.json").write_text("{")
 
 
+def _not_installed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "notion_client", None)
+
+
+def _trashed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    trashed = {"object": "data_source", "id": SOURCE, "properties": server.sources[SOURCE], "in_trash": True}
+    server.faults.append((f"GET /v1/data_sources/{SOURCE}", 200, json.dumps(trashed)))
+
+
 REFUSED = {
+    "a package that is missing": (_not_installed, "notion-client is not installed. `python -m pip install"),
+    "a table in the trash": (_trashed, "lies in Notion's trash"),
     "a proxy that needs more": (_socks, "the environment's proxy (HTTPS_PROXY, ALL_PROXY)"),
     "certificates that are not there": (_no_certificates, "certificates (SSL_CERT_FILE) cannot be used"),
     "another sweep with a damaged summary": (_damaged, "other/sweep_results_summary.json: is damaged"),
@@ -216,6 +229,7 @@ AWAY = {
     "a creation that failed": ((CREATE, 500, error(500, "Unexpected error", "internal_server_error")), "is not ready"),
     "a creation that a gateway gave up": ((CREATE, 504, "<html>"), "is not ready (status 504"),
     "a conflict": ((CREATE, 409, error(409, "Conflict occurred while saving.", "conflict_error")), "Conflict occurred"),
+    "a creation that was done and not answered": ((CREATE, 0, ""), "broke off (Server disconnected"),
     "an answer that is no JSON": ((CREATE, 200, "<html>Please log in"), "answered with no JSON"),
     "an answer of another shape": ((CREATE, 200, "[]"), "answered with something unknown"),
 }
@@ -233,6 +247,7 @@ def test_where_notion_is_away_the_same_command_goes_on(
     assert "The same command again goes on" in told
     assert server.asked.count(CREATE) <= 1  # twice could be two entries
     assert publish(DATABASE) == 0
+    assert git(clone, "log", "--oneline").count("\n") == 2
     assert len(server.pages) == 1
 
 
