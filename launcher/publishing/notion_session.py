@@ -62,6 +62,12 @@ class RefusedError(UserError):
     """Notion has nothing of this id, shows it not to this token, or it is something else."""
 
 
+class Said(msgspec.Struct):
+    """Of an error: what notion-client shows of those only whose code it knows."""
+
+    message: str
+
+
 @dataclass(frozen=True)
 class Session:
     """Questions to Notion."""
@@ -141,7 +147,7 @@ def _answer(shape: type[T], question: Callable[[], Any]) -> T:
     try:
         return msgspec.convert(question(), shape)
     except HTTPResponseError as error:
-        raise _refusal(error.status, str(error), error.headers.get("retry-after", "")) from None
+        raise _refusal(error.status, _said(error.body) or str(error), error.headers.get("retry-after", "")) from None
     except RequestTimeoutError:
         raise NotionAwayError(f"has not answered within {TIMEOUT_S:.0f} s") from None
     except httpx.ConnectError as error:
@@ -152,6 +158,13 @@ def _answer(shape: type[T], question: Callable[[], Any]) -> T:
         raise NotionAwayError(f"answered with something unknown ({error})") from None
     except ValueError as error:  # of the JSON, or of its encoding
         raise NotionAwayError(f"answered with no JSON ({error}); perhaps it was a proxy") from None
+
+
+def _said(body: str) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=Said).message
+    except msgspec.MsgspecError:
+        return None
 
 
 def _refusal(status: int, said: str, retry_after: str) -> UserError:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,7 +18,7 @@ Answer = tuple[int, Any]
 Fault = tuple[str, int, str] | tuple[str, int, str, str]
 """The request it stands for (as `POST /v1/pages`), status, body and perhaps the header Retry-After.
 
-Status 0: it is done, and the connection breaks before the answer.
+Status 0: it is done, and the connection breaks before the answer; -1: there is no answer for half a second.
 """
 
 
@@ -170,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.faults.remove(fault)
         if fault and fault[1] == 0:
             self.served(asked, body)
+        elif fault and fault[1] < 0:
+            time.sleep(0.5)
         elif fault:
             self.send(fault[1], fault[2], *fault[3:])
         elif self.headers["Authorization"] != f"Bearer {TOKEN}":

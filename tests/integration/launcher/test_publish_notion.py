@@ -198,22 +198,28 @@ def test_what_is_no_page_is_said(clone: Path, server: Server, page: str, capsys:
 
 
 LIMITED = error(429, "You have been rate limited. Please try again in a few minutes.")
+OVERLOADED = error(529, "Overloaded", "service_overload")
+UNAVAILABLE = error(503, "Down", "service_unavailable")
 PASSING = {
-    "a rate limit, of a question": (FIND, 429, LIMITED, "0"),
-    "a rate limit, of the creation": (CREATE, 429, LIMITED, "0"),
-    "an overload": (CREATE, 529, error(529, "Overloaded", "service_overload"), "0"),
-    "a query that failed": (QUERY, 503, error(503, "Notion is unavailable.", "service_unavailable"), "0"),
-    "a proxy's page": (QUERY, 502, "<html>Bad gateway</html>", "0"),
+    "a rate limit, of a question": ((FIND, 429, LIMITED, "0"), "has had too many requests (status 429: You have been"),
+    "a rate limit, of the creation": ((CREATE, 429, LIMITED, "0"), "has had too many requests (status 429: You have"),
+    "an overload": ((CREATE, 529, OVERLOADED, "0"), "has had too many requests (status 529: Overl"),
+    "a query that failed": ((QUERY, 503, UNAVAILABLE, "0"), "is not ready (status 503: Down"),
+    "a proxy's page": (
+        (QUERY, 502, "<html>Bad gateway</html>", "0"),
+        "is not ready (status 502: Request to Notion API",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_what_passes_is_asked_again(clone: Path, server: Server, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    server.faults.append(PASSING[name])
+    fault, said = PASSING[name]
+    server.faults.append(fault)
     assert publish(DATABASE) == 0
     assert len(server.pages) == 1
     told = capsys.readouterr().err.splitlines()
-    assert told[0].startswith("Notion ")
+    assert told[0].startswith(f"Notion {said}")
     assert told[0].endswith(": asking again in 0 s")
     assert told[1:] == ["without a link: main belongs to no remote that a browser can open"]
 
@@ -262,3 +268,13 @@ def test_faults_that_do_not_end(
     assert publish(DATABASE) == 75
     assert "Notion cannot be reached" in capsys.readouterr().err
     assert git(clone, "log", "--oneline").count("\n") == 1
+
+
+def test_no_answer(
+    clone: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(notion_session, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(notion_session, "PATIENCE_S", 0.5)
+    server.faults.append((FIND, -1, ""))
+    assert publish(DATABASE) == 75
+    assert "Notion has not answered within 0 s" in capsys.readouterr().err
