@@ -50,13 +50,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def put_receivers(connection: Connection, batch_ids: Sequence[str], receiver: Notify) -> None:
-    """From now on `receiver` is told of these sweeps and, where they are several, of their plan."""
+    """From now on `receiver` is told of these sweeps and, where they are several, of their plan; nobody else is."""
+    connection.run(query("remove_receivers"), {"batch_ids": list(batch_ids)})
+    if not receiver.is_there:
+        return
     for told_of in {tuple(batch_ids), *((batch_id,) for batch_id in batch_ids)}:
-        if receiver.is_there:
-            row = {"batch_ids": list(told_of), "receiver": Json(msgspec.to_builtins(receiver))}
-            connection.run(query("put_receiver"), row)
-        else:
-            connection.run(query("remove_receiver"), {"batch_ids": list(told_of)})
+        row = {"batch_ids": list(told_of), "receiver": Json(msgspec.to_builtins(receiver))}
+        connection.run(query("put_receiver"), row)
 
 
 def receivers(connection: Connection) -> list[Receiver]:
