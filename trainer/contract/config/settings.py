@@ -166,7 +166,7 @@ class Config(Section, frozen=True):
     first: First = ()
     """Points that every sweep tries first, unless its entry of a plan says others."""
     plans: Plans = {}
-    """What `launcher run NAME` runs."""
+    """What `truestrength run NAME` runs."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
