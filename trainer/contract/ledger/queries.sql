@@ -326,11 +326,11 @@ SELECT %(batch_id)s, position - 1, rung FROM unnest(%(rungs)s::int[]) WITH ORDIN
 ON CONFLICT DO NOTHING;
 
 -- name: forget
--- Whoever registers the sweep or its plan anew is told of it anew.
-WITH untold AS (
-    DELETE FROM truestrength.receivers WHERE batch_ids @> ARRAY[%(batch_id)s]::text[]
-)
 DELETE FROM truestrength.sweeps WHERE batch_id = %(batch_id)s;
+
+-- name: forget_receivers
+-- With what they were told: whoever registers the sweep or its plan anew is told of it anew.
+DELETE FROM truestrength.receivers WHERE batch_ids @> ARRAY[%(batch_id)s]::text[];
 
 -- name: put_receiver
 INSERT INTO truestrength.receivers (batch_ids, receiver) VALUES (%(batch_ids)s, %(receiver)s)
