@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from truestrength.launcher.receivers import hand_over, shown
 from truestrength.trainer.contract.database.url import redact
 from truestrength.trainer.contract.ledger import Ledger, SweepProgress, notices
 from truestrength.trainer.contract.ledger.notices import Event, Kind, Receiver
@@ -97,7 +96,11 @@ def tell_what_is_left(ledger: Ledger, say: Say, after_s: float = LOOKERS_WAIT_S)
 def _tell(ledger: Ledger, say: Say, events: Callable[[Receiver, Mapping[str, SweepProgress]], Iterator[Event]]) -> None:
     """Take the turn of each event that has none yet, and tell of it. A receiver that fails once is left alone."""
     found = notices.receivers(ledger.connection)
-    now = {progress.batch_id: progress for progress in ledger.all_progress()} if found else {}
+    if not found:
+        return
+    from truestrength.launcher.receivers import hand_over, shown  # noqa: PLC0415 - urllib, which nobody else need wait for
+
+    now = {progress.batch_id: progress for progress in ledger.all_progress()}
     silent = set()
     for one in found:
         for event in events(one, now):

@@ -1,6 +1,7 @@
 """Hands a notice to a URL by POST, or to a command on its standard input, and is done within seconds.
 
-Surprising: a redirection is a failure. urllib would follow it by GET, and what was to be told would be lost.
+Surprising: a redirection is a failure. urllib would follow it by GET, and what was to be told would be lost. And
+urllib's timeout is one of each read, so a server that answers byte by byte is left to a thread that nobody waits for.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ import subprocess
 import urllib.error
 import urllib.request
 from http.client import HTTPException
+from queue import Empty, Queue
+from tempfile import TemporaryFile
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +20,7 @@ from truestrength.trainer.contract.config.notify import Notify
 
 TIMEOUT_S = 5.0
 """For all that a receiver does."""
+_TOO_LATE = "not done within {:g} s"
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "truestrength"}
 
 
@@ -29,7 +34,7 @@ def hand_over(receiver: Notify, text: bytes) -> str | None:
     Returns:
         Why it could not be given, in words without the URL, whose path may be a secret.
     """
-    return _post(receiver.url, text) if receiver.url else _run(receiver.command, text)
+    return _in_time(receiver.url, text) if receiver.url else _run(receiver.command, text)
 
 
 def shown(receiver: Notify) -> str:
@@ -40,6 +45,15 @@ def shown(receiver: Notify) -> str:
 class _Nowhere(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         """Follow no redirection."""
+
+
+def _in_time(url: str, text: bytes) -> str | None:
+    answers: Queue[str | None] = Queue()
+    Thread(target=lambda: answers.put(_post(url, text)), daemon=True).start()
+    try:
+        return answers.get(timeout=TIMEOUT_S)
+    except Empty:
+        return _TOO_LATE.format(TIMEOUT_S)
 
 
 def _post(url: str, text: bytes) -> str | None:
@@ -57,11 +71,16 @@ def _post(url: str, text: bytes) -> str | None:
 
 
 def _run(command: tuple[str, ...], text: bytes) -> str | None:
-    try:
-        done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return f"it did not end within {TIMEOUT_S:.0f} s"
-    except (OSError, ValueError) as error:
-        return str(error)
-    said = done.stderr.decode(errors="replace").strip()[-200:]
+    # Files, not pipes: a pipe ends only with the last of the processes that the command leaves behind.
+    with TemporaryFile() as told, TemporaryFile() as errors:
+        told.write(text)
+        told.seek(0)
+        try:
+            done = subprocess.run(command, stdin=told, stdout=errors, stderr=errors, timeout=TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired:
+            return _TOO_LATE.format(TIMEOUT_S)
+        except OSError as error:
+            return str(error)
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip()[-200:]
     return f"exit code {done.returncode}{f': {said}' if said else ''}" if done.returncode else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from truestrength.launcher import trainer_commands
 from truestrength.launcher.commands.outputs import ledger_of
+from truestrength.launcher.notification import tell_what_is_left
 from truestrength.launcher.report.analysis import verdict_of, write_analysis
 from truestrength.launcher.report.reading import registered
 from truestrength.launcher.report.sweep_files import write_sweep_results
@@ -62,6 +63,7 @@ def _report(chosen: OutputsRoot | None, only: str | None) -> None:
         say(str(write_analysis(ledger, known, outputs, say)))
         say(str(outputs.page))
         say(f"\n{verdict_of(outputs)}")
+        tell_what_is_left(ledger, say)
 
 
 def _known_root(ledger: Ledger) -> OutputsRoot:

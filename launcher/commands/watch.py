@@ -22,6 +22,7 @@ from truestrength.launcher.commands.outputs import ledger_of
 from truestrength.launcher.database import named_root
 from truestrength.launcher.jobs.logs import follow, last_words, logs_of, tail
 from truestrength.launcher.next_step import next_step, seconds_left
+from truestrength.launcher.notification import tell_what_is_left
 from truestrength.launcher.report.folders import RunFolders, run_folders
 from truestrength.launcher.slurm import queue
 from truestrength.trainer.contract.command_line import say
@@ -46,6 +47,7 @@ def status(args: argparse.Namespace) -> None:
             if args.watch and sys.stdout.isatty():
                 sys.stdout.write("\x1b[H\x1b[2J")
             say(text)
+            tell_what_is_left(ledger, partial(say, aside=True))
             if not args.watch:
                 return
             try:

@@ -36,6 +36,8 @@ from truestrength.trainer.contract.ledger import SweepProgress
 
 NO_ROOM = os.EX_TEMPFAIL
 """Exit code of a finisher that has to go back into the queue, because nothing more may be submitted now."""
+GIVEN_UP = 1
+"""Exit code of the finisher of a sweep that has come to its end incomplete."""
 UNTELLING = {"COMPLETED", "RUNNING", "PENDING", "REQUEUED", "COMPLETING"}
 """States that do not say why a worker is gone."""
 
@@ -85,11 +87,11 @@ def end_sweep(site: Site, cluster: Cluster, rows: Rows, end: SweepEnd) -> int:
     progress = rows.progress(end.batch_id)
     tries = site.profile.max_tries if progress.closed > end.closed else end.tries - 1
     if not progress.open or progress.cancelled:
-        return int(not progress.complete)
+        return 0 if progress.complete else GIVEN_UP
     if tries < 1:
         say(f"{end.batch_id}: given up with {progress.open} trials open: array after array ended without doing one")
         say(f"`truestrength logs {end.batch_id}` shows why; the command that started the plan tries again")
-        return 1
+        return GIVEN_UP
     return _heal(site, cluster, progress, tries)
 
 

@@ -12,11 +12,12 @@ from functools import partial
 
 from truestrength.launcher.conclusion import analyse, conclude
 from truestrength.launcher.containers.contained import run_to_end
+from truestrength.launcher.notification import tell_of
 from truestrength.launcher.registration import when_alone
 from truestrength.launcher.report.folders import run_folders
 from truestrength.launcher.report.reading import written
 from truestrength.launcher.report.sweep_files import write_sweep_results
-from truestrength.launcher.slurm.chain import continue_plan, end_sweep, explain_lost_workers
+from truestrength.launcher.slurm.chain import GIVEN_UP, continue_plan, end_sweep, explain_lost_workers
 from truestrength.launcher.slurm.links import Cluster, PlanEnd, SweepEnd
 from truestrength.launcher.slurm.site import Site
 from truestrength.trainer.contract.command_line import say
@@ -30,6 +31,7 @@ def finish_sweep(site: Site, cluster: Cluster, ledger: Ledger, end: SweepEnd) ->
         code = end_sweep(site, cluster, ledger, end)
     write_sweep_results(ledger, end.batch_id, site.outputs)
     analyse(site.outputs, site.batch_ids, ledger, say, resting=True)
+    tell_of(ledger, say, [end.batch_id], given_up=code == GIVEN_UP and not ledger.cancelled(end.batch_id))
     return code
 
 
@@ -58,6 +60,10 @@ def finish_plan(site: Site, cluster: Cluster, ledger: Ledger, end: PlanEnd) -> i
     folders = run_folders(ledger, site.outputs)
     for said in folders.sentences():
         say(said)
+    for batch_id in site.batch_ids:  # its own finisher may be lost
+        tell_of(ledger, say, [batch_id])
+    if len(site.batch_ids) > 1:
+        tell_of(ledger, say, site.batch_ids, given_up=True)
     gone = [batch_id for batch_id in site.batch_ids if batch_id in folders.missing]
     if not gone:
         say(f"not complete: {', '.join(incomplete)}" if incomplete else "every sweep is complete")

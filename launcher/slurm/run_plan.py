@@ -34,7 +34,7 @@ from truestrength.launcher.slurm.programs import LimitReachedError, SlurmAwayErr
 from truestrength.launcher.slurm.site import Site, Sweep, save
 from truestrength.trainer.contract import outputs_root
 from truestrength.trainer.contract.errors import ConfigError
-from truestrength.trainer.contract.ledger import Ledger
+from truestrength.trainer.contract.ledger import Ledger, notices
 from truestrength.trainer.contract.paths.outputs import OutputsRoot, submission_script
 from truestrength.trainer.contract.text_table import text_table
 
@@ -82,6 +82,7 @@ def run(plan: Plan, options: Options, *, dry_run: bool = False) -> str:
             specs = with_prior(ledger, plan.sweeps)
             for one, spec in zip(plan.planned, specs, strict=True):
                 register(ledger, spec, plan.outputs, one.limits, plan.command)
+            notices.put_receivers(ledger.connection, plan.batch_ids, plan.config.notify)
             environment.write(site.outputs.cluster, passed)
             save(site)
             found = submit_plan(site, ledger)

@@ -10,7 +10,7 @@ from tests.support.processes import in_processes
 from truestrength.trainer.contract.database import url as url_text
 from truestrength.trainer.contract.database.sessions import connected, execute, rows
 from truestrength.trainer.contract.errors import DatabaseError
-from truestrength.trainer.contract.ledger import Ledger, preparation
+from truestrength.trainer.contract.ledger import Ledger, notices, optuna_storage, preparation
 from truestrength.trainer.contract.ledger.queries import migrations, newest_version
 from truestrength.trainer.contract.ledger.version import version
 
@@ -124,6 +124,22 @@ def test_a_migrated_schema_is_a_fresh_one_and_keeps_its_rows(old, database, numb
     kept = contents(migrated)
     assert {t: [{k: row[k] for k in before[t][i]} for i, row in enumerate(kept[t])] for t in before} == before
     assert all(before.values())
+
+
+def test_nobody_is_told_of_a_ledger_that_was_not_migrated_yet_and_its_sweeps_are_forgotten(old):
+    url = old(EARLIER[-1])
+    with connected(url) as session:
+        optuna_storage.make_tables(session)
+    with Ledger(url) as ledger:
+        assert ledger_sweeps(ledger) == ["a"]
+        assert notices.receivers(ledger.connection) == []
+        ledger.forget("a")
+        assert ledger_sweeps(ledger) == []
+
+
+def ledger_sweeps(ledger):
+    with connected(ledger.url) as session:
+        return [row["batch_id"] for row in rows(session, "SELECT batch_id FROM truestrength.sweeps")]
 
 
 def test_a_result_that_an_older_version_had_not_settled_is_complete_and_untold(old):

@@ -6,8 +6,9 @@ import re
 
 import msgspec
 
-HTTP = re.compile(r"https?://[A-Za-z0-9_.-]+(?::[0-9]{1,5})?(?:[/?][!-~]*)?")
+HTTP = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:[/?][!-~]*)?")
 """No user and password, which urllib would take for a part of the host."""
+HIGHEST_PORT = 65535
 
 
 class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,15 +25,22 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.url is not None or self.command != ()
 
 
-def wrong_receiver(notify: Notify) -> tuple[str, str] | None:
-    """The key of `notify` that is wrong, and how; nothing of a URL, which may be a secret."""
+def wrong_receiver(notify: Notify, url_from: str) -> tuple[str, str] | None:
+    """The key of `notify` that is wrong, and how; nothing of a URL, which may be a secret.
+
+    Args:
+        notify: As it was read.
+        url_from: What set the URL.
+    """
     if notify.url is not None:
+        if url_from.startswith("--set "):
+            kept = "a command is kept in the sweep's folder, and this URL may be a secret"
+            return "notify.url", f"{kept}: write it into a file, for example ~/.config/truestrength/config.yaml"
         if notify.command:
             return "notify", "has a url and a command: leave one of the two out"
-        if not HTTP.fullmatch(notify.url):
+        found = HTTP.fullmatch(notify.url)
+        if not found or int(found["port"] or 0) > HIGHEST_PORT:
             return "notify.url", "expected http://HOST… or https://HOST…, found something else"
     if notify.command and not notify.command[0].strip():
         return "notify.command", "expected a program as the first word, found an empty one"
-    if any("\0" in word for word in notify.command):
-        return "notify.command", "has a NUL, which no command line can hold"
     return None

@@ -196,9 +196,9 @@ def load_with_origin(
     layers = yaml_files.Layers(path, overrides, below, environment or {})
     config, origin = yaml_files.load_layers(layers, Config)
     config = _with_whole_paths(config, origin, path)
-    if wrong := wrong_receiver(config.notify):
+    if wrong := wrong_receiver(config.notify, yaml_files.origin_of("notify.url", origin, str(path))):
         key, found = wrong
-        raise ConfigError(f"{yaml_files.origin_of(key, origin, str(path))}: {key}: {found}")
+        raise ConfigError(f"{yaml_files.origin_of(key, origin, str(path)).partition('=')[0]}: {key}: {found}")
     if Phase.FULL in config.search_spaces:
         file = yaml_files.origin_of("search_spaces.full", origin, str(path))
         raise ConfigError(

@@ -50,20 +50,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def put_receivers(connection: Connection, batch_ids: Sequence[str], receiver: Notify) -> None:
-    """From now on `receiver` is told of these sweeps and, where they are several, of their plan."""
+    """From now on `receiver` is told of these sweeps and, where they are several, of their plan; nobody else is."""
+    connection.run(query("remove_receivers"), {"batch_ids": list(batch_ids)})
+    if not receiver.is_there:
+        return
     for told_of in {tuple(batch_ids), *((batch_id,) for batch_id in batch_ids)}:
-        if receiver.is_there:
-            row = {"batch_ids": list(told_of), "receiver": Json(msgspec.to_builtins(receiver))}
-            connection.run(query("put_receiver"), row)
-        else:
-            connection.run(query("remove_receiver"), {"batch_ids": list(told_of)})
+        row = {"batch_ids": list(told_of), "receiver": Json(msgspec.to_builtins(receiver))}
+        connection.run(query("put_receiver"), row)
 
 
 def receivers(connection: Connection) -> list[Receiver]:
     """Of all sweeps, then of all plans. A ledger of an earlier version has none."""
-    if connection.work(version) < newest_version():
-        return []
-    return connection.rows(query("receivers"), {}, Receiver)
+    return connection.rows(query("receivers"), {}, Receiver) if _are_there(connection) else []
+
+
+def forget(connection: Connection, batch_id: str) -> None:
+    """Nobody is told of a sweep any more, nor of a plan that has it, and nobody has been."""
+    if _are_there(connection):
+        connection.run(query("forget_receivers"), {"batch_id": batch_id})
 
 
 def take(connection: Connection, event: Event) -> bool:
@@ -75,6 +79,11 @@ def take(connection: Connection, event: Event) -> bool:
 def end(connection: Connection, event: Event, problem: str | None) -> None:
     """Write down that an event was told or, with a `problem`, why not."""
     connection.run(query("end_notice"), {**_key(event), "problem": problem})
+
+
+def _are_there(connection: Connection) -> bool:
+    """Whether the ledger is of a version that knows them."""
+    return connection.work(version) == newest_version()
 
 
 def _key(event: Event) -> dict[str, object]:

@@ -326,18 +326,19 @@ SELECT %(batch_id)s, position - 1, rung FROM unnest(%(rungs)s::int[]) WITH ORDIN
 ON CONFLICT DO NOTHING;
 
 -- name: forget
--- Whoever registers the sweep or its plan anew is told of it anew.
-WITH untold AS (
-    DELETE FROM truestrength.receivers WHERE batch_ids @> ARRAY[%(batch_id)s]::text[]
-)
 DELETE FROM truestrength.sweeps WHERE batch_id = %(batch_id)s;
+
+-- name: forget_receivers
+-- With what they were told: whoever registers the sweep or its plan anew is told of it anew.
+DELETE FROM truestrength.receivers WHERE batch_ids @> ARRAY[%(batch_id)s]::text[];
 
 -- name: put_receiver
 INSERT INTO truestrength.receivers (batch_ids, receiver) VALUES (%(batch_ids)s, %(receiver)s)
 ON CONFLICT (batch_ids) DO UPDATE SET receiver = excluded.receiver;
 
--- name: remove_receiver
-UPDATE truestrength.receivers SET receiver = NULL WHERE batch_ids = %(batch_ids)s;
+-- name: remove_receivers
+-- Of these sweeps, and of every plan that has one of them: another plan's end is not that of the one that runs now.
+UPDATE truestrength.receivers SET receiver = NULL WHERE batch_ids && %(batch_ids)s::text[];
 
 -- name: receivers
 -- With what tells one event from the next. A sweep that is over has ended no attempt since; the failure is that of the

@@ -15,7 +15,7 @@ from truestrength.trainer.contract.config.yaml_files import leaves
 from truestrength.trainer.contract.database.sessions import Session, execute
 from truestrength.trainer.contract.digests import digest
 from truestrength.trainer.contract.errors import SweepChangedError
-from truestrength.trainer.contract.ledger import optuna_storage, study
+from truestrength.trainer.contract.ledger import notices, optuna_storage, study
 from truestrength.trainer.contract.ledger.connection import Connection, fetch
 from truestrength.trainer.contract.ledger.queries import query
 from truestrength.trainer.contract.ledger.version import refuse_newer
@@ -98,6 +98,7 @@ def forget(connection: Connection, batch_id: str) -> None:
     """Remove a sweep and its study. Interrupted in between, it can be repeated: what names the sweep goes last."""
     connection.work(refuse_newer)
     study.delete_study(connection, batch_id)
+    notices.forget(connection, batch_id)
     connection.run(query("forget"), {"batch_id": batch_id})
 
 
