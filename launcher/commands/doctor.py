@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 
 from truestrength.launcher.containers.settings import ContainerSettings, parse_container
-from truestrength.launcher.doctor import machine
+from truestrength.launcher.doctor import machine, probe
 from truestrength.launcher.doctor.findings import Finding, exit_code
+from truestrength.launcher.slurm.profile import load_profile
 from truestrength.trainer.contract.command_line import say
 from truestrength.trainer.contract.config.user import load_for_user
 from truestrength.trainer.contract.text_table import text_table
@@ -22,7 +24,10 @@ def doctor(args: argparse.Namespace) -> int:
     """
     config, _ = load_for_user(args.config, args.set)
     container = parse_container(args.container) if args.container else ContainerSettings()
+    profile = load_profile(args.cluster) if args.cluster else None
     findings = machine.examined(config.paths, container)
+    if profile is not None:
+        findings += probe.examined(profile, config.paths, sys.executable)
     say(_json(findings) if args.json else _table(findings))
     return exit_code(findings)
 

@@ -321,6 +321,7 @@ def _add_cluster(commands: Commands) -> None:
 def _add_doctor(commands: Commands) -> None:
     doctor = commands.add_parser("doctor", help="what would keep a plan from running here, and what to do about it")
     _add_config(doctor)
+    doctor.add_argument("--cluster", type=path, metavar="FILE", help="a profile: one small job looks at a node, too")
     doctor.add_argument("--container", metavar="RUNTIME:IMAGE", help="what workers are to run in (none)")
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.set_defaults(handler=imported_when_called("truestrength.launcher.commands.doctor", "doctor"))
