@@ -26,7 +26,7 @@ from truestrength.launcher.doctor.paths import ANSWER, LOG, QUESTION
 from truestrength.launcher.postgres import server
 from truestrength.launcher.slurm import environment, programs
 from truestrength.launcher.slurm.arrays import worker_options
-from truestrength.launcher.slurm.batch_script import batch_script, environment_lines, setup_lines
+from truestrength.launcher.slurm.batch_script import Option, batch_script, environment_lines, setup_lines
 from truestrength.launcher.slurm.profile import ClusterProfile
 from truestrength.trainer.contract import files
 from truestrength.trainer.contract.config.settings import Paths
@@ -113,7 +113,7 @@ def _database_named() -> Iterator[None]:
 
 
 def _script(profile: ClusterProfile, folder: Path, python: str) -> str:
-    own = {
+    own: dict[str, Option] = {
         "job-name": "truestrength-doctor",
         "output": str(folder / LOG).replace("%", "%%"),
         "time": MINUTES,

@@ -64,3 +64,10 @@ def test_an_image_that_is_not_there_is_a_failure_also_in_the_table(capsys):
 def test_a_mistake_is_answered_as_one(capsys):
     assert main(parser(), ["doctor", "-c", "absent.yaml"]) == 2
     assert "absent.yaml" in capsys.readouterr().err
+
+
+def test_an_outputs_folder_that_cannot_be_is_a_failure_of_the_cluster_too(capsys):
+    Path("out").write_text("")
+    Path("cluster.yaml").write_text("timeout_min: 5\n")
+    code, found = asked(capsys, "--cluster", "cluster.yaml")
+    assert (code, found["shared folder"]["state"]) == (1, "fail")
