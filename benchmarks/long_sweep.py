@@ -1,8 +1,8 @@
 """`python -m benchmarks.long_sweep`: what a sweep of many trials costs to look at, and to go on with.
 
 The sweep's trials are written straight into the ledger and told to the study as workers tell it; each has a run folder
-with metrics of the size of a real run. Then a worker does a few more null trials, and `launcher status` and `launcher
-report` are run as a user runs them. How to read it: what is given for a trial must be about the same in all columns.
+with metrics of the size of a real run. Then a worker does a few more null trials, and `status` and `report` are run as
+a user runs them. How to read it: what is given for a trial must be about the same in all columns.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import msgspec
 from truestrength.launcher.cells import Cell, cells, refuse_too_many
 from truestrength.launcher.plan import Plan, PlannedSweep, awaits_demo_league
 from truestrength.trainer.contract.config import yaml_files
+from truestrength.trainer.contract.config.notify import Notify
 from truestrength.trainer.contract.config.plans import Entry, Words
 from truestrength.trainer.contract.config.settings import Config, Evaluation, replace, varied_keys
 from truestrength.trainer.contract.errors import ConfigError, suggest
@@ -255,7 +256,7 @@ def _planned(config: Config, budget: Budget, sweep: _Sweep, manifest: Manifest |
         sampler=made.sampler,
         n_trials=made.n_trials,
         config=_replaced(
-            msgspec.structs.replace(config, plans={}, first=()),
+            msgspec.structs.replace(config, plans={}, first=(), notify=Notify()),
             {**sweep.keys, TARGET_KEY: made.listmle_target},
             sweep.batch_id,
         ),

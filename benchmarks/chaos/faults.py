@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import psycopg2
 
@@ -23,10 +24,12 @@ from benchmarks.chaos.plan import Fault, Kind
 from benchmarks.chaos.project import APPLICATION, LEASE_S
 from benchmarks.chaos.user import User
 from benchmarks.process_tree import descendants, processes
+from truestrength.trainer.contract import fork_requests
 from truestrength.trainer.contract.command_line import EXIT_INTERRUPTED
 from truestrength.trainer.contract.database.sessions import execute
 from truestrength.trainer.contract.errors import EXIT_USER_ERROR
 from truestrength.trainer.contract.ledger import AttemptRow, AttemptState, Ledger
+from truestrength.trainer.contract.paths.forks import ForkPaths, worker_log
 
 SETTLE_S = 0.4
 """What a stopped process had sent to the server takes effect within this time."""
@@ -161,7 +164,7 @@ class Blows:
         deadline = time.monotonic() + NOTICED_S
         while self.user.running() and time.monotonic() < deadline:
             for pid, words in self.user.family.living().items():
-                if "trainer holdout" in words:
+                if "trainer holdout" in words or _forked_for("holdout", pid):
                     self.user.expect({1})
                     os.kill(pid, signal.SIGKILL)
                     strike.victim = f"reader {pid}"
@@ -267,3 +270,18 @@ _BLOWS: dict[Kind, Callable[[Blows, Strike], None]] = {
     Kind.OUTPUTS_FULL: Blows.outputs_full,
     Kind.HOLDOUT_KILL: Blows.holdout,
 }
+
+
+def _forked_for(command: str, pid: int) -> bool:
+    """Whether a process was forked for a command of the trainer's; its command line is its parent's."""
+    with suppress(OSError):
+        log = Path(f"/proc/{pid}/fd/2").readlink()
+        for number in range(len(list(log.parent.glob("request_*.json")))):
+            asked = fork_requests.asked(ForkPaths(log.parent), number)
+            if (
+                asked
+                and command in asked.command
+                and log.name.endswith(worker_log(Path(), f"_{asked.workers[0].number}").name)
+            ):
+                return True
+    return False

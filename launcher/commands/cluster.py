@@ -23,13 +23,13 @@ from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def worker(args: argparse.Namespace) -> int:
-    """`launcher worker`."""
+    """`truestrength worker`."""
     site = load(args.plan)
     return run_worker(worker_job(site, _of_plan(site, args.batch_id), _gpu(site)))
 
 
 def finish(args: argparse.Namespace) -> int:
-    """`launcher finish`.
+    """`truestrength finish`.
 
     Raises:
         ConfigError: flags that do not belong together, or a sweep that is none of the plan's.

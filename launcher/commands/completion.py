@@ -19,7 +19,7 @@ PROGRAM = "truestrength"
 
 
 def completion(args: argparse.Namespace) -> None:
-    """`launcher completion`."""
+    """`truestrength completion`."""
     from argcomplete import shell_integration  # noqa: PLC0415 - not for every command
 
     say(shell_integration.shellcode([PROGRAM], shell=args.shell).rstrip())

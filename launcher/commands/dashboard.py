@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -24,7 +25,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def dashboard(args: argparse.Namespace) -> None:
-    """`launcher dashboard`, until Ctrl-C.
+    """`truestrength dashboard`, until Ctrl-C.
 
     Raises:
         UserError: optuna-dashboard is not installed, or the port is taken.
@@ -36,18 +37,23 @@ def dashboard(args: argparse.Namespace) -> None:
             "optuna-dashboard is not installed. `python -m pip install --constraint constraints.txt optuna-dashboard` "
             "installs it into the active environment"
         ) from None
-    with database_with_sweeps(named_root(args.outputs)) as found:
-        serve(looking(optuna_dashboard.wsgi(read_only(found))), args.port)
+    with database_with_sweeps(named_root(args.outputs)) as found, read_only(found) as storage:
+        serve(looking(optuna_dashboard.wsgi(storage)), args.port)
 
 
-def read_only(url: str) -> Any:
-    """Optuna's storage in a database, in sessions that can only read."""
+@contextmanager
+def read_only(url: str) -> Iterator[Any]:
+    """Optuna's storage in a database, in sessions that can only read. At the end no connection of it is left open."""
     from optuna.storages import RDBStorage  # noqa: PLC0415 - as above
 
     sessions = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
-    return RDBStorage(
+    storage = RDBStorage(
         url_text.sqlalchemy_url(url), engine_kwargs=sessions, skip_table_creation=True, skip_compatibility_check=True
     )
+    try:
+        yield storage
+    finally:
+        storage.engine.dispose()
 
 
 def looking(application: Application) -> Application:
@@ -57,7 +63,7 @@ def looking(application: Application) -> Application:
         if environ["REQUEST_METHOD"] in _LOOKS:
             return application(environ, start)
         start("403 Forbidden", [("Content-Type", "application/json")])
-        return [b'{"reason": "this dashboard only shows: studies belong to their sweeps (launcher forget, retry)"}']
+        return [b'{"reason": "this dashboard only shows: studies belong to their sweeps (truestrength forget, retry)"}']
 
     return answer
 

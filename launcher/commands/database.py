@@ -29,7 +29,7 @@ from truestrength.trainer.contract.paths.server import EmbeddedServerPaths
 
 
 def up(args: argparse.Namespace) -> None:
-    """`launcher db up`."""
+    """`truestrength db up`."""
     started = server.up(Path(), listen=args.listen)
     say(f"PostgreSQL is up: {url_text.redact(started)}")
     if args.listen:
@@ -41,7 +41,7 @@ def up(args: argparse.Namespace) -> None:
 
 
 def down(_: argparse.Namespace) -> None:
-    """`launcher db down`."""
+    """`truestrength db down`."""
     in_use = _in_use()
     ran = server.down(Path())
     say("PostgreSQL is down." if ran else "PostgreSQL was not running.")
@@ -58,7 +58,7 @@ def _in_use() -> int | None:
 
 
 def status(args: argparse.Namespace) -> None:
-    """`launcher db status`."""
+    """`truestrength db status`."""
     found = server.status(Path())
     if args.json:
         say(as_json({**asdict(found), "data": str(found.data), "log": str(found.log)}).decode().rstrip())
@@ -69,14 +69,14 @@ def status(args: argparse.Namespace) -> None:
 
 
 def url(args: argparse.Namespace) -> None:
-    """`launcher db url`."""
+    """`truestrength db url`."""
     outputs = named_root(args.outputs)
     found = address.database_url() if address.configured() else server.url(Path(), outputs)
     say(url_text.sqlalchemy_url(found) if args.sqlalchemy else found)
 
 
 def backup(args: argparse.Namespace) -> None:
-    """`launcher db backup`."""
+    """`truestrength db backup`."""
     with database_with_sweeps(named_root(args.outputs)) as found:
         backups.backup(found, args.file)
         with Ledger(found) as ledger:
@@ -85,7 +85,7 @@ def backup(args: argparse.Namespace) -> None:
 
 
 def restore(args: argparse.Namespace) -> None:
-    """`launcher db restore`."""
+    """`truestrength db restore`."""
     with _restored(named_root(args.outputs)) as found:
         backups.restore(found, args.file, replace=args.replace)
         with Ledger(found) as ledger:

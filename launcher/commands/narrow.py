@@ -23,7 +23,7 @@ from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def narrow(args: argparse.Namespace) -> None:
-    """`launcher narrow`.
+    """`truestrength narrow`.
 
     Raises:
         UserError: the sweep has not ended, or cannot be narrowed, or another file is in the way.

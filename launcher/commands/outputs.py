@@ -18,7 +18,7 @@ from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def adopt(args: argparse.Namespace) -> None:
-    """`launcher outputs adopt`.
+    """`truestrength outputs adopt`.
 
     Raises:
         UserError: workers are at one of its sweeps.
@@ -38,7 +38,7 @@ def adopt(args: argparse.Namespace) -> None:
 
 
 def separate(args: argparse.Namespace) -> None:
-    """`launcher outputs separate`.
+    """`truestrength outputs separate`.
 
     Raises:
         UserError: it is no copy.

@@ -147,6 +147,12 @@ def _add_publish(commands: Commands) -> None:
     )
     publish.add_argument("name", metavar="BATCH|PLAN", help="a sweep, or a plan of the configuration")
     publish.add_argument("--push", action="store_true", help="push the branch, too")
+    publish.add_argument(
+        "--notion",
+        metavar="PAGE",
+        help="and add or update the entry of these outputs in a database of Notion: its link or id, or that of a page "
+        "with one database (token: NOTION_TOKEN)",
+    )
     publish.add_argument("-c", "--config", type=path, default=_config(), metavar="FILE", help="(%(default)s)")
     publish.add_argument("-o", "--outputs", type=path, metavar="DIR", help="where the sweeps are (the configuration's)")
     publish.set_defaults(handler=imported_when_called("truestrength.launcher.commands.publish", "publish"))

@@ -12,8 +12,12 @@ import msgspec
 from truestrength.launcher.database import PROJECT
 from truestrength.launcher.expansion import Budget, expand_plan
 from truestrength.launcher.publishing.chosen import known_passwords, published_files, refuse_secrets
+from truestrength.launcher.publishing.link import web_address
+from truestrength.launcher.publishing.notion import Entry, Place, find_place, put
+from truestrength.launcher.publishing.notion_session import session
 from truestrength.launcher.publishing.readme import Asset, relative, with_rows
 from truestrength.launcher.publishing.repository import Commit, Repository
+from truestrength.launcher.report.analysis import verdict_of
 from truestrength.trainer.contract.command_line import say
 from truestrength.trainer.contract.config.user import load_for_user
 from truestrength.trainer.contract.errors import ConfigError, UserError, suggest
@@ -24,7 +28,7 @@ README = "README.md"
 
 
 def publish(args: argparse.Namespace) -> None:
-    """`launcher publish`.
+    """`truestrength publish`.
 
     Raises:
         UserError: nothing of that name is there, git is not ready for it, a file holds a password, or git refused.
@@ -39,13 +43,47 @@ def publish(args: argparse.Namespace) -> None:
     if outside := [path for path in files if not path.resolve().is_relative_to(repository.top.resolve())]:
         raise UserError(f"{outside[0]}: lies outside of the repository {repository.top}")
     refuse_secrets(files, known_passwords(PROJECT))
-    commit = _committed(repository, readme, files, [_asset(outputs, name, repository.top) for name in batch_ids], args)
+    assets = [_asset(outputs, name, repository.top) for name in batch_ids]
+    place = None if args.notion is None else _place(args.notion)  # before anything is committed
+    commit = _committed(repository, readme, files, assets, args)
     said = (
         f"committed {commit.files} files to {branch} as {commit.name}" if commit else f"{branch} has all of it already"
     )
     say(said)
     if args.push:
         say(f"pushed to {repository.push(branch)}")
+    if place:
+        _tell_notion(place, outputs, repository, branch, args)
+
+
+def _place(page: str) -> Place:
+    with session() as asking:
+        return find_place(asking, page)
+
+
+def _tell_notion(
+    place: Place, outputs: OutputsRoot, repository: Repository, branch: str, args: argparse.Namespace
+) -> None:
+    remote = repository.remote_url(branch)
+    link = web_address(remote, branch, relative(outputs.sweeps, repository.top)) if remote else None
+    with session() as asking:
+        told = put(asking, place, _entry(outputs, link, repository.top, args))
+    say(f"{'added to' if told.added else 'updated in'} Notion: {told.url}")
+    if link is None:
+        say(f"without a link: {branch} belongs to no remote that a browser can open", aside=True)
+
+
+def _entry(outputs: OutputsRoot, link: str | None, top: Path, args: argparse.Namespace) -> Entry:
+    """What is told of all sweeps of an outputs root that have results."""
+    name = outputs.root.resolve().name
+    first = run_name(load_for_user(args.config)[0].inference.run_id_base)
+    assets = [_asset(outputs, sweep, top) for sweep in _ended(outputs)]
+    lines = [f"{asset.batch_id}: {asset.trials} trials, best {asset.best}" for asset in assets]
+    return Entry(
+        title=f"{name[:1].upper()}{name[1:]} Phase I sweeps ({first}+)",
+        summary="\n".join(filter(None, [verdict_of(outputs), *lines])),
+        link=link,
+    )
 
 
 def _committed(
@@ -76,7 +114,7 @@ def _chosen(args: argparse.Namespace) -> tuple[OutputsRoot, list[str]]:
     """
     config, origin = load_for_user(args.config)
     outputs = OutputsRoot(args.outputs or Path(config.paths.outputs))
-    ended = [name for name in outputs.sweep_names() if outputs.sweep(name).summary.exists()]
+    ended = _ended(outputs)
     if args.name in ended:
         return outputs, [args.name]
     if args.name not in config.plans:
@@ -88,6 +126,10 @@ def _chosen(args: argparse.Namespace) -> tuple[OutputsRoot, list[str]]:
     if missing := [name for name in wanted if name not in ended]:
         raise UserError(f"{args.name}: no results yet in {outputs.sweeps} of {', '.join(missing)}")
     return outputs, wanted
+
+
+def _ended(outputs: OutputsRoot) -> list[str]:
+    return [name for name in outputs.sweep_names() if outputs.sweep(name).summary.exists()]
 
 
 def _asset(outputs: OutputsRoot, batch_id: str, folder: Path) -> Asset:

@@ -23,13 +23,13 @@ from truestrength.trainer.contract.paths.outputs import OutputsRoot
 
 
 def compare(args: argparse.Namespace) -> int:
-    """`launcher compare`: the trainer computes and prints it; its exit code is the command's."""
+    """`truestrength compare`: the trainer computes and prints it; its exit code is the command's."""
     words = trainer_commands.compare(args.run, args.outputs, args.data, json=args.json)
     return subprocess.run([sys.executable, *words], check=False).returncode
 
 
 def report(args: argparse.Namespace) -> None:
-    """`launcher report`.
+    """`truestrength report`.
 
     Raises:
         UserError: when the outputs root has no sweeps, or not the one that was asked for, or which one is not clear.

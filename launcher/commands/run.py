@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
 
 def sweep(args: argparse.Namespace) -> int:
-    """`launcher sweep`."""
+    """`truestrength sweep`."""
     config, _ = _load(args)
     words = Words(phase=args.phase, objective=args.objective, listmle_target=args.listmle_target)
     return _run(_with_league(config, args, partial(expand_sweep, config, _budget(args), words, args.batch_id)), args)
 
 
 def run(args: argparse.Namespace) -> int:
-    """`launcher run`, and `launcher phase1`."""
+    """`truestrength run`, and `truestrength phase1`."""
     config, origin = _load(args)
     expand = partial(expand_plan, config, args.plan, _budget(args), origin)
     return _run(_with_league(config, args, expand), args, whole=True)
 
 
 def print_plan(args: argparse.Namespace) -> None:
-    """`launcher plan`."""
+    """`truestrength plan`."""
     config, origin = _load(args)
     plan = expand_plan(config, args.plan, _budget(args), origin)
     said = values(config, origin, args)
@@ -120,7 +120,7 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from truestrength.launcher.containers.settings import parse_container  # noqa: PLC0415
 
     ends = {"whole": whole, "noise": whole and args.noise, "explained": args.run_explain is not False}
-    plan = replace(plan, command=redact(shlex.join(["python", "-m", "truestrength.launcher", *sys.argv[1:]])))
+    plan = replace(plan, command=redact(shlex.join(["truestrength", *sys.argv[1:]])))
     if args.workers_per_gpu and args.executor != "local":
         raise ConfigError(
             f"--workers-per-gpu {args.workers_per_gpu}: is for --executor local; on SLURM it is workers_per_gpu in "
@@ -148,11 +148,13 @@ def _run(plan: Plan, args: argparse.Namespace, *, whole: bool = False) -> int:
     from truestrength.trainer.contract.ledger import Ledger  # noqa: PLC0415
 
     executor = _executor(plan, args, inside)
-    if not plan.outputs.identity.exists():  # a first run makes Optuna's tables
-        Beside(_import_optuna)
+    # A first run makes Optuna's tables.
+    importing = None if plan.outputs.identity.exists() else Beside(_import_optuna)
     with terminated_like_interrupted(), display() as screen:
         screen.say(plan.table())
         with database_for_command(plan.outputs, screen.say) as url, Ledger(url) as ledger:
+            if importing:
+                importing.result()  # two threads that import the same packages see halves of them
             reports = WrittenReports(plan, ledger, screen.say, executor.run, **ends)
             return run_plan(plan, ledger, executor, screen, reports)
 

@@ -35,7 +35,7 @@ WATCH_S = 2.0
 
 
 def status(args: argparse.Namespace) -> None:
-    """`launcher status`."""
+    """`truestrength status`."""
     patience_s = None if args.watch else database.LOOK_PATIENCE_S
     with ledger_of(named_root(args.outputs), patience_s) as ledger:
         slurm = _slurm(ledger)
@@ -138,7 +138,7 @@ def live_workers(ledger: Ledger, sweeps: list[SweepProgress]) -> list[WorkerRow]
 
 
 def logs(args: argparse.Namespace) -> None:
-    """`launcher logs`."""
+    """`truestrength logs`."""
     patience_s = None if args.follow else database.LOOK_PATIENCE_S
     with ledger_of(named_root(args.outputs), patience_s) as ledger:
         registered = Path(ledger.spec(args.batch_id).config.paths.outputs)
@@ -159,7 +159,7 @@ def logs(args: argparse.Namespace) -> None:
 
 
 def cancel(args: argparse.Namespace) -> None:
-    """`launcher cancel`."""
+    """`truestrength cancel`."""
     with ledger_of(named_root(args.outputs)) as ledger:
         chosen = [ledger.progress(args.batch_id)] if args.batch_id else ledger.all_progress()
         unfinished = [sweep for sweep in chosen if sweep.open and not sweep.cancelled]
@@ -176,7 +176,7 @@ def cancel(args: argparse.Namespace) -> None:
 
 
 def forget(args: argparse.Namespace) -> None:
-    """`launcher forget`.
+    """`truestrength forget`.
 
     Raises:
         UserError: workers are at one of the sweeps.
@@ -196,7 +196,7 @@ def forget(args: argparse.Namespace) -> None:
 
 
 def retry(args: argparse.Namespace) -> None:
-    """`launcher retry`."""
+    """`truestrength retry`."""
     with ledger_of(named_root(args.outputs)) as ledger:
         before = ledger.progress(args.batch_id)
         ledger.retry(args.batch_id)

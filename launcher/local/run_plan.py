@@ -20,6 +20,7 @@ from truestrength.launcher.local.crew import Crew
 from truestrength.launcher.local.executors import Executor
 from truestrength.launcher.local.progress import Display, PlanProgress
 from truestrength.launcher.local.run_sweep import Outcome, failed_slots, run_sweep
+from truestrength.launcher.notification import tell_of
 from truestrength.launcher.plan import Plan, PlannedSweep
 from truestrength.launcher.prior import prior_said, with_prior
 from truestrength.launcher.registration import exclusively, register, too_few_connections
@@ -27,7 +28,7 @@ from truestrength.launcher.report.folders import RunFolders, run_folders
 from truestrength.launcher.report.reading import written
 from truestrength.launcher.trainer_commands import Trainer
 from truestrength.trainer.contract.errors import UserError
-from truestrength.trainer.contract.ledger import Ledger, SweepProgress, in_words
+from truestrength.trainer.contract.ledger import Ledger, SweepProgress, in_words, notices
 from truestrength.trainer.contract.paths.outputs import OutputsRoot, run_name
 from truestrength.trainer.contract.text_table import text_table
 
@@ -121,7 +122,10 @@ def run_plan(plan: Plan, ledger: Ledger, executor: Executor, display: Display, r
         last.callback(executor.end)
         outcomes, changed = _run_sweeps(plan, ledger, executor, display, reports)
         outcomes = list(_with_missing(outcomes, run_folders(ledger, plan.outputs), display))
-        return _end(plan, outcomes, display, reports, changed=changed)
+        code = _end(plan, outcomes, display, reports, changed=changed)
+        if len(plan.planned) > 1:
+            tell_of(ledger, display.say, plan.batch_ids, given_up=True)
+        return code
 
 
 def _run_sweeps(
@@ -130,10 +134,14 @@ def _run_sweeps(
     """Register and run all sweeps. Returns what has become of each, and whether tables were to be written of any."""
     seen, changed = PlanProgress(plan.sweeps), False
     outcomes: list[Outcome] = []
+    failing: set[str] = set()
 
     def show(progress: SweepProgress, at_work: int) -> None:
         seen.see(progress)
         display.show(seen, progress, at_work)
+        if progress.open and progress.failed and progress.batch_id not in failing:
+            failing.add(progress.batch_id)
+            tell_of(ledger, display.say, [progress.batch_id])
 
     crew = Crew(plan.n_jobs, executor, plan.outputs)
     with exclusively(plan, ledger), at_work(crew, display):
@@ -144,6 +152,7 @@ def _run_sweeps(
             seen.see(ledger.progress(spec.batch_id))
             if one is plan.planned[0] and _is_new(plan, ledger):
                 crew.prepare(_same_crew(plan.planned))  # beside the registration of the others
+        notices.put_receivers(ledger.connection, plan.batch_ids, plan.config.notify)
         if few := too_few_connections(ledger, min(plan.n_jobs, seen.slots_left())):
             display.say(few)
         for i, one in enumerate(plan.planned):
@@ -156,6 +165,8 @@ def _run_sweeps(
             if outcome.problem:
                 display.say(outcome.problem)
             outcomes.append(outcome)
+            if not outcome.progress.cancelled:
+                tell_of(ledger, display.say, [name], given_up=True)
     return outcomes, changed
 
 

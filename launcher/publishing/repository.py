@@ -119,7 +119,7 @@ class Repository:
         Raises:
             UserError: there is no place to push to, or the remote refused; the commit stays.
         """
-        remote = self._git("config", f"branch.{branch}.remote").stdout.strip()
+        remote = self._own_remote(branch)
         words = ["push", "--quiet"]
         if not remote:
             remotes = self._git("remote").stdout.split()
@@ -132,6 +132,15 @@ class Repository:
         if pushed.returncode:
             raise UserError(_why_not_pushed(pushed, remote, branch))
         return f"{remote} {branch}"
+
+    def remote_url(self, branch: str) -> str | None:
+        """The address of the remote that a branch belongs to; None where it belongs to none yet."""
+        remote = self._own_remote(branch)
+        found = self._git("remote", "get-url", remote) if remote else None
+        return found.stdout.strip() if found and not found.returncode else None
+
+    def _own_remote(self, branch: str) -> str:
+        return self._git("config", f"branch.{branch}.remote").stdout.strip()
 
     def _must(self, *words: str, given: bytes | None = None) -> None:
         done = self._git(*words, given=given)

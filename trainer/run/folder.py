@@ -77,8 +77,9 @@ class RunFolder:
 
 
 def config_text(config: Config) -> str:
-    """The resolved configuration as the YAML that gives it again."""
-    return yaml.dump(msgspec.to_builtins(config), Dumper=_Dumper, sort_keys=False)
+    """The resolved configuration as the YAML that gives it again, without who is told: that may be a secret."""
+    tree = {key: value for key, value in msgspec.to_builtins(config).items() if key != "notify"}
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False)
 
 
 @contextmanager

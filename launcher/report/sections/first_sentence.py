@@ -1,6 +1,6 @@
 """The verdict in one sentence: what won, whether that is more than chance, and what is incomplete or failed.
 
-It stands first in the report and on the pages, and is the last thing that `launcher report` prints. Surprising: it
+It stands first in the report and on the pages, and is the last thing that `truestrength report` prints. Surprising: it
 compares with the ranking without training, too, because that is what every model begins with.
 """
 

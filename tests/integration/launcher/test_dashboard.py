@@ -1,4 +1,4 @@
-"""`launcher dashboard`: optuna-dashboard on a real database, which it cannot change."""
+"""`truestrength dashboard`: optuna-dashboard on a real database, which it cannot change."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ def test_it_shows_the_studies_and_changes_nothing(address: str, spec: SweepSpec,
 
 
 def test_the_server_itself_refuses_to_change_anything(spec: SweepSpec, project_database: str) -> None:
-    storage = read_only(project_database)
-    study = storage.get_study_id_from_name(spec.batch_id)
-    with pytest.raises(optuna.exceptions.StorageInternalError) as refused:
-        storage.delete_study(study)
-    assert "read-only transaction" in str(refused.value.__cause__)
-    storage.remove_session()
-    assert storage.get_study_name_from_id(study) == spec.batch_id
-    storage.remove_session()
-    storage.engine.dispose()
+    with read_only(project_database) as storage:
+        study = storage.get_study_id_from_name(spec.batch_id)
+        with pytest.raises(optuna.exceptions.StorageInternalError) as refused:
+            storage.delete_study(study)
+        assert "read-only transaction" in str(refused.value.__cause__)
+        storage.remove_session()
+        assert storage.get_study_name_from_id(study) == spec.batch_id
+        storage.remove_session()
+    assert storage.engine.pool.checkedin() == 0  # or a server that was started for it would be left running
 
 
 def test_a_port_that_is_taken_is_said(spec: SweepSpec, project_database: str) -> None:

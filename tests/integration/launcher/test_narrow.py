@@ -1,4 +1,4 @@
-"""`launcher narrow` on a real ledger: what it writes, and what it refuses without writing anything."""
+"""`truestrength narrow` on a real ledger: what it writes, and what it refuses without writing anything."""
 
 import threading
 from pathlib import Path

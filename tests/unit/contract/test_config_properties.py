@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.places import REPOSITORY
@@ -91,6 +91,7 @@ def test_any_override(folder, key, value):
 @given(
     key=st.sampled_from([*KEYS, *SECTIONS]), tag=tags, value=st.sampled_from(["x", "1", "{a: 1}", "[1]", "''", "yes"])
 )
+@example(key="search_spaces.baseline.rolling_windows.value", tag="set", value="{a: 1}")
 def test_any_tag(folder, key, tag, value):
     valid_or_refused(folder, f"extends: [{BASE}]\n", [f"{key}=!!{tag} {value}"])
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from truestrength.trainer.contract.config import yaml_files
+from truestrength.trainer.contract.config.notify import Notify, wrong_receiver
 from truestrength.trainer.contract.config.plans import First, Plans
 from truestrength.trainer.contract.config.search_space import Choice, SearchSpace, SweepLists
 from truestrength.trainer.contract.config.space_checks import SpaceChecks
@@ -151,6 +152,7 @@ class Config(Section, frozen=True):
 
     paths: Paths = Paths()
     cache: Cache = Cache()
+    notify: Notify = Notify()
     inference: Inference = Inference()
     evaluation: Evaluation = Evaluation()
     training: Training = Training()
@@ -164,7 +166,7 @@ class Config(Section, frozen=True):
     first: First = ()
     """Points that every sweep tries first, unless its entry of a plan says others."""
     plans: Plans = {}
-    """What `launcher run NAME` runs."""
+    """What `truestrength run NAME` runs."""
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -194,6 +196,9 @@ def load_with_origin(
     layers = yaml_files.Layers(path, overrides, below, environment or {})
     config, origin = yaml_files.load_layers(layers, Config)
     config = _with_whole_paths(config, origin, path)
+    if wrong := wrong_receiver(config.notify):
+        key, found = wrong
+        raise ConfigError(f"{yaml_files.origin_of(key, origin, str(path))}: {key}: {found}")
     if Phase.FULL in config.search_spaces:
         file = yaml_files.origin_of("search_spaces.full", origin, str(path))
         raise ConfigError(

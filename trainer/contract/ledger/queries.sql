@@ -326,7 +326,50 @@ SELECT %(batch_id)s, position - 1, rung FROM unnest(%(rungs)s::int[]) WITH ORDIN
 ON CONFLICT DO NOTHING;
 
 -- name: forget
+-- Whoever registers the sweep or its plan anew is told of it anew.
+WITH untold AS (
+    DELETE FROM truestrength.receivers WHERE batch_ids @> ARRAY[%(batch_id)s]::text[]
+)
 DELETE FROM truestrength.sweeps WHERE batch_id = %(batch_id)s;
+
+-- name: put_receiver
+INSERT INTO truestrength.receivers (batch_ids, receiver) VALUES (%(batch_ids)s, %(receiver)s)
+ON CONFLICT (batch_ids) DO UPDATE SET receiver = excluded.receiver;
+
+-- name: remove_receiver
+UPDATE truestrength.receivers SET receiver = NULL WHERE batch_ids = %(batch_ids)s;
+
+-- name: receivers
+-- With what tells one event from the next. A sweep that is over has ended no attempt since; the failure is that of the
+-- slot that was given up first. `rested_s` is the time since the last attempt ended.
+SELECT batch_ids, receiver, ended, rested_s, first.slot, first.attempt, first.run_id, first.reason
+FROM truestrength.receivers
+CROSS JOIN LATERAL (
+    SELECT count(*)::int AS ended,
+           coalesce(extract(epoch FROM clock_timestamp() - max(finished_at)), 0)::float8 AS rested_s
+    FROM truestrength.attempts WHERE batch_id = ANY(batch_ids) AND state <> 'running'
+) AS tried
+LEFT JOIN LATERAL (
+    SELECT slots.slot, slots.attempt, run_id, reason
+    FROM truestrength.slots JOIN truestrength.attempts USING (batch_id, slot, attempt)
+    WHERE slots.batch_id = batch_ids[1] AND slots.state = 'failed'
+    ORDER BY finished_at, slots.slot LIMIT 1
+) AS first ON cardinality(batch_ids) = 1
+WHERE receiver IS NOT NULL
+ORDER BY cardinality(batch_ids), batch_ids;
+
+-- name: take_notice
+-- To one of those who ask at once. When its answer is lost, somebody takes it again after a rest.
+INSERT INTO truestrength.notices (batch_ids, event, mark, not_before)
+VALUES (%(batch_ids)s, %(event)s, %(mark)s, clock_timestamp() + make_interval(secs => %(rest_s)s))
+ON CONFLICT (batch_ids, event, mark) DO UPDATE SET tries = notices.tries + 1, not_before = excluded.not_before
+WHERE notices.sent_at IS NULL AND notices.tries < %(most)s AND notices.not_before <= clock_timestamp()
+RETURNING tries;
+
+-- name: end_notice
+UPDATE truestrength.notices
+SET sent_at = CASE WHEN %(problem)s::text IS NULL THEN clock_timestamp() END, problem = %(problem)s
+WHERE batch_ids = %(batch_ids)s AND event = %(event)s AND mark = %(mark)s AND sent_at IS NULL;
 
 -- name: put_outputs_root
 INSERT INTO truestrength.outputs_roots (root_id, path) VALUES (%(root_id)s, %(path)s)
