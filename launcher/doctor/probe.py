@@ -168,16 +168,22 @@ def _read(folder: Path, word: str, profile: ClusterProfile, begun: float, *, end
         ]
     answer: dict[str, Any] = json.loads((folder / ANSWER).read_text(encoding="utf-8"))
     node, after = answer["node"], time.time()
-    shared = answer["question"] == word
     # The job answered between its submission and now: only what lies outside is skew.
     skew = min(0.0, answer["now"] - begun) + max(0.0, answer["now"] - after)
     return [
         Finding("cluster", "ok", f"a job ran on {node}, Python {answer['python']}"),
-        Finding("shared folder", "ok" if shared else "fail", f"{folder.parent}, seen from {node} and from here"),
+        _seen(folder.parent, node, shared=answer["question"] == word),
         _reachable(answer["database"], node),
         of_skews("clock of a node", {node: skew}),
         _gpus(answer["gpus"], node, profile),
     ]
+
+
+def _seen(base: Path, node: str, *, shared: bool) -> Finding:
+    if shared:
+        return Finding("shared folder", "ok", f"{base}: {node} sees what is written here, and the other way")
+    said = f"{base}: {node} sees another file than was written here"
+    return Finding("shared folder", "fail", said, "name one that all nodes see: shared_folder, paths.outputs")
 
 
 def _reachable(problem: str | None, node: str) -> Finding:
