@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "doctor": ("", "--json"),
     "plan": ("", "phase1 --json", "-n 4 --set training.seed=3"),
     "sweep": ("--batch-id my_sweep --dry-run", "--batch-id my_sweep --objective ndcg4 -n 8 -j 2"),
     "run": ("phase1 --dry-run",),

@@ -113,6 +113,7 @@ def add_commands(commands: Commands) -> None:
     _add_database(commands)
     _add_cluster(commands)
     _add_cluster_jobs(commands)
+    _add_doctor(commands)
     completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     completion.set_defaults(handler=imported_when_called("truestrength.launcher.commands.completion", "completion"))
@@ -321,6 +322,15 @@ def _add_cluster(commands: Commands) -> None:
     init.add_argument("--to", type=path, default=file, metavar="FILE", help=f"what is written ({file})")
     init.add_argument("--partition", metavar="NAME", help="where workers run (the cluster's default)")
     init.set_defaults(handler=imported_when_called("truestrength.launcher.commands.cluster_profile", "init"))
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = commands.add_parser("doctor", help="what would keep a plan from running here, and what to do about it")
+    _add_config(doctor)
+    doctor.add_argument("--cluster", type=path, metavar="FILE", help="a profile: one small job looks at a node, too")
+    doctor.add_argument("--container", metavar="RUNTIME:IMAGE", help="what workers are to run in (none)")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.set_defaults(handler=imported_when_called("truestrength.launcher.commands.doctor", "doctor"))
 
 
 def _add_cluster_jobs(commands: Commands) -> None:

@@ -101,7 +101,7 @@ def test_status_says_what_is_worth_running_next(registered, plan, capsys):
     plan.outputs.sweep("a").command.parent.mkdir(parents=True, exist_ok=True)
     plan.outputs.sweep("a").command.write_text("truestrength run mine --set 'paths.data=my league'\n")
     registered.cancel("b")
-    assert following() == (["python", "-m", "launcher", "run", "mine", "--set", "paths.data=my league"], None)
+    assert following() == (["truestrength", "run", "mine", "--set", "paths.data=my league"], None)
     worker = registered.start_worker("a", "here", os.getpid())
     for _ in range(3):
         registered.fail(registered.claim("a", worker), "broken", final=True)
@@ -254,7 +254,7 @@ def test_forget_frees_a_name_for_another_league(registered, plan, capsys):
     assert "workers are at a: " in capsys.readouterr().err
     registered.stop_worker(worker, "done")
     other = msgspec.structs.replace(plan.sweeps[0], data_fingerprint="another league")
-    with pytest.raises(SweepChangedError, match="launcher forget"):
+    with pytest.raises(SweepChangedError, match="truestrength forget"):
         registered.register(other, plan.outputs)
     assert launcher("forget", "a") == 0
     assert capsys.readouterr().out == f"a: forgotten; its files stay in {plan.outputs.root.absolute()}\n"
