@@ -16,7 +16,7 @@ def init(slurm_conf, *arguments, path=None):
 
 def test_a_profile_from_sinfo_loads_and_is_taken(slurm, tmp_path):
     file = tmp_path / "mine.yaml"
-    done = init(slurm.conf, "-o", str(file))
+    done = init(slurm.conf, "--to", str(file))
     assert done.returncode == 0, done.stderr
     profile = load_profile(file)
     assert profile.partition == slurm.ask("sinfo", "--noheader", "--format=%R").split()[0]
@@ -24,17 +24,17 @@ def test_a_profile_from_sinfo_loads_and_is_taken(slurm, tmp_path):
     asked += [f"--mem={int(profile.mem_gb * 1024)}M"] if profile.mem_gb else []
     slurm.ask("sbatch", "--test-only", *asked, "--wrap=true")
     before = file.read_text()
-    again = init(slurm.conf, "-o", str(file))
+    again = init(slurm.conf, "--to", str(file))
     assert (again.returncode, file.read_text()) == (2, before)
     assert "is there already" in again.stderr
 
 
 def test_another_partition_and_a_machine_without_slurm_are_refused_and_nothing_is_written(slurm, tmp_path):
     file = tmp_path / "mine.yaml"
-    unknown = init(slurm.conf, "-o", str(file), "--partition", "nomral")
+    unknown = init(slurm.conf, "--to", str(file), "--partition", "nomral")
     assert unknown.returncode == 2
     assert "did you mean 'normal'?" in unknown.stderr
-    without = init(slurm.conf, "-o", str(file), path=str(tmp_path))
+    without = init(slurm.conf, "--to", str(file), path=str(tmp_path))
     assert without.returncode == 2
     assert "sinfo: no such command" in without.stderr
     assert not file.exists()
@@ -45,7 +45,7 @@ def test_a_controller_that_does_not_answer_is_said_and_nothing_is_written(slurm,
     away = tmp_path / "slurm.conf"
     away.write_text(re.sub(r"(?m)^SlurmctldPort=.*$", "SlurmctldPort=1", text))
     assert away.read_text() != text
-    done = init(away, "-o", str(tmp_path / "mine.yaml"))
+    done = init(away, "--to", str(tmp_path / "mine.yaml"))
     assert "SLURM does not answer" in done.stderr
     assert done.returncode != 0
     assert not (tmp_path / "mine.yaml").exists()

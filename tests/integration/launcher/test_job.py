@@ -291,7 +291,7 @@ def test_job_files_hold_no_secret(tmp_path, monkeypatch, local):
 
 
 def test_the_worker_is_the_trainers_own_command():
-    words = ["-m", "trainer", "work", "--batch-id", "a", "--batch-id", "b", "--threads", "2"]
+    words = ["-m", "truestrength.trainer", "work", "--batch-id", "a", "--batch-id", "b", "--threads", "2"]
     assert work("a", 2, ["b"]) == words
     assert work("a", 2, ["b"], share=False) == [*words, "--no-share"]
 

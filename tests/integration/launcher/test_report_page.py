@@ -217,7 +217,7 @@ def test_picked_runs_stand_side_by_side(opened):
     text = opened.run("return document.getElementById('comparison').innerText")
     assert "max_depth" in text or "learning_rate" in text
     assert "subsample" not in text, "what is the same in both is left out"
-    assert text.count("trainer run --no-share --config ") == 2
+    assert text.count("truestrength train --no-share --config ") == 2
     assert "/phase1_spearman_final_rank/run_025/config.yaml" in text
     assert opened.run("return document.querySelectorAll('.chart .picked').length") > 10
     links = opened.run("return [...document.querySelectorAll('#comparison a')].map(a => a.getAttribute('href'))")

@@ -188,7 +188,7 @@ def test_a_server_that_lives_and_refuses_is_left_alone(project):
             assert done.returncode == 2
             assert "password authentication failed" in done.stderr
             assert "lives and is left as it is" in done.stderr
-            assert "launcher db down" in done.stderr
+            assert "truestrength db down" in done.stderr
         assert _stop().startswith("database: left running, it does not say who uses it")
         assert postmaster(project) == before
         execute(session, f"ALTER ROLE truestrength PASSWORD '{state.password}'")
