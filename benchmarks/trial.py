@@ -1,4 +1,4 @@
-"""`python -m benchmarks.trial`: one training run by `trainer run`: cold, warm, prefixes and repeated.
+"""`python -m benchmarks.trial`: one training run by `truestrength train`: cold, warm, prefixes and repeated.
 
 cold: nothing is cached. warm: the batches are. prefixes: the models are, too, as for a trial with parameters of its own
 between those of others. repeated: the results are, as for a trial that another objective's sweep had before. Each run

@@ -53,6 +53,33 @@ def parser() -> argparse.ArgumentParser:
 
 def add_commands(commands: Commands) -> None:
     """Add every command of the launcher to a command line."""
+    _add_plans(commands)
+    _add_narrow(commands)
+    report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
+    _add_outputs(report)
+    report.add_argument("batch_id", nargs="?", metavar="BATCH", help="only this sweep's tables, and the analysis")
+    report.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "report"))
+
+    _add_publish(commands)
+    _add_compare(commands)
+
+    dashboard = commands.add_parser("dashboard", help="optuna-dashboard on the studies, on this machine, read-only")
+    dashboard.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free (%(default)s)")
+    _add_outputs(dashboard)
+    dashboard.set_defaults(handler=imported_when_called("truestrength.launcher.commands.dashboard", "dashboard"))
+
+    _add_watching(commands)
+    _add_roots(commands)
+    _add_database(commands)
+    _add_cluster(commands)
+    _add_cluster_jobs(commands)
+    _add_doctor(commands)
+    completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(handler=imported_when_called("truestrength.launcher.commands.completion", "completion"))
+
+
+def _add_plans(commands: Commands) -> None:
     sweep = commands.add_parser("sweep", help="one sweep: an objective, a target, a search space, a budget")
     _add_cell(sweep)
     _add_budget(sweep)
@@ -78,13 +105,8 @@ def add_commands(commands: Commands) -> None:
     plan.add_argument("--json", action="store_true", help="for programs")
     plan.set_defaults(handler=imported_when_called("truestrength.launcher.commands.run", "print_plan"))
 
-    _add_narrow(commands)
-    report = commands.add_parser("report", help="write the tables and the analysis again; runs nothing")
-    _add_outputs(report)
-    report.add_argument("batch_id", nargs="?", metavar="BATCH", help="only this sweep's tables, and the analysis")
-    report.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "report"))
 
-    _add_publish(commands)
+def _add_compare(commands: Commands) -> None:
     compare = commands.add_parser(
         "compare", help="finished runs side by side: settings, figures, and how sure a gain is"
     )
@@ -102,21 +124,6 @@ def add_commands(commands: Commands) -> None:
     )
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(handler=imported_when_called("truestrength.launcher.commands.report", "compare"))
-
-    dashboard = commands.add_parser("dashboard", help="optuna-dashboard on the studies, on this machine, read-only")
-    dashboard.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free (%(default)s)")
-    _add_outputs(dashboard)
-    dashboard.set_defaults(handler=imported_when_called("truestrength.launcher.commands.dashboard", "dashboard"))
-
-    _add_watching(commands)
-    _add_roots(commands)
-    _add_database(commands)
-    _add_cluster(commands)
-    _add_cluster_jobs(commands)
-    _add_doctor(commands)
-    completion = commands.add_parser("completion", help="what a shell needs to complete `truestrength`")
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
-    completion.set_defaults(handler=imported_when_called("truestrength.launcher.commands.completion", "completion"))
 
 
 def _add_narrow(commands: Commands) -> None:

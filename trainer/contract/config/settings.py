@@ -54,7 +54,7 @@ class Inference(Section, frozen=True):
     """Run ids."""
 
     run_id: Count | None = None
-    """None: taken from the database sequence. A number: this very id, which must be free (`trainer run` only)."""
+    """None: taken from the database sequence. A number: this id, which must be free (`truestrength train` only)."""
     run_id_base: Count = 25
     """The first run id of a new outputs root."""
 
